@@ -1,0 +1,83 @@
+"""The `clausetag` command. Each verb's module is imported when it is called, so that --help answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from clausetag import __version__
+from clausetag.data.errors import ClausetagError, MissingExtraError
+
+_VERBS: dict[str, tuple[str, str]] = {
+    "predict": ("clausetag.model.predict", "tag the sentences of policies: files, folders, globs, stdin, JSONL"),
+    "train": ("clausetag.train.run", "train a model from a recipe and write it as a folder"),
+    "eval": ("clausetag.eval.run", "per-category F1 with intervals, baselines and the annotators' own agreement"),
+    "data": ("clausetag.data.command", "prepare corpora as labelled JSONL"),
+    "export": ("clausetag.train.export", "write a trained model as one ONNX file with int8 weights and a card"),
+    "serve": ("clausetag.serve", "answer over HTTP (not yet)"),
+}
+
+
+def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """The parser; only `verb`'s own arguments are filled in, since that needs its module."""
+    parser = argparse.ArgumentParser(
+        prog="clausetag",
+        description="Tag every sentence of a privacy policy with the data practices it states.",
+        epilog="Exit codes: 0 all good, 1 some inputs failed, 2 wrong usage.",
+    )
+    parser.add_argument("--version", action="version", version=f"clausetag {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
+    for name, (module, summary) in _VERBS.items():
+        sub = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == verb:
+            _module(module).add_arguments(sub)
+    return parser
+
+
+def _module(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "clausetag":
+            raise
+        extra = "serve" if name == "clausetag.serve" else "train"
+        raise MissingExtraError(f"this command needs {missing}: pip install 'clausetag[{extra}]'") from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 all good, 1 some inputs failed, 2 wrong usage."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    verb = next((word for word in arguments if word in _VERBS), None)
+    try:
+        namespace = build_parser(verb).parse_args(arguments)
+        run: Callable[[argparse.Namespace], int] = _module(_VERBS[namespace.verb][0]).main
+        code = run(namespace)
+        sys.stdout.flush()
+        return code
+    except ClausetagError as error:
+        print(f"clausetag: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        print(f"clausetag: this command needs {missing}: pip install 'clausetag[train]'", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader (head, less) has gone; what remains unwritten is not wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"clausetag: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("clausetag: interrupted; the same command continues where it can", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

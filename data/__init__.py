@@ -1,0 +1,1 @@
+"""Labels, documents, sentences and corpora: everything that touches text before a model does."""

@@ -1,0 +1,75 @@
+"""Labelled sentences as a `datasets.Dataset` whose features name the twelve labels. Needs the extra `train`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from clausetag.data.errors import MissingExtraError
+from clausetag.data.labels import LABEL_INDEX, LABELS
+from clausetag.data.schema import Sentence
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+
+
+def features() -> Features:
+    """The columns of a dataset of sentences; `labels` is a list of `ClassLabel`, so ids and names go both ways.
+
+    Raises:
+        MissingExtraError: the package datasets is not installed.
+    """
+    try:
+        from datasets import ClassLabel, Features, Sequence, Value
+    except ImportError:
+        raise MissingExtraError("this needs the package datasets: pip install 'clausetag[train]'") from None
+    return Features(
+        {
+            "policy": Value("string"),
+            "index": Value("int32"),
+            "passage": Value("int32"),
+            "start": Value("int32"),
+            "end": Value("int32"),
+            "text": Value("string"),
+            "heading": Value("string"),
+            "labelled": Value("bool"),
+            "labels": Sequence(ClassLabel(names=list(LABELS))),
+            "votes": Sequence(Value("float32"), length=len(LABELS)),
+        }
+    )
+
+
+def to_dataset(sentences: Iterable[Sentence]) -> Dataset:
+    """Sentences as a dataset, one row each, in order.
+
+    `labelled` tells an unlabelled row (context) from one without any label: both have an empty `labels`. `votes` has
+    one share per label, in label order; where a row has labels but no votes, they are 1 and 0. Where it has votes but
+    no labels, the labels are those with more than half of the votes.
+
+    Raises:
+        MissingExtraError: the package datasets is not installed.
+    """
+    columns = features()
+    from datasets import Dataset
+
+    return Dataset.from_list([_row(sentence) for sentence in sentences], features=columns)
+
+
+def _row(sentence: Sentence) -> dict[str, object]:
+    labels, votes = sentence.labels, sentence.votes
+    if labels is None:
+        labels = tuple(label for label in LABELS if (votes or {}).get(label, 0.0) > 0.5)
+    if votes is None:
+        votes = dict.fromkeys(labels, 1.0)
+    return {
+        "policy": sentence.policy,
+        "index": sentence.index,
+        "passage": sentence.passage,
+        "start": sentence.start,
+        "end": sentence.end,
+        "text": sentence.text,
+        "heading": sentence.heading,
+        "labelled": sentence.labelled,
+        "labels": [LABEL_INDEX[label] for label in labels],
+        "votes": [float(votes.get(label, 0.0)) for label in LABELS],
+    }

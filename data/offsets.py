@@ -1,0 +1,140 @@
+"""Simple policy HTML (OPP-115's segments) to plain text, with a map from every character back to the markup.
+
+Annotators' spans index the HTML, sentences index the text; `HtmlText.text_range` carries the one to the other. Tags
+are what a browser takes for tags, so also the corpus's one mangled one ("<strExample.org <br>").
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_INLINE = frozenset(("a", "abbr", "b", "em", "font", "i", "small", "span", "strong", "sub", "sup", "u"))
+"""Tags that stand within a sentence; any other one ends the block."""
+_BOLD = frozenset(("b", "strong", "h1", "h2", "h3", "h4", "h5", "h6"))
+_MARKUP = re.compile(
+    r"(?P<tag></?[A-Za-z!][^>]*>)"
+    r"|(?P<entity>&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);)"
+    r"|(?P<space>[\s\u00a0\u200b\u200c\u200d\u2060\ufeff\u00ad]+)"
+)
+_TAG_NAME = re.compile(r"</?([^\s/>]*)")
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class TextBlock:
+    """A run of text between block tags: offsets into `HtmlText.text`, and what the tags said about it."""
+
+    start: int
+    end: int
+    bold: bool
+    """Whether all of it stands in <strong>, <b> or a heading tag."""
+    in_list: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlText:
+    """Text without tags, white space collapsed, blocks on lines of their own; `sources[i]` is the offset in the HTML
+    of the character ``text[i]`` (of the first one of an entity or a run of white space)."""
+
+    text: str
+    sources: tuple[int, ...]
+    blocks: tuple[TextBlock, ...]
+
+    def text_range(self, start: int, end: int) -> tuple[int, int]:
+        """The characters of `text` whose source lies in ``html[start:end]``, as a half-open range (may be empty)."""
+        return bisect_left(self.sources, start), bisect_left(self.sources, end)
+
+
+def match_key(text: str) -> str:
+    """Letters and digits alone, case folded: equal for texts that differ in white space, punctuation or quotes."""
+    return _NOT_ALPHANUMERIC.sub("", text).casefold()
+
+
+def html_text(markup: str) -> HtmlText:
+    """Read the markup of one segment. Blocks are separated by one newline; an empty block leaves no trace."""
+    characters: list[str] = []
+    sources: list[int] = []
+    blocks: list[TextBlock] = []
+    start = 0
+    bold_depth = list_depth = plain = 0
+    in_list = False
+    space: int | None = None
+    """Source of white space that is pending: it counts only between two characters of one block."""
+
+    def close() -> None:
+        nonlocal start, plain, space
+        if len(characters) > start:
+            blocks.append(TextBlock(start, len(characters), plain == 0, in_list))
+        start, plain, space = len(characters), 0, None
+
+    for kind, position, value in _tokens(markup):
+        if kind == "tag":
+            name_match = _TAG_NAME.match(value)
+            name = name_match[1].lower() if name_match else ""
+            step = -1 if value[1] == "/" else 1
+            if name not in _INLINE:
+                close()
+            if name == "li":
+                list_depth = max(0, list_depth + step)
+            elif name in _BOLD:
+                bold_depth = max(0, bold_depth + step)
+        elif kind == "space":
+            space = position if space is None else space
+        else:
+            if len(characters) == start:
+                if blocks:
+                    characters.append("\n")
+                    sources.append(position)
+                    start += 1
+                in_list = list_depth > 0
+            elif space is not None:
+                characters.append(" ")
+                sources.append(space)
+            space = None
+            for character in value:
+                characters.append(character)
+                # An entity's characters share its source; plain text arrives one character at a time.
+                sources.append(position)
+            plain += bold_depth == 0
+    close()
+    return HtmlText("".join(characters), tuple(sources), tuple(blocks))
+
+
+def _tokens(markup: str) -> Iterator[tuple[str, int, str]]:
+    """Yield (kind, offset, value): tags and white space whole, text by character, entities decoded."""
+    position = 0
+    for match in _MARKUP.finditer(markup):
+        for offset in range(position, match.start()):
+            yield "text", offset, markup[offset]
+        if match["tag"]:
+            yield "tag", match.start(), match[0]
+        elif match["space"] is not None:
+            yield "space", match.start(), " "
+        else:
+            decoded = html.unescape(match[0])
+            yield ("space" if not decoded.strip() else "text"), match.start(), decoded
+        position = match.end()
+    for offset in range(position, len(markup)):
+        yield "text", offset, markup[offset]
+
+
+def find_text(page: HtmlText, wanted: str) -> tuple[int, int] | None:
+    """Where `wanted` (which may carry tags) stands in the page's text, compared by letters and digits alone.
+
+    Returns the half-open range of its first occurrence, or None when it has no letter or digit or is not found.
+    """
+    key = match_key(html_text(wanted).text)
+    if not key:
+        return None
+    letters: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(page.text):
+        folded = match_key(character)
+        letters.append(folded)
+        places.extend([place] * len(folded))
+    found = "".join(letters).find(key)
+    return None if found < 0 else (places[found], places[found + len(key) - 1] + 1)

@@ -1,0 +1,261 @@
+"""The files of OPP-115: finding, downloading and parsing them, with every value checked before it is used."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clausetag.data.errors import DataError
+from clausetag.data.labels import (
+    ACCESS,
+    AUDIENCES,
+    CHANGE,
+    CHOICE,
+    CONTACT,
+    DO_NOT_TRACK,
+    FIRST_PARTY,
+    GENERIC,
+    NOT_COVERED,
+    RETENTION,
+    SECURITY,
+    THIRD_PARTY,
+)
+
+OPP115_URL = "https://usableprivacy.org/static/data/OPP-115_v1_0.zip"
+_HELP = f"download it from {OPP115_URL} and set OPP115_DIR to the zip or the unpacked folder"
+_TIMEOUT = 60
+
+_CATEGORIES = (
+    FIRST_PARTY,
+    THIRD_PARTY,
+    CHOICE,
+    ACCESS,
+    RETENTION,
+    SECURITY,
+    CHANGE,
+    DO_NOT_TRACK,
+    AUDIENCES,
+)
+"""OPP-115's categories are spelt as our labels; its tenth, "Other", is replaced by its type."""
+_OTHER_TYPES: dict[str, str | None] = {GENERIC: GENERIC, CONTACT: CONTACT, NOT_COVERED: NOT_COVERED, "Other": None}
+_COLUMNS = 9
+_NO_TEXT = frozenset({"", "null", "Not selected"})
+_MAX_ANNOTATORS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An annotator's selection: offsets into the segment's HTML (-1 or 0 where the tool lost them), and its text."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """One row of an annotation file; `label` is None for "Other" of the type "Other"."""
+
+    annotator: str
+    segment: int
+    label: str | None
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFiles:
+    """One policy as the corpus has it: the HTML of its segments and every row about them."""
+
+    name: str
+    segments: tuple[str, ...]
+    practices: tuple[Practice, ...]
+
+
+def find_opp115(*, download: bool = False) -> Path:
+    """Where the corpus is: `OPP115_DIR`, else the cache (`CLAUSETAG_CACHE` or ~/.cache/clausetag), else a download.
+
+    Raises:
+        DataError: it is nowhere; the message says where to get it.
+    """
+    named = os.environ.get("OPP115_DIR")
+    if named:
+        if not Path(named).exists():
+            raise DataError(f"OPP115_DIR names {named}, which does not exist; {_HELP}")
+        return Path(named)
+    cache = cache_dir()
+    for candidate in (cache / "opp115", cache / "opp115.zip"):
+        if candidate.exists():
+            return candidate
+    if download:
+        return download_opp115(cache)
+    raise DataError(f"the OPP-115 corpus is not here (OPP115_DIR is not set, {cache} has none); {_HELP}")
+
+
+def cache_dir() -> Path:
+    """The folder for downloaded data: `CLAUSETAG_CACHE`, else ~/.cache/clausetag."""
+    named = os.environ.get("CLAUSETAG_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "clausetag"
+
+
+def download_opp115(cache: str | os.PathLike[str], url: str = OPP115_URL) -> Path:
+    """Fetch the corpus's zip into `cache` as ``opp115.zip`` and return its path; nothing half-written stays.
+
+    Raises:
+        DataError: the download fails or is no zip; the message says where to get the corpus by hand.
+    """
+    target = Path(cache) / "opp115.zip"
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as response, temporary.open("wb") as file:
+            shutil.copyfileobj(response, file)
+        if not zipfile.is_zipfile(temporary):
+            raise DataError(f"what {url} sent is no zip; {_HELP}")
+        os.replace(temporary, target)
+    except OSError as error:
+        raise DataError(f"OPP-115 could not be downloaded ({error}); {_HELP}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def read_files(source: str | os.PathLike[str]) -> Iterator[PolicyFiles]:
+    """Yield the policies of a folder or zip, in numeric order of their ids.
+
+    Raises:
+        DataError: the source is missing or not laid out as the corpus, or a row is bad.
+    """
+    path = Path(source)
+    try:
+        if path.is_dir():
+            yield from _read_root(_root(path, path), path)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                yield from _read_root(_root(zipfile.Path(archive), path), path)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}; {_HELP}") from None
+    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:  # RuntimeError: encrypted, or unknown compression
+        raise DataError(f"{path}: neither a folder nor a sound zip of OPP-115 ({error}); {_HELP}") from None
+
+
+def _root(top: Any, path: Path) -> Any:
+    """The folder that holds the corpus: `top` (a Path or a zipfile.Path) or a folder right in it."""
+    inner = sorted((entry for entry in top.iterdir() if entry.is_dir()), key=lambda entry: str(entry.name))
+    for folder in (top, *inner):
+        if (folder / "annotations").is_dir() and (folder / "sanitized_policies").is_dir():
+            return folder
+    raise DataError(f"{path}: no OPP-115 corpus (it has no folders annotations and sanitized_policies); {_HELP}")
+
+
+def _named(folder: Any, suffix: str) -> dict[str, Any]:
+    """The visible files of a folder that end in `suffix`, by name without it."""
+    files = {entry.name: entry for entry in folder.iterdir() if entry.is_file()}
+    return {name[: -len(suffix)]: files[name] for name in files if name.endswith(suffix) and name[0] != "."}
+
+
+def _order(name: str) -> tuple[int, str]:
+    number = name.partition("_")[0]
+    return (int(number) if number.isdecimal() else 0, name)
+
+
+def _read_root(root: Any, path: Path) -> Iterator[PolicyFiles]:
+    pages = _named(root / "sanitized_policies", ".html")
+    tables = _named(root / "annotations", ".csv")
+    if not pages:
+        raise DataError(f"{path}: sanitized_policies has no .html file; {_HELP}")
+    for name in sorted(pages.keys() | tables.keys(), key=_order):
+        if name not in pages:
+            raise DataError(f"{tables[name]}: sanitized_policies has no {name}.html to go with it")
+        segments = tuple(_text(pages[name]).split("|||"))
+        practices = tuple(_practices(tables[name], len(segments))) if name in tables else ()
+        yield PolicyFiles(name, segments, practices)
+
+
+def _text(file: Any) -> str:
+    try:
+        # Bytes, not text mode: offsets count every character, so line ends must stay as they are.
+        return str(file.read_bytes().decode("utf-8"))
+    except UnicodeDecodeError:
+        raise DataError(f"{file}: not UTF-8; take the corpus's own file") from None
+
+
+def _practices(file: Any, segments: int) -> Iterator[Practice]:
+    rows = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
+    annotators: set[str] = set()
+    while True:
+        try:
+            row = next(rows)
+            practice = _practice(row, segments) if row else None
+        except StopIteration:
+            return
+        except (csv.Error, ValueError) as error:
+            raise DataError(f"{file}, line {rows.line_num}: {error}") from None
+        if practice is None:
+            continue
+        annotators.add(practice.annotator)
+        if len(annotators) > _MAX_ANNOTATORS:
+            raise DataError(
+                f"{file}, line {rows.line_num}: {practice.annotator!r} is the fourth annotator of this policy, "
+                f"and votes are counted out of {_MAX_ANNOTATORS}"
+            )
+        yield practice
+
+
+def _practice(row: list[str], segments: int) -> Practice:
+    """Check one row; every ValueError becomes a message with file and line."""
+    if len(row) != _COLUMNS:
+        raise ValueError(f"expected {_COLUMNS} columns, found {len(row)}")
+    annotator, number, category = row[2].strip(), row[4].strip(), row[5].strip()
+    if not annotator:
+        raise ValueError("the annotator id (column 3) is empty")
+    if not (number.isascii() and number.isdecimal()):
+        raise ValueError(f"the segment (column 5) must be an integer from 0, found {number!r}")
+    if int(number) >= segments:
+        raise ValueError(f"there is no segment {int(number)}: the policy has {segments}, counted from 0")
+    try:
+        attributes = json.loads(row[6])
+    except json.JSONDecodeError as error:
+        raise ValueError(f"the attributes (column 7) are not JSON ({error.msg})") from None
+    if not isinstance(attributes, dict):
+        raise ValueError("the attributes (column 7) must be a JSON object")
+    spans = tuple(span for name, value in attributes.items() if (span := _span(name, value)) is not None)
+    return Practice(annotator, int(number), _label(category, attributes), spans)
+
+
+def _label(category: str, attributes: dict[str, Any]) -> str | None:
+    if category in _CATEGORIES:
+        return category
+    if category != "Other":
+        raise ValueError(f"unknown category {category!r}")
+    if "Other Type" not in attributes:
+        raise ValueError("the category Other has no attribute 'Other Type'")
+    value = attributes["Other Type"].get("value")
+    if not isinstance(value, str) or value not in _OTHER_TYPES:
+        raise ValueError(f"unknown Other Type {value!r}")
+    return _OTHER_TYPES[value]
+
+
+def _span(name: str, value: Any) -> Span | None:
+    """The span of one attribute, None where the annotator selected no text (the tool then wrote -1 or 0)."""
+    if not isinstance(value, dict):
+        raise ValueError(f"the attribute {name!r} must be a JSON object, found {value!r}")
+    start, end, text = value.get("startIndexInSegment"), value.get("endIndexInSegment"), value.get("selectedText")
+    for offset in (start, end):
+        if offset is not None and (not isinstance(offset, int) or isinstance(offset, bool)):
+            raise ValueError(f"an offset of the attribute {name!r} must be an integer, found {offset!r}")
+    if text is not None and not isinstance(text, str):
+        raise ValueError(f"the selected text of the attribute {name!r} must be a string, found {text!r}")
+    start, end, text = start or 0, end or 0, text or ""
+    if end <= 0 and text.strip() in _NO_TEXT:
+        return None
+    return Span(start, end, text)

@@ -1,0 +1,220 @@
+"""Documents, blocks and sentences: the frozen records that cross every boundary, and their JSONL form."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from clausetag.data.labels import LABELS
+from clausetag.data.errors import DataError
+
+BlockKind = Literal["heading", "paragraph", "list_item", "table_cell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of text that no sentence crosses: `start` and `end` are character offsets into the document's text."""
+
+    start: int
+    end: int
+    kind: BlockKind = "paragraph"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One policy after extraction: its plain text, the blocks that cover it in order, and what was noticed."""
+
+    policy: str
+    text: str
+    blocks: tuple[Block, ...]
+    notice: str | None = None
+    """An archive's notice found on top of the file; it is metadata, not part of `text`."""
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of a policy, labelled, predicted or neither.
+
+    `start` and `end` are character offsets into the extracted text (None where a corpus has none), `passage` is the
+    0-based index of the block or corpus segment that the sentence stands in, `labels` None means unlabelled,
+    `votes` maps a label to the share of annotators (0 to 1) who gave it, `scores` are calibrated probabilities.
+    """
+
+    policy: str
+    index: int
+    text: str
+    passage: int | None = None
+    start: int | None = None
+    end: int | None = None
+    heading: str | None = None
+    labels: tuple[str, ...] | None = None
+    votes: Mapping[str, float] | None = None
+    scores: Mapping[str, float] | None = None
+    flags: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Other keys of the row, kept as they were (`split`, `passes`, …)."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the row carries labels or votes; a row with neither is context, never a negative example."""
+        return self.labels is not None or self.votes is not None
+
+    def with_prediction(
+        self, labels: Iterable[str], scores: Mapping[str, float] | None, flags: tuple[str, ...] = ()
+    ) -> Sentence:
+        """A copy that carries predicted `labels` and `scores` in place of gold ones."""
+        return replace(self, labels=tuple(labels), scores=scores, votes=None, flags=flags or self.flags)
+
+    def row(self) -> dict[str, Any]:
+        """The JSON object of this sentence, keys in the order of the documented format, absent fields left out."""
+        row: dict[str, Any] = {"policy": self.policy, "index": self.index}
+        for key in ("passage", "start", "end"):
+            value = getattr(self, key)
+            if value is not None:
+                row[key] = value
+        row["text"] = self.text
+        if self.heading is not None:
+            row["heading"] = self.heading
+        if self.labels is not None:
+            row["labels"] = list(self.labels)
+        if self.votes is not None:
+            row["votes"] = dict(self.votes)
+        if self.scores is not None:
+            row["scores"] = dict(self.scores)
+        if self.flags:
+            row["flags"] = list(self.flags)
+        row.update(self.extra)
+        return row
+
+
+_KNOWN_KEYS = frozenset(
+    {"policy", "index", "passage", "start", "end", "text", "heading", "labels", "votes", "scores", "flags"}
+)
+
+
+def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
+    """Read one JSON object as a `Sentence`.
+
+    Raises:
+        ValueError: a needed key is missing, a value has the wrong type, or a label is not one of `labels`.
+    """
+    if not isinstance(row, dict):
+        raise ValueError(f"expected a JSON object, found {type(row).__name__}")
+    for key, kind in (("policy", str), ("index", int), ("text", str)):
+        if key not in row:
+            raise ValueError(f"the key {key!r} is missing")
+        if not isinstance(row[key], kind) or isinstance(row[key], bool):
+            raise ValueError(f"{key!r} must be {'a string' if kind is str else 'an integer'}, found {row[key]!r}")
+    for key in ("passage", "start", "end"):
+        if row.get(key) is not None and (not isinstance(row[key], int) or isinstance(row[key], bool)):
+            raise ValueError(f"{key!r} must be an integer, found {row[key]!r}")
+    gold = row.get("labels")
+    if gold is not None:
+        if not isinstance(gold, list) or not all(isinstance(name, str) for name in gold):
+            raise ValueError(f"'labels' must be a list of strings, found {gold!r}")
+        unknown = [name for name in gold if name not in labels]
+        if unknown:
+            raise ValueError(f"unknown label {unknown[0]!r}")
+    for key in ("votes", "scores"):
+        shares = row.get(key)
+        if shares is None:
+            continue
+        if not isinstance(shares, dict):
+            raise ValueError(f"{key!r} must map labels to numbers, found {shares!r}")
+        for name, share in shares.items():
+            if name not in labels:
+                raise ValueError(f"unknown label {name!r} in {key!r}")
+            if not isinstance(share, int | float) or isinstance(share, bool) or not 0.0 <= share <= 1.0:
+                raise ValueError(f"{key!r} of {name!r} must be a number from 0 to 1, found {share!r}")
+    return Sentence(
+        policy=row["policy"],
+        index=row["index"],
+        text=row["text"],
+        passage=row.get("passage"),
+        start=row.get("start"),
+        end=row.get("end"),
+        heading=row.get("heading"),
+        labels=None if gold is None else tuple(name for name in labels if name in gold),
+        votes=row.get("votes"),
+        scores=row.get("scores"),
+        flags=tuple(row.get("flags") or ()),
+        extra={key: value for key, value in row.items() if key not in _KNOWN_KEYS},
+    )
+
+
+def read_jsonl(path: str | os.PathLike[str], labels: tuple[str, ...] = LABELS) -> list[Sentence]:
+    """Read labelled or unlabelled sentences, in file order.
+
+    Raises:
+        DataError: the file cannot be read, or a row is bad; the message names file, line and reason.
+    """
+    sentences: list[Sentence] = []
+    seen: set[tuple[str, int]] = set()
+    for number, row in iter_json_rows(path):
+        try:
+            sentence = sentence_from_row(row, labels)
+            if (sentence.policy, sentence.index) in seen:
+                raise ValueError(f"policy {sentence.policy!r} has index {sentence.index} twice")
+        except ValueError as error:
+            raise DataError(f"{os.fspath(path)}, line {number}: {error}") from None
+        seen.add((sentence.policy, sentence.index))
+        sentences.append(sentence)
+    return sentences
+
+
+def iter_json_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
+    """Yield (1-based line number, value) of a JSONL file, blank lines skipped.
+
+    Raises:
+        DataError: the file cannot be read, is not UTF-8, or a line is not JSON.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                try:
+                    yield number, json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise DataError(f"{name}, line {number}: not JSON ({error.msg})") from None
+    except OSError as error:
+        raise DataError(f"{name}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{name}: not UTF-8; convert it first") from None
+
+
+def by_policy(sentences: Iterable[Sentence]) -> dict[str, list[Sentence]]:
+    """Group sentences by policy, policies in order of first appearance, sentences by index."""
+    groups: dict[str, list[Sentence]] = {}
+    for sentence in sentences:
+        groups.setdefault(sentence.policy, []).append(sentence)
+    for group in groups.values():
+        group.sort(key=lambda sentence: sentence.index)
+    return groups
+
+
+def dump_row(row: Mapping[str, Any]) -> str:
+    """One JSONL line without its newline: UTF-8 text kept readable, keys in the order given."""
+    return json.dumps(row, ensure_ascii=False)
+
+
+def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows to a temporary name beside `path`, then rename: never a half-written file."""
+    write_text(path, "".join(dump_row(row) + "\n" for row in rows))
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write UTF-8 `text` to `path` by way of a temporary name and a rename."""
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+"""Split a document's blocks into sentences with exact offsets.
+
+nupunkt (MIT, an unsupervised Punkt model trained on legal text) finds the boundaries inside one block; a block is
+never crossed. `SEGMENTER_VERSION` changes whenever the same text could come out split differently.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from clausetag.data.schema import Document, Sentence
+
+SEGMENTER_VERSION = 1
+
+_WORD = re.compile(r"\w")
+_MAX_BLOCK = 20_000
+"""Characters given to the boundary model at once; longer blocks are cut at white space, to bound time and memory."""
+_MAX_HEADING = 300
+
+
+@cache
+def _boundary_model() -> Any:
+    # Imported late: nupunkt reads its parameters on import, which --help should not wait for.
+    import nupunkt
+
+    return nupunkt
+
+
+def _chunks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while end - start > _MAX_BLOCK:
+        cut = text.rfind(" ", start + 1, start + _MAX_BLOCK)
+        cut = cut if cut > start else start + _MAX_BLOCK
+        yield start, cut
+        start = cut
+    yield start, end
+
+
+def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+    """Character spans of the sentences in ``text[start:end]``, which is one block.
+
+    Spans are in order, do not overlap, carry no surrounding white space, and each holds a letter or digit: a piece
+    without one (a stray bracket) is joined to its neighbour; a block without one has no sentence.
+    """
+    stop = len(text) if end is None else end
+    pieces: list[tuple[int, int]] = []
+    for chunk_start, chunk_end in _chunks(text, start, stop):
+        chunk = text[chunk_start:chunk_end]
+        if not _WORD.search(chunk):
+            continue
+        for left, right in _boundary_model().sent_spans(chunk):
+            piece = chunk[left:right]
+            left += len(piece) - len(piece.lstrip())
+            right -= len(piece) - len(piece.rstrip())
+            if left < right:
+                pieces.append((chunk_start + left, chunk_start + right))
+    spans: list[tuple[int, int]] = []
+    carried: int | None = None
+    for left, right in pieces:
+        if _WORD.search(text, left, right):
+            spans.append((left if carried is None else carried, right))
+            carried = None
+        elif spans:
+            spans[-1] = (spans[-1][0], right)
+        else:
+            carried = left if carried is None else carried
+    return spans
+
+
+def segment(document: Document) -> list[Sentence]:
+    """The sentences of a document, in order, indexed from 0.
+
+    For every sentence ``sentence.text == document.text[sentence.start:sentence.end]``; `passage` is the index of its
+    block, `heading` the nearest heading above (None in a heading itself and before the first).
+    """
+    sentences: list[Sentence] = []
+    heading: str | None = None
+    for number, block in enumerate(document.blocks):
+        is_heading = block.kind == "heading"
+        for start, end in sentence_spans(document.text, block.start, block.end):
+            sentences.append(
+                Sentence(
+                    policy=document.policy,
+                    index=len(sentences),
+                    text=document.text[start:end],
+                    passage=number,
+                    start=start,
+                    end=end,
+                    heading=None if is_heading else heading,
+                    flags=document.flags,
+                )
+            )
+        if is_heading:
+            heading = document.text[block.start : block.end][:_MAX_HEADING]
+    return sentences

@@ -1,0 +1,1 @@
+"""Metrics, thresholds, agreement, benchmarks and reports."""

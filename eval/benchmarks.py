@@ -1,0 +1,233 @@
+"""The data that `clausetag eval` measures on: what is scored, which rows count, and what a baseline may learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clausetag.data.errors import DataError
+from clausetag.data.labels import LABELS
+from clausetag.data.schema import Sentence, read_jsonl
+from clausetag.eval.gold import gold_labels
+
+if TYPE_CHECKING:
+    from clausetag.data.opp115 import Passage
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineData:
+    """Labelled rows of the benchmark's unit that the TF-IDF baseline is fitted and tuned on; `source` says whose."""
+
+    source: str
+    train: tuple[Sentence, ...]
+    validation: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One measurement to make.
+
+    `sentences` is all that the model reads, policies in order, context included; `units` are the labelled rows that
+    figures are made of: sentences, or passages as one row each (`index` is then the passage). With `isolated`, units
+    are texts without a policy around them. `threshold` overrides the model's own thresholds.
+    """
+
+    data: str
+    unit: str
+    head: str
+    sentences: tuple[Sentence, ...]
+    units: tuple[Sentence, ...]
+    baseline: BaselineData | None
+    notes: tuple[str, ...] = ()
+    isolated: bool = False
+    threshold: float | None = None
+
+
+def load_benchmark(
+    data: str,
+    *,
+    unit: str | None = None,
+    split: str | None = None,
+    head: str | None = None,
+    test: str | None = None,
+    unmask: bool = False,
+) -> Benchmark:
+    """Read `data`: `opp115`, `policies`, `privacyglue`, or the path of a labelled JSONL file.
+
+    Args:
+        unit: `sentence` or `passage`; None: passages of PrivacyGLUE, else sentences.
+        split: of OPP-115 (`test` if None), or the `split` of JSONL rows (None: all rows).
+        head: label source whose thresholds and calibration apply; None: the benchmark's own.
+        test: PrivacyGLUE's file to measure on, or the folder that holds its `test_dataset.csv`.
+        unmask: use the labels of OPP-115's held-back segments where the corpus has them.
+
+    Raises:
+        DataError: the data are missing, wrong, or hold nothing labelled.
+    """
+    if data != "privacyglue" and test is not None:
+        raise DataError("--test goes with privacyglue alone")
+    if data != "opp115" and unmask:
+        raise DataError("--unmask goes with opp115 alone")
+    if head is not None and (unit == "passage" or data == "privacyglue"):
+        raise DataError("passages have a head of their own: leave out --head")
+    if data == "privacyglue":
+        if split is not None or unit == "sentence":
+            raise DataError("privacyglue has passages, and one file a split: leave out --split and --unit")
+        benchmark = _privacyglue(test)
+    elif data == "opp115":
+        benchmark = _opp115(unit or "sentence", split or "test", head or "opp115", unmask)
+    elif data == "policies":
+        from clausetag.data.five import read_five
+
+        if split is not None:
+            raise DataError("the five policies have no splits: leave out --split")
+        benchmark = _rows(data, read_five(), unit or "sentence", None, head or "guide")
+    else:
+        if not Path(data).is_file():
+            raise DataError(f"{data}: no such file; give a labelled JSONL file, opp115, privacyglue or policies")
+        benchmark = _rows(data, tuple(read_jsonl(data)), unit or "sentence", split, head or "guide")
+    if not benchmark.units:
+        raise DataError(f"{data}: nothing labelled to measure on" + (f" in split {split!r}" if split else ""))
+    return benchmark
+
+
+def _opp115(unit: str, split: str, head: str, unmask: bool) -> Benchmark:
+    from clausetag.data.opp115 import find_opp115, read_opp115
+    from clausetag.data.splits import policy_split
+
+    if split not in SPLITS:
+        raise DataError(f"--split {split}: OPP-115's splits are {', '.join(SPLITS)}")
+    corpus = read_opp115(find_opp115(), unmask=unmask)
+    policies = policy_split()
+    wanted = frozenset(policies[split])
+    units = _opp115_units(corpus.sentences, corpus.passages, unit)
+    notes = list(corpus.notes)
+    baseline = None
+    if split == "test":
+        baseline = BaselineData(
+            "OPP-115's training and validation policies",
+            tuple(row for row in units if row.policy in policies["train"]),
+            tuple(row for row in units if row.policy in policies["validation"]),
+        )
+    else:
+        notes.append(f"no baseline: it learns from the training and validation policies, and this is the {split} split")
+    return Benchmark(
+        data=f"opp115 {split}",
+        unit=unit,
+        head="passage" if unit == "passage" else head,
+        sentences=tuple(sentence for sentence in corpus.sentences if sentence.policy in wanted),
+        units=tuple(row for row in units if row.policy in wanted),
+        baseline=baseline,
+        notes=tuple(notes),
+    )
+
+
+def _opp115_units(sentences: Sequence[Sentence], passages: Sequence[Passage], unit: str) -> tuple[Sentence, ...]:
+    """Labelled sentences, or labelled passages in the form of sentences: all-negative ones are kept."""
+    if unit == "sentence":
+        return tuple(sentence for sentence in sentences if sentence.labelled)
+    rows = []
+    for passage in passages:
+        if passage.labels is None:
+            continue
+        extra = {} if passage.annotators is None else {"annotators": passage.annotators}
+        rows.append(
+            Sentence(
+                policy=passage.policy,
+                index=passage.segment,
+                text=passage.text,
+                passage=passage.segment,
+                labels=passage.labels,
+                votes=passage.votes,
+                extra=extra,
+            )
+        )
+    return tuple(rows)
+
+
+def _privacyglue(test: str | None) -> Benchmark:
+    """PrivacyGLUE's OPP-115 task: isolated passages with at least one majority label, threshold 0.5."""
+    if test is None:
+        raise DataError("privacyglue needs --test: its test_dataset.csv, or the folder that holds it")
+    path = Path(test)
+    path = path / "test_dataset.csv" if path.is_dir() else path
+    units, notes = _privacyglue_rows(path)
+    baseline = None
+    train, validation = path.with_name("train_dataset.csv"), path.with_name("validation_dataset.csv")
+    if train.is_file() and validation.is_file() and path.name not in (train.name, validation.name):
+        learnt, held = _privacyglue_rows(train)[0], _privacyglue_rows(validation)[0]
+        baseline = BaselineData("PrivacyGLUE's training file", learnt, held)
+    else:
+        notes = (*notes, "no baseline: train_dataset.csv and validation_dataset.csv are not beside the test file")
+    return Benchmark(
+        data=f"privacyglue {path.name}",
+        unit="passage",
+        head="passage",
+        sentences=(),
+        units=units,
+        baseline=baseline,
+        notes=notes,
+        isolated=True,
+        threshold=0.5,
+    )
+
+
+def _privacyglue_rows(path: Path) -> tuple[tuple[Sentence, ...], tuple[str, ...]]:
+    from clausetag.data.privacyglue import read_privacyglue
+
+    rows, notes = read_privacyglue(path)
+    return tuple(row for row in rows if row.labels), notes
+
+
+def _rows(data: str, sentences: tuple[Sentence, ...], unit: str, split: str | None, head: str) -> Benchmark:
+    """Labelled rows of a file; with `split`, policies that have such rows, the labels of their other rows unused."""
+    if split is None:
+        measured = [sentence for sentence in sentences if sentence.labelled]
+    else:
+        known = sorted({str(sentence.extra["split"]) for sentence in sentences if "split" in sentence.extra})
+        if split not in known:
+            raise DataError(f"{data}: no row has the split {split!r}; its splits: {', '.join(known) or 'none'}")
+        measured = [row for row in sentences if row.labelled and row.extra.get("split") == split]
+    policies = {sentence.policy for sentence in measured}
+    name = Path(data).name if data != "policies" else data
+    units = tuple(measured) if unit == "sentence" else _joined(data, measured)
+    return Benchmark(
+        data=name + (f" {split}" if split else ""),
+        unit=unit,
+        head="passage" if unit == "passage" else head,
+        sentences=tuple(sentence for sentence in sentences if sentence.policy in policies),
+        units=units,
+        baseline=None,
+    )
+
+
+def _joined(data: str, measured: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """Passages of labelled sentences: a passage has every label that one of its labelled sentences has."""
+    groups: dict[tuple[str, int], list[Sentence]] = {}
+    for sentence in measured:
+        if sentence.passage is None:
+            where = f"sentence {sentence.index} of {sentence.policy}"
+            raise DataError(f"{data}: {where} has no passage; use --unit sentence")
+        groups.setdefault((sentence.policy, sentence.passage), []).append(sentence)
+    rows = []
+    for (policy, passage), group in groups.items():
+        given = {label for sentence in group for label in gold_labels(sentence) or ()}
+        text = "\n".join(sentence.text for sentence in group)
+        labels = tuple(label for label in LABELS if label in given)
+        rows.append(Sentence(policy=policy, index=passage, text=text, passage=passage, labels=labels))
+    return tuple(rows)
+
+
+def foreign_baseline(unit: str) -> BaselineData | None:
+    """OPP-115's training policies for a baseline on other data; None where the corpus is not at hand."""
+    from clausetag.data.opp115 import find_opp115
+
+    try:
+        find_opp115()
+    except DataError:
+        return None
+    return _opp115(unit, "test", "opp115", False).baseline

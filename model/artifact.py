@@ -1,0 +1,187 @@
+"""The saved form of a model: a folder that describes itself.
+
+    config.json      labels in order, heads with thresholds and calibration, window, backbone, recipe, versions
+    tokenizer.json   the tokenizer
+    model.onnx       the network for prediction (int8 weights), and/or
+    model.safetensors  its full-precision weights, for training on
+    trained_on.json  ids of the policies and hashes of the texts that any stage of training saw
+    README.md        the model card
+    manifest.json    sha256 of each file; written last, so that its presence means complete
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clausetag.data.errors import ArtifactError
+from clausetag.data.schema import write_text
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+DEFAULT = "standard"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What turns one head's logits into labels; arrays are float [labels]."""
+
+    thresholds: npt.NDArray[np.float64]
+    slope: npt.NDArray[np.float64]
+    intercept: npt.NDArray[np.float64]
+    min_labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedOn:
+    """What training saw, over every stage: policy ids and text hashes (`clausetag.data.hashing.text_hash`)."""
+
+    policies: frozenset[str]
+    hashes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A checked model folder."""
+
+    folder: Path
+    labels: tuple[str, ...]
+    heads: tuple[str, ...]
+    """Heads in the order of the network's outputs."""
+    settings: Mapping[str, Head]
+    default_head: str
+    window: int
+    context: bool
+    config: Mapping[str, Any]
+    hash: str
+    """First 12 hexadecimal digits of the manifest's SHA-256: names exactly these files."""
+
+    def trained_on(self) -> TrainedOn:
+        """Read `trained_on.json`.
+
+        Raises:
+            ArtifactError: it is missing or damaged.
+        """
+        values = _read_json(self.folder / "trained_on.json")
+        return TrainedOn(frozenset(values.get("policies", ())), frozenset(values.get("hashes", ())))
+
+
+def shipped(name: str = DEFAULT) -> Path:
+    """Folder of a model that comes with the package."""
+    return Path(str(files("clausetag.model").joinpath("artifacts", name)))
+
+
+def find_artifact(model: str | os.PathLike[str] | None) -> Path:
+    """The folder for `model`: a path, the name of a shipped model, or None for CLAUSETAG_MODEL or the default one.
+
+    Raises:
+        ArtifactError: there is none; the message lists the shipped names.
+    """
+    wanted = os.fspath(model) if model else os.environ.get("CLAUSETAG_MODEL") or DEFAULT
+    path = Path(wanted)
+    if not path.is_dir() and os.sep not in wanted and shipped(wanted).is_dir():
+        path = shipped(wanted)
+    if not path.is_dir():
+        root = shipped().parent
+        names = ", ".join(sorted(p.name for p in root.iterdir() if p.is_dir())) if root.is_dir() else "none"
+        raise ArtifactError(f"model {wanted!r}: no such folder; give a model folder or a shipped name ({names})")
+    return path
+
+
+def load_artifact(model: str | os.PathLike[str] | None = None) -> Artifact:
+    """Find and check a model folder: manifest, sums, format, labels and settings.
+
+    Raises:
+        ArtifactError: anything is missing, damaged, foreign or of another format; the message says what to do.
+    """
+    folder = find_artifact(model)
+    manifest_path = folder / MANIFEST
+    if not manifest_path.is_file():
+        raise ArtifactError(f"{folder}: not a complete clausetag model ({MANIFEST} is missing); give a folder that `clausetag train` wrote")
+    manifest_bytes = manifest_path.read_bytes()
+    manifest = _read_json(manifest_path)
+    sums = manifest.get("files")
+    if not isinstance(sums, dict) or "config.json" not in sums or "tokenizer.json" not in sums:
+        raise ArtifactError(f"{folder}: {MANIFEST} is not a clausetag manifest")
+    for name, expected in sums.items():
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise ArtifactError(f"{folder}: {name} is missing; copy the whole folder again")
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != expected:
+            raise ArtifactError(f"{folder}: {name} was changed or damaged (its sha256 differs from {MANIFEST})")
+    config = _read_json(folder / "config.json")
+    if config.get("format") != FORMAT:
+        raise ArtifactError(f"{folder}: format {config.get('format')!r}, this version reads format {FORMAT}")
+    try:
+        return _artifact(folder, config, hashlib.sha256(manifest_bytes).hexdigest()[:12])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{folder}: config.json is not usable ({error!r})") from None
+
+
+def _artifact(folder: Path, config: dict[str, Any], digest: str) -> Artifact:
+    labels = tuple(config["labels"])
+    heads = tuple(config["heads"])
+    if not labels or len(set(labels)) != len(labels) or not all(isinstance(label, str) for label in labels):
+        raise ValueError("labels must be distinct strings")
+    settings: dict[str, Head] = {}
+    for name, values in config["settings"].items():
+        if name not in heads:
+            raise ValueError(f"settings of the unknown head {name!r}")
+        arrays = [_by_label(values[key], labels) for key in ("thresholds", "slope", "intercept")]
+        settings[name] = Head(*arrays, min_labels=int(values["min_labels"]))
+    if config["default_head"] not in settings:
+        raise ValueError("the default head has no settings")
+    return Artifact(
+        folder, labels, heads, settings, config["default_head"], int(config["window"]), bool(config["context"]), config, digest
+    )
+
+
+def _by_label(values: Mapping[str, float], labels: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    if set(values) != set(labels):
+        raise ValueError("a setting must name every label once")
+    return np.array([float(values[label]) for label in labels])
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.__class__.__name__})") from None
+    if not isinstance(values, dict):
+        raise ArtifactError(f"{path}: not a JSON object")
+    return values
+
+
+def head_config(head: Head, labels: tuple[str, ...]) -> dict[str, Any]:
+    """A head's settings as JSON values, keyed by label so that no order can be mistaken."""
+    arrays = {"thresholds": head.thresholds, "slope": head.slope, "intercept": head.intercept}
+    values: dict[str, Any] = {
+        key: {label: round(float(number), 6) for label, number in zip(labels, array, strict=True)}
+        for key, array in arrays.items()
+    }
+    return {**values, "min_labels": head.min_labels}
+
+
+def write_manifest(folder: Path) -> None:
+    """Sum every file of a finished folder into `manifest.json`, replacing an old one."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    names = sorted(path.name for path in folder.iterdir() if path.name in _PARTS)
+    sums: dict[str, str] = {}
+    for name in names:
+        with (folder / name).open("rb") as stream:
+            sums[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    write_text(folder / MANIFEST, json.dumps({"format": FORMAT, "files": sums}, indent=1) + "\n")
+
+
+_PARTS = frozenset({"config.json", "tokenizer.json", "model.onnx", "model.safetensors", "trained_on.json", "README.md"})

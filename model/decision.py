@@ -1,0 +1,60 @@
+"""From logits to labels: calibrated probabilities, and the rule that turns them into a set of labels.
+
+numpy alone, so that the tagger, the service and the evaluation share the same few lines.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+def sigmoid(logits: ArrayLike) -> FloatArray:
+    """The logistic function, without overflow at any finite input."""
+    values = np.asarray(logits, dtype=np.float64)
+    small = np.exp(-np.abs(values))
+    probabilities: FloatArray = np.where(values >= 0, 1.0, small) / (1.0 + small)
+    return probabilities
+
+
+def calibrate(logits: ArrayLike, slope: ArrayLike, intercept: ArrayLike) -> FloatArray:
+    """Platt-scaled probabilities: ``sigmoid(slope * logit + intercept)`` label by label.
+
+    `logits` is float[n, k]; `slope` and `intercept` are float[k]; the result is float[n, k].
+    """
+    scaled = np.asarray(logits, dtype=np.float64) * np.asarray(slope, dtype=np.float64)
+    return sigmoid(scaled + np.asarray(intercept, dtype=np.float64))
+
+
+def decide(scores: ArrayLike, thresholds: ArrayLike, min_labels: int = 0) -> BoolArray:
+    """The labels of each row: those whose score reaches its threshold.
+
+    With ``min_labels=1`` a row that would have none gets the one label with the largest ``score - threshold``. The
+    margin, not the bare score, because a label with a low threshold is one whose positives score low: 0.28 against a
+    threshold of 0.30 says more than 0.40 against 0.60. Of equal margins the first label in order wins.
+
+    Args:
+        scores: float[n, k], calibrated probabilities.
+        thresholds: float[k].
+        min_labels: 0 or 1.
+
+    Returns:
+        bool[n, k].
+
+    Raises:
+        ValueError: the shapes don't belong together, or `min_labels` is neither 0 nor 1.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    limits = np.asarray(thresholds, dtype=np.float64)
+    if values.ndim != 2 or limits.shape != values.shape[1:]:
+        raise ValueError(f"scores of shape {values.shape} and thresholds of shape {limits.shape} don't fit together")
+    if min_labels not in (0, 1):
+        raise ValueError(f"min_labels must be 0 or 1, found {min_labels!r}")
+    decided: BoolArray = values >= limits
+    if min_labels == 1:
+        bare = np.flatnonzero(~decided.any(axis=1))
+        decided[bare, np.argmax(values[bare] - limits, axis=1)] = True
+    return decided

@@ -1,0 +1,117 @@
+"""The network: an encoder, mean pooling over each unit, and one linear head per label source on a shared one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers.utils import logging
+
+from clausetag.data.labels import LABELS
+
+HEADS = ("opp115", "guide", "passage")
+"""Label sources: OPP-115's annotators on sentences, the annotation guide on sentences, OPP-115's on passages."""
+
+
+class SentenceTaggerConfig(PretrainedConfig):
+    """Configuration: the encoder's own config as a dict, labels in order, heads in order, dropout before the heads."""
+
+    model_type = "clausetag"
+
+    def __init__(
+        self,
+        backbone: dict[str, Any] | None = None,
+        labels: Sequence[str] = LABELS,
+        heads: Sequence[str] = HEADS,
+        head_dropout: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        self.backbone = backbone or {"model_type": "bert"}
+        self.labels = list(labels)
+        self.heads = list(heads)
+        self.head_dropout = head_dropout
+        super().__init__(**kwargs)
+
+
+class SentenceTagger(PreTrainedModel):
+    """Sentences in context to logits, after Cohan et al. (EMNLP 2019)."""
+
+    config_class = SentenceTaggerConfig
+    base_model_prefix = "encoder"
+    _supports_sdpa = True
+
+    def __init__(self, config: SentenceTaggerConfig) -> None:
+        super().__init__(config)
+        backbone = dict(config.backbone)
+        model_type = backbone.pop("model_type")
+        self.encoder = AutoModel.from_config(AutoConfig.for_model(model_type, **backbone), **_without_pooler(model_type))
+        self._add_heads(config)
+        self.post_init()
+
+    def _add_heads(self, config: SentenceTaggerConfig) -> None:
+        hidden = int(self.encoder.config.hidden_size)
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.shared = nn.Linear(hidden, len(config.labels))
+        self.own = nn.Linear(hidden, len(config.heads) * len(config.labels))
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if module is getattr(self, "shared", None):
+            nn.init.normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+        elif module is getattr(self, "own", None):
+            # The sources start as one and grow apart only as far as their data says.
+            nn.init.zeros_(module.weight)
+            nn.init.zeros_(module.bias)
+
+    def set_prior(self, rates: Tensor) -> None:
+        """Start each label's shared bias at the log-odds of its rate (float [labels]), so that rare labels are seen."""
+        clipped = rates.clamp(1e-3, 0.5)
+        with torch.no_grad():
+            self.shared.bias.copy_(torch.log(clipped / (1 - clipped)))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, pool: Tensor) -> Tensor:
+        """Logits float [B, U, heads, labels] from ids and mask int64 [B, T] and pooling weights float [B, U, T]."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        pooled = self.dropout(torch.matmul(pool.to(hidden.dtype), hidden))
+        own = self.own(pooled).unflatten(-1, (len(self.config.heads), len(self.config.labels)))
+        logits: Tensor = self.shared(pooled).unsqueeze(-2) + own
+        return logits
+
+
+def from_backbone(path: str, labels: Sequence[str], heads: Sequence[str], head_dropout: float) -> SentenceTagger:
+    """A tagger with a pretrained encoder (hub id or folder) and fresh heads.
+
+    Raises:
+        OSError: the hub id or folder cannot be loaded.
+    """
+    # The pooler's weights, which pretraining left over, would be reported as unexpected.
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    model_type = AutoConfig.from_pretrained(path).model_type
+    encoder = AutoModel.from_pretrained(path, dtype=torch.float32, **_without_pooler(model_type))
+    config = SentenceTaggerConfig(encoder.config.to_dict(), labels, heads, head_dropout)
+    tagger = SentenceTagger(config)
+    tagger.encoder.load_state_dict(encoder.state_dict())
+    return tagger
+
+
+def _without_pooler(model_type: str) -> dict[str, Any]:
+    """Arguments that leave BERT's unused pooler out, where the architecture has one."""
+    return {"add_pooling_layer": False} if model_type in {"bert", "roberta", "mpnet", "xlm-roberta", "camembert"} else {}
+
+
+def layer_depth(name: str, layers: int) -> int:
+    """Distance of a parameter from the top: 0 for the heads, 1 for the last layer, layers + 1 for the embeddings."""
+    if not name.startswith("encoder."):
+        return 0
+    for part in name.split("."):
+        if part.isdigit():
+            return layers - int(part)
+    return layers + 1
+
+
+AutoConfig.register("clausetag", SentenceTaggerConfig)
+AutoModel.register(SentenceTaggerConfig, SentenceTagger)

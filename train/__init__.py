@@ -1,0 +1,1 @@
+"""Training from recipes, and the baselines."""

@@ -1,0 +1,187 @@
+"""A recipe: the whole configuration of a training run, read from a small TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from clausetag.data.errors import RecipeError
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Every field has its value in the recipe file or here; nothing else configures a run."""
+
+    name: str = "default"
+    """Names what the model has seen; goes into the artifact and every figure."""
+    backbone: str = "minilm-l6"
+    """`minilm-l6` (packaged), a folder (starting with ., / or ~), or a hub id."""
+
+    opp115: tuple[str, ...] = ()
+    """Splits of the policy-disjoint OPP-115 split to train on (`train`, `validation`)."""
+    opp115_validation: tuple[str, ...] = ()
+    """Splits that choose epoch, thresholds and calibration of the heads `opp115` and `passage`."""
+    policies: tuple[str, ...] = ()
+    """Which of the five annotated policies to train on."""
+    policies_validation: tuple[str, ...] = ()
+    """Which of the five choose thresholds and calibration of the head `guide`."""
+    extra: tuple[str, ...] = ()
+    """Further labelled JSONL files (head `guide`); rows whose `split` is `validation` validate, `test` stays out."""
+    privacyglue: str = ""
+    """Folder with PrivacyGLUE's train_dataset.csv and validation_dataset.csv (head `passage`)."""
+
+    context: bool = True
+    """Windows of consecutive sentences; false: every sentence alone, without its heading."""
+    targets: str = "votes"
+    """`votes`: share of annotators (soft); `majority`: 0 or 1."""
+    passages: bool = True
+    """Also learn OPP-115's passages, pooled over the passage, in the same windows."""
+    passage_weight: float = 0.5
+    """Weight of a passage's loss beside a sentence's."""
+    window: int = 256
+    """Most word pieces of a window."""
+    shortest_window: int = 32
+    """Training windows have a random length from here to `window`."""
+
+    epochs: int = 10
+    """Passes over the training policies; windows are cut anew in each."""
+    batch_tokens: int = 1536
+    """Padded word pieces a step."""
+    encoder_lr: float = 2e-4
+    """Peak learning rate of the encoder's last layer (AdamW)."""
+    head_lr: float = 1e-3
+    """Peak learning rate of the heads."""
+    layer_decay: float = 0.9
+    """Each layer below learns by this factor less."""
+    warmup: float = 0.1
+    """Share of the steps in which the rate rises; it then falls linearly to zero."""
+    weight_decay: float = 0.01
+    """AdamW's, on matrices only."""
+    max_norm: float = 1.0
+    """Gradient norm clip."""
+    head_dropout: float = 0.1
+    """Dropout on pooled vectors."""
+    ema: float = 0.0
+    """Decay of an exponential moving average of the weights, which is what is evaluated and saved; 0: none."""
+    patience: int = 0
+    """Stop after so many epochs without a better validation score; 0: run all epochs, keep the best."""
+    seed: int = 1
+    """Seeds weights, dropout, order and window lengths."""
+    precision: str = "auto"
+    """`bf16`, `fp32`, or `auto`: bf16 where the CPU multiplies it natively."""
+    checkpoint_steps: int = 100
+    """A checkpoint every so many steps and after each epoch."""
+    shrink: float = 20.0
+    """Thresholds: a label with so many positives goes halfway between its own and the shared threshold."""
+
+    def __post_init__(self) -> None:
+        for field, low, high in (
+            ("window", 16, 512),
+            ("shortest_window", 8, self.window),
+            ("epochs", 1, 1000),
+            ("batch_tokens", self.window, 1_000_000),
+            ("encoder_lr", 0.0, 1.0),
+            ("head_lr", 0.0, 1.0),
+            ("layer_decay", 0.1, 1.0),
+            ("warmup", 0.0, 0.9),
+            ("weight_decay", 0.0, 1.0),
+            ("max_norm", 1e-6, 1e6),
+            ("head_dropout", 0.0, 0.9),
+            ("passage_weight", 0.0, 100.0),
+            ("ema", 0.0, 0.99999),
+            ("patience", 0, 1000),
+            ("seed", 0, 2**31),
+            ("checkpoint_steps", 1, 1_000_000),
+            ("shrink", 0.0, 1e6),
+        ):
+            value = getattr(self, field)
+            if not low <= value <= high:
+                raise RecipeError(f"recipe: {field} = {value} is out of range, use {low} to {high}")
+        for field, allowed in (("targets", ("votes", "majority")), ("precision", ("auto", "bf16", "fp32"))):
+            if getattr(self, field) not in allowed:
+                raise RecipeError(f"recipe: {field} = {getattr(self, field)!r}, use one of {', '.join(allowed)}")
+        for field in ("opp115", "opp115_validation"):
+            wrong = set(getattr(self, field)) - {"train", "validation"}
+            if wrong:
+                raise RecipeError(f"recipe: {field} may hold 'train' and 'validation', not {sorted(wrong)[0]!r}")
+        for field in ("opp115", "policies"):
+            both = set(getattr(self, field)) & set(getattr(self, f"{field}_validation"))
+            if both:
+                raise RecipeError(f"recipe: {sorted(both)[0]!r} is in both {field} and {field}_validation")
+        if not (self.opp115 or self.policies or self.extra or self.privacyglue):
+            raise RecipeError("recipe: no training data; set opp115, policies, extra or privacyglue")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(self).items()}
+
+
+def shipped_recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with the package."""
+    return tuple(sorted(p.name[:-5] for p in files("clausetag.train").joinpath("recipes").iterdir() if p.name.endswith(".toml")))
+
+
+def read_recipe(path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a TOML recipe (a path, or the name of a shipped one) and apply ``key=value`` overrides.
+
+    Raises:
+        RecipeError: the file is missing or not TOML, a key is unknown, a value has the wrong type or range.
+    """
+    text = _recipe_text(path)
+    try:
+        values: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not TOML ({error})") from None
+    for override in overrides:
+        key, equals, raw = override.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {override}: write key=value")
+        values[key.strip()] = _parse_override(key.strip(), raw.strip())
+    return _recipe_from(values)
+
+
+def _recipe_text(path: str) -> str:
+    if os.sep not in path and not path.endswith(".toml") and path in shipped_recipes():
+        return files("clausetag.train").joinpath("recipes", f"{path}.toml").read_text(encoding="utf-8")
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise RecipeError(f"{path}: {reason}; give a .toml file or one of {', '.join(shipped_recipes())}") from None
+
+
+def _parse_override(key: str, raw: str) -> Any:
+    hint = get_type_hints(Recipe).get(key)
+    if hint is str:
+        return raw.strip("\"'")
+    if hint == tuple[str, ...] and not raw.startswith("["):
+        return [part for part in (piece.strip() for piece in raw.split(",")) if part]
+    try:
+        return tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        return raw
+
+
+def _recipe_from(values: Mapping[str, Any]) -> Recipe:
+    hints = get_type_hints(Recipe)
+    checked: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in hints:
+            raise RecipeError(f"recipe: unknown key {key!r}; the keys are {', '.join(hints)}")
+        hint = hints[key]
+        if hint is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if hint == tuple[str, ...]:
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise RecipeError(f"recipe: {key} must be a list of strings, found {value!r}")
+            value = tuple(value)
+        elif not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
+            raise RecipeError(f"recipe: {key} must be of type {hint.__name__}, found {value!r}")
+        checked[key] = value
+    return Recipe(**checked)

@@ -1,0 +1,192 @@
+"""Assemble a recipe's training and validation data: sources of sentences, each with the head that learns from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from clausetag.data.errors import DataError, LeakageError
+from clausetag.data.hashing import is_boilerplate, text_hash
+from clausetag.data.labels import LABEL_INDEX, LABELS
+from clausetag.data.schema import Sentence, by_policy, read_jsonl
+from clausetag.train.config import Recipe
+
+FloatArray = npt.NDArray[np.float32]
+
+MAX_TEST_OVERLAP = 0.02
+"""Training is refused where more than this share of a test split's texts stands in the training data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Policies whose labels come from one kind of labelling, for the head of that name."""
+
+    head: str
+    sentences: tuple[Sentence, ...]
+    passages: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
+    """Votes of (policy, passage), where passages are labelled too."""
+    whole: bool = False
+    """Each row is a text of its own, read as one passage (PrivacyGLUE)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What a recipe trains on, what chooses its thresholds, and the fingerprint of the former."""
+
+    train: tuple[Source, ...]
+    validation: tuple[Source, ...]
+    notes: tuple[str, ...]
+
+    def trained_policies(self) -> set[str]:
+        """Ids of all policies trained on."""
+        return {sentence.policy for source in self.train for sentence in source.sentences}
+
+    def trained_hashes(self) -> set[str]:
+        """Hashes of all texts trained on, context included."""
+        return {text_hash(sentence.text) for source in self.train for sentence in source.sentences}
+
+
+def assemble(recipe: Recipe) -> TrainingData:
+    """Read everything that `recipe` names.
+
+    Raises:
+        DataError: a corpus or file is missing or wrong.
+        LeakageError: a test policy, or its text, is among the training data.
+    """
+    train: list[Source] = []
+    validation: list[Source] = []
+    notes: list[str] = []
+    test_sentences: list[Sentence] = []
+    if recipe.opp115 or recipe.opp115_validation:
+        from clausetag.data.opp115 import find_opp115, read_opp115
+        from clausetag.data.splits import policy_split
+
+        corpus = read_opp115(find_opp115())
+        notes += corpus.notes
+        split = policy_split()
+        test_sentences = [sentence for sentence in corpus.sentences if sentence.policy in split["test"]]
+        for names, into in ((recipe.opp115, train), (recipe.opp115_validation, validation)):
+            wanted = {policy for name in names for policy in split[name]}
+            passages = {
+                (passage.policy, passage.segment): dict(passage.votes)
+                for passage in corpus.passages
+                if passage.policy in wanted and passage.votes is not None
+            }
+            if wanted:
+                kept = tuple(sentence for sentence in corpus.sentences if sentence.policy in wanted)
+                into.append(Source("opp115", kept, passages if recipe.passages else {}))
+    if recipe.policies or recipe.policies_validation:
+        from clausetag.data.five import FIVE, read_five
+
+        gold = read_five()
+        for wanted_ids, into in ((recipe.policies, train), (recipe.policies_validation, validation)):
+            unknown = set(wanted_ids) - set(FIVE)
+            if unknown:
+                raise DataError(f"policies: {sorted(unknown)[0]!r} is none of {', '.join(FIVE)}")
+            if wanted_ids:
+                into.append(Source("guide", tuple(sentence for sentence in gold if sentence.policy in wanted_ids)))
+    for path in recipe.extra:
+        rows = read_jsonl(path)
+        held = [row for row in rows if row.extra.get("split") == "validation"]
+        learnt = [row for row in rows if row.extra.get("split") not in ("validation", "test")]
+        if not learnt:
+            raise DataError(f"{path}: no row to train on (every row's split is validation or test)")
+        train.append(Source("guide", tuple(learnt)))
+        if held:
+            validation.append(Source("guide", tuple(held)))
+    if recipe.privacyglue:
+        train_source, validation_source, glue_notes = _privacyglue(Path(recipe.privacyglue))
+        train.append(train_source)
+        validation.append(validation_source)
+        notes += glue_notes
+    data = TrainingData(tuple(train), tuple(validation), tuple(notes))
+    if recipe.privacyglue and (recipe.opp115 or recipe.policies or recipe.extra):
+        raise DataError("recipe: privacyglue trains on its own files alone; its split crosses every policy split")
+    _check_disjoint(data)
+    if not recipe.privacyglue:
+        refuse_test_texts(data, test_sentences)
+    return data
+
+
+def _privacyglue(folder: Path) -> tuple[Source, Source, list[str]]:
+    from clausetag.data.privacyglue import read_privacyglue
+
+    sources: list[Source] = []
+    notes: list[str] = []
+    for name in ("train", "validation"):
+        rows, found = read_privacyglue(folder / f"{name}_dataset.csv")
+        notes += found
+        named = tuple(
+            Sentence(policy=f"privacyglue-{name}-{row.index}", index=0, text=row.text, labels=row.labels) for row in rows
+        )
+        sources.append(Source("passage", named, whole=True))
+    return sources[0], sources[1], notes
+
+
+def _check_disjoint(data: TrainingData) -> None:
+    held = {sentence.policy for source in data.validation for sentence in source.sentences}
+    both = sorted(held & data.trained_policies())
+    if both:
+        raise LeakageError(f"policy {both[0]!r} is both trained on and validated with; take it out of one of them")
+
+
+def refuse_test_texts(data: TrainingData, test: Sequence[Sentence]) -> None:
+    """Refuse training data that hold a policy of OPP-115's test split, by id or by text.
+
+    Raises:
+        LeakageError: a training policy is a test policy, or one training policy outside OPP-115's own training split
+            holds more than 2 % of a test policy's sentences.
+    """
+    from clausetag.data.splits import policy_split
+
+    planted = sorted(data.trained_policies() & set(policy_split()["test"]))
+    if planted:
+        raise LeakageError(f"policy {planted[0]!r} belongs to OPP-115's test split and may not be trained on")
+    foreign = {
+        text_hash(sentence.text): sentence
+        for source in data.train
+        if source.head != "opp115"
+        for sentence in source.sentences
+        if not is_boilerplate(sentence.text)
+    }
+    for policy, sentences in by_policy(test).items():
+        texts = [sentence for sentence in sentences if not is_boilerplate(sentence.text)]
+        found = [foreign[key] for key in (text_hash(sentence.text) for sentence in texts) if key in foreign]
+        if len(found) > max(2, MAX_TEST_OVERLAP * len(texts)):
+            raise LeakageError(
+                f"{len(found)} of {len(texts)} sentences of the test policy {policy!r} stand in the training policy "
+                f"{found[0].policy!r}; take it out of the training data"
+            )
+
+
+def target_rows(sentences: Iterable[Sentence], targets: str) -> tuple[FloatArray, FloatArray]:
+    """Soft or hard targets float [n, labels] and a mask float [n]: 0 for unlabelled rows, which are context only."""
+    rows = list(sentences)
+    values = np.zeros((len(rows), len(LABELS)), dtype=np.float32)
+    mask = np.zeros(len(rows), dtype=np.float32)
+    for number, sentence in enumerate(rows):
+        if not sentence.labelled:
+            continue
+        mask[number] = 1.0
+        if targets == "votes" and sentence.votes is not None:
+            for label, share in sentence.votes.items():
+                values[number, LABEL_INDEX[label]] = share
+        else:
+            values[number] = majority_row(sentence)
+    return values, mask
+
+
+def majority_row(sentence: Sentence) -> FloatArray:
+    """Gold labels of one sentence as 0/1, float [labels]: its `labels`, else the labels with more than half the votes."""
+    row = np.zeros(len(LABELS), dtype=np.float32)
+    if sentence.labels is not None:
+        names: Iterable[str] = sentence.labels
+    else:
+        names = [label for label, share in (sentence.votes or {}).items() if share > 0.5]
+    for name in names:
+        row[LABEL_INDEX[name]] = 1.0
+    return row

@@ -1,0 +1,268 @@
+"""The training loop: seeded, checkpointed, resumable to the same weights as an uninterrupted run.
+
+    clausetag train default -o runs/default
+
+A run folder holds `run.json` (config, versions, git, figures per epoch), `checkpoint.pt` while it trains,
+`curves.png`, and in the end the artifact's files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from tqdm import tqdm
+
+from clausetag.data.errors import DataError, RecipeError
+from clausetag.data.labels import LABELS
+from clausetag.data.schema import write_text
+from clausetag.model.backbone import backbone_path
+from clausetag.model.encode import Pieces
+from clausetag.model.network import HEADS, SentenceTagger, from_backbone
+from clausetag.model.windows import collate
+from clausetag.train.config import Recipe
+from clausetag.train.corpora import TrainingData
+from clausetag.train.provenance import git_revision, versions
+from clausetag.train.steps import (
+    Average,
+    Examples,
+    epoch_batches,
+    parameter_groups,
+    prepare,
+    rate_factor,
+    soft_loss,
+    unit_targets,
+)
+from clausetag.train.validate import Held, epoch_figures, held_scores, selection_score
+
+
+@dataclass
+class Progress:
+    """How far a run has come; everything that a resumed run needs beside weights and optimiser."""
+
+    epoch: int = 0
+    step_in_epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    best_score: float = float("-inf")
+    best_epoch: int = -1
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished run: the best epoch's network, its tokenizer, and its validation scores per head."""
+
+    model: SentenceTagger
+    pieces: Pieces
+    held: dict[str, Held]
+    progress: Progress
+
+
+def uses_bf16(recipe: Recipe) -> bool:
+    """Whether to run matrix products in bfloat16: asked for, or `auto` on a CPU that multiplies it natively."""
+    if recipe.precision == "auto":
+        supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+        return bool(supported())
+    return recipe.precision == "bf16"
+
+
+def load_tokenizer(path: str) -> Tokenizer:
+    """The fast tokenizer of a backbone, as the `tokenizers` library holds it.
+
+    Raises:
+        RecipeError: the backbone has none.
+    """
+    local = Path(path) / "tokenizer.json"
+    if local.is_file():
+        return Tokenizer.from_file(str(local))
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"backbone {path}: {_first_line(error)}") from None
+    if not tokenizer.is_fast:
+        raise RecipeError(f"backbone {path}: it has no fast tokenizer (tokenizer.json)")
+    return tokenizer.backend_tokenizer
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = False) -> Trained:
+    """Train `recipe` in `folder`, continuing from its checkpoint if there is one.
+
+    Raises:
+        RecipeError: the backbone cannot be loaded, or the folder holds a run of another recipe.
+        DataError: there is nothing to learn from.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    path = backbone_path(recipe.backbone)
+    try:
+        model = from_backbone(path, LABELS, HEADS, recipe.head_dropout)
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"backbone {recipe.backbone}: {_first_line(error)}") from None
+    pieces = Pieces.of(load_tokenizer(path))
+    examples = prepare(data.train, recipe, pieces, HEADS)
+    model.set_prior(_label_rates(examples))
+    plan = [len(epoch_batches(examples, recipe, pieces, epoch)) for epoch in range(recipe.epochs)]
+    total = sum(plan)
+    if total == 0:
+        raise DataError("the training data have no labelled sentence")
+    optimiser = torch.optim.AdamW(parameter_groups(model, recipe))
+    average = Average(model, recipe.ema) if recipe.ema else None
+    progress = Progress()
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.is_file():
+        progress = _resume(checkpoint, recipe, model, optimiser, average)
+    bf16 = uses_bf16(recipe)
+    bar = tqdm(total=total, initial=progress.step, unit="step", disable=quiet, smoothing=0.05, mininterval=1.0)
+    started = time.monotonic()
+    best = folder / "best.pt"
+    while progress.epoch < recipe.epochs:
+        model.train()
+        runs = epoch_batches(examples, recipe, pieces, progress.epoch)
+        for run in runs[progress.step_in_epoch :]:
+            factor = rate_factor(progress.step, total, recipe.warmup)
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * factor
+            batch = collate([item.window for item in run], pieces.pad_id)
+            window, place, head, targets, weights = unit_targets(run, batch, examples, HEADS.index("passage"))
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+                logits = model(
+                    torch.from_numpy(batch.input_ids),
+                    torch.from_numpy(batch.attention_mask),
+                    torch.from_numpy(batch.pool),
+                )
+            loss = soft_loss(logits[window, place, head].float(), targets, weights)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_norm)
+            optimiser.step()
+            progress.step += 1
+            progress.step_in_epoch += 1
+            progress.loss_sum += float(loss.detach())
+            if average is not None:
+                average.update(model, progress.step)
+            bar.update()
+            if progress.step % recipe.checkpoint_steps == 0:
+                _save(checkpoint, recipe, model, optimiser, average, progress)
+        own = {name: value.clone() for name, value in model.state_dict().items()} if average else None
+        if average is not None:
+            model.load_state_dict(average.state)
+        figures = epoch_figures(held_scores(model, data.validation, recipe, pieces, bf16=bf16), recipe.shrink)
+        score = selection_score(figures) if figures else float(progress.epoch)
+        progress.history.append(
+            {
+                "epoch": progress.epoch + 1,
+                "train_loss": progress.loss_sum / max(1, progress.step_in_epoch),
+                "validation": figures,
+                "score": score,
+            }
+        )
+        if score > progress.best_score:
+            progress.best_score, progress.best_epoch = score, progress.epoch
+            _atomic_save(best, model.state_dict())
+        if own is not None:
+            model.load_state_dict(own)
+        bar.set_postfix_str(_postfix(progress.history[-1]))
+        progress.epoch += 1
+        progress.step_in_epoch, progress.loss_sum = 0, 0.0
+        _save(checkpoint, recipe, model, optimiser, average, progress)
+        write_run(folder, recipe, data, progress)
+        if recipe.patience and progress.epoch - 1 - progress.best_epoch >= recipe.patience:
+            break
+    bar.close()
+    model.load_state_dict(torch.load(best, weights_only=True))
+    model.eval()
+    if not quiet:
+        print(f"trained {progress.step} steps in {time.monotonic() - started:.0f} s; best epoch {progress.best_epoch + 1}")
+    held = held_scores(model, data.validation, recipe, pieces, bf16=False)
+    return Trained(model, pieces, held, progress)
+
+
+def _label_rates(examples: Examples) -> torch.Tensor:
+    targets = np.concatenate(examples.sentence_targets)
+    weights = np.concatenate(examples.sentence_weights)
+    return torch.from_numpy((targets * weights[:, None]).sum(0) / max(1.0, float(weights.sum())))
+
+
+def _postfix(row: dict[str, Any]) -> str:
+    parts = [f"epoch {row['epoch']} loss {row['train_loss']:.3f}"]
+    parts += [f"{head} F1 {f['macro_f1']:.3f}/{f['micro_f1']:.3f}" for head, f in row["validation"].items()]
+    return ", ".join(parts)
+
+
+def _atomic_save(path: Path, value: object) -> None:
+    temporary = path.with_suffix(".tmp")
+    torch.save(value, temporary)
+    os.replace(temporary, path)
+
+
+def _save(
+    path: Path,
+    recipe: Recipe,
+    model: SentenceTagger,
+    optimiser: torch.optim.Optimizer,
+    average: Average | None,
+    progress: Progress,
+) -> None:
+    state = {
+        "recipe": json.dumps(recipe.as_dict()),
+        "model": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "average": average.state if average is not None else {},
+        "progress": json.dumps(vars(progress)),
+        "random": torch.get_rng_state(),
+    }
+    _atomic_save(path, state)
+
+
+def _resume(
+    path: Path, recipe: Recipe, model: SentenceTagger, optimiser: torch.optim.Optimizer, average: Average | None
+) -> Progress:
+    try:
+        state = torch.load(path, weights_only=True)
+        same = state["recipe"] == json.dumps(recipe.as_dict())
+    except Exception as error:
+        raise RecipeError(f"{path}: not a checkpoint ({_first_line(error)}); delete it to start anew") from None
+    if not same:
+        raise RecipeError(f"{path.parent}: holds a run of another recipe; give another -o, or delete {path.name}")
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    if average is not None:
+        average.state = state["average"]
+    torch.set_rng_state(state["random"])
+    return Progress(**json.loads(state["progress"]))
+
+
+def write_run(folder: Path, recipe: Recipe, data: TrainingData, progress: Progress) -> None:
+    """Write `run.json`: the recipe, versions, git revision, data sizes, and the figures of every epoch so far."""
+    run = {
+        "recipe": recipe.as_dict(),
+        "versions": versions(),
+        "git": git_revision(),
+        "threads": torch.get_num_threads(),
+        "data": {
+            part: [
+                {"head": source.head, "sentences": len(source.sentences), "passages": len(source.passages)}
+                for source in sources
+            ]
+            for part, sources in (("train", data.train), ("validation", data.validation))
+        },
+        "notes": list(data.notes),
+        "steps": progress.step,
+        "best_epoch": progress.best_epoch + 1,
+        "epochs": progress.history,
+    }
+    write_text(folder / "run.json", json.dumps(run, indent=1) + "\n")

@@ -1,0 +1,164 @@
+"""`clausetag train`: from a recipe to an artifact: data, training, thresholds and calibration, export, card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from clausetag.data.errors import ClausetagError, RecipeError
+from clausetag.data.labels import LABELS
+from clausetag.data.schema import write_text
+from clausetag.data.segment import SEGMENTER_VERSION
+from clausetag.model.artifact import FORMAT, MANIFEST, head_config, load_artifact, write_manifest
+from clausetag.model.artifact import Head as ArtifactHead
+from clausetag.model.card import write_card
+from clausetag.model.network import HEADS
+from clausetag.train.config import Recipe, read_recipe, shipped_recipes
+from clausetag.train.corpora import TrainingData, assemble
+from clausetag.train.curves import draw_curves
+from clausetag.train.loop import Trained, train, uses_bf16, write_run
+from clausetag.train.provenance import versions
+from clausetag.train.validate import cross_fitted, f1_summary, fit_settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clausetag train`."""
+    parser.add_argument("recipe", help=f"a .toml file, or one of {', '.join(shipped_recipes())}")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a key of the recipe")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the run; an unfinished run in it is continued")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run `clausetag train`; returns the exit code."""
+    recipe = read_recipe(arguments.recipe, arguments.overrides)
+    folder = Path(arguments.output)
+    if folder.exists() and not folder.is_dir():
+        raise RecipeError(f"{folder}: is a file; give a folder to -o")
+    if (folder / MANIFEST).is_file() and not (folder / "checkpoint.pt").is_file():
+        raise RecipeError(f"{folder}: holds a finished model; give another -o")
+    run_training(recipe, folder, quiet=arguments.quiet)
+    print(f"wrote {folder}")
+    return 0
+
+
+def run_training(recipe: Recipe, folder: Path, *, quiet: bool = False) -> None:
+    """Train `recipe` and write the artifact to `folder`.
+
+    Raises:
+        ClausetagError: data, recipe or backbone are wrong; nothing but the run's checkpoint is left behind.
+    """
+    data = assemble(recipe)
+    if not quiet:
+        for source in data.train:
+            print(f"training on {len(source.sentences):,} sentences, {len(source.passages):,} passages for the head {source.head}")
+    trained = train(recipe, data, folder, quiet=quiet)
+    draw_curves(trained.progress.history, folder / "curves.png")
+    write_artifact(recipe, data, trained, folder)
+    write_run(folder, recipe, data, trained.progress)
+    for name in ("checkpoint.pt", "best.pt"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder: Path) -> None:
+    """Write the files of an artifact beside the run's: settings from validation, weights, ONNX, provenance, card."""
+    from clausetag.model.export import export_onnx
+
+    settings: dict[str, Any] = {}
+    figures: list[dict[str, Any]] = []
+    for head, held in trained.held.items():
+        found = fit_settings(held, recipe.shrink, 1 if head == "guide" else 0)
+        own = ArtifactHead(found.thresholds, found.slope, found.intercept, found.min_labels)
+        settings[head] = head_config(own, LABELS)
+        summary = f1_summary(held.gold, cross_fitted(held, recipe.shrink, found.min_labels))
+        figures.append(
+            {
+                "data": f"validation policies of the head {head}, thresholds cross-fitted over policies",
+                "n": len(held.gold),
+                **{key: round(value, 4) for key, value in summary.items()},
+            }
+        )
+    if not settings:
+        raise RecipeError("recipe: nothing validates; set opp115_validation, policies_validation, or give `split` in extra")
+    config = {
+        "format": FORMAT,
+        "model_type": "clausetag",
+        "labels": list(LABELS),
+        "heads": list(HEADS),
+        "settings": settings,
+        "default_head": next(head for head in ("guide", "opp115", "passage") if head in settings),
+        "window": recipe.window,
+        "context": recipe.context,
+        "backbone": recipe.backbone,
+        "network": trained.model.config.to_dict(),
+        "recipe": recipe.as_dict(),
+        "precision": "bf16" if uses_bf16(recipe) else "fp32",
+        "segmenter_version": SEGMENTER_VERSION,
+        "versions": versions(),
+        "validation": figures,
+        "figures": [],
+    }
+    trained.pieces.tokenizer.save(str(folder / "tokenizer.json"))
+    trained.model.save_pretrained(folder, safe_serialization=True)
+    export_onnx(trained.model, folder / "model.onnx")
+    seen = {"policies": sorted(data.trained_policies()), "hashes": sorted(data.trained_hashes())}
+    write_text(folder / "trained_on.json", json.dumps(seen, indent=0) + "\n")
+    write_text(folder / "config.json", json.dumps(config, indent=1) + "\n")
+    write_card(folder, config)
+    write_manifest(folder)
+
+
+def ship(source: str, target: Path, metrics: list[str], name: str) -> None:
+    """Copy a trained model without its full-precision weights, with out-of-sample figures from metrics files.
+
+    Raises:
+        ClausetagError: the source is no model, or a metrics file is unreadable or was measured in-sample.
+    """
+    artifact = load_artifact(source)
+    config = dict(artifact.config)
+    figures = []
+    for path in metrics:
+        try:
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            if values["overlap"].get("in_sample"):
+                raise ClausetagError(f"{path}: was measured in-sample; a card holds out-of-sample figures only")
+            figures.append(figure_of(values))
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise ClausetagError(f"{path}: not a metrics.json of `clausetag eval` ({error!r})") from None
+    config["figures"] = figures
+    config["name"] = name
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        for part in ("model.onnx", "tokenizer.json", "trained_on.json"):
+            shutil.copyfile(artifact.folder / part, temporary / part)
+        write_text(temporary / "config.json", json.dumps(config, indent=1) + "\n")
+        write_card(temporary, config)
+        write_manifest(temporary)
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.replace(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def figure_of(values: dict[str, Any]) -> dict[str, Any]:
+    """One line of figures for the card, from a metrics.json."""
+    return {
+        "data": values["data"],
+        "recipe": values["recipe"],
+        "unit": values["unit"],
+        "n": values["n"],
+        "macro_f1": round(values["macro_f1"], 4),
+        "micro_f1": round(values["micro_f1"], 4),
+        "command": values.get("command", ""),
+        "per_category": {
+            label: {key: row[key] for key in ("precision", "recall", "f1", "support")}
+            for label, row in values["per_category"].items()
+        },
+    }

@@ -1,0 +1,144 @@
+"""Validation: logits and gold per head, the figures of an epoch, and what the artifact keeps (thresholds, calibration)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from clausetag.data.labels import LABELS
+from clausetag.eval.thresholds import fit_calibration, tune_thresholds
+from clausetag.model.decision import calibrate, decide
+from clausetag.model.encode import FloatArray, Pieces, encode_sentences, encode_texts
+from clausetag.model.network import SentenceTagger
+from clausetag.train.config import Recipe
+from clausetag.train.corpora import Source, majority_row
+from clausetag.train.predict import predict_logits
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Validation rows of one head: logits float [n, labels], gold bool [n, labels], the policy of each row."""
+
+    logits: FloatArray
+    gold: BoolArray
+    policies: tuple[str, ...]
+
+
+def held_scores(
+    model: SentenceTagger, sources: Sequence[Source], recipe: Recipe, pieces: Pieces, *, bf16: bool
+) -> dict[str, Held]:
+    """Score the validation sources; only labelled rows are kept, each for its source's head (and `passage`)."""
+    parts: dict[str, list[Held]] = {}
+    heads = list(model.config.heads)
+    for source in sources:
+        if source.whole:
+            encoded = encode_texts([sentence.text for sentence in source.sentences], pieces)
+        else:
+            encoded = encode_sentences(source.sentences, pieces, context=recipe.context)
+        sentence_logits, passage_logits = predict_logits(model, encoded, recipe.window, pieces, bf16=bf16)
+        rows = [number for number, sentence in enumerate(source.sentences) if sentence.labelled]
+        gold = np.array([majority_row(source.sentences[number]) for number in rows], dtype=bool)
+        names = tuple(source.sentences[number].policy for number in rows)
+        logits = sentence_logits[rows, heads.index(source.head)]
+        parts.setdefault(source.head, []).append(Held(logits, gold, names))
+        keys = [(row, key) for row, key in enumerate(encoded.passages) if key in source.passages]
+        if keys:
+            votes = [[source.passages[key].get(label, 0.0) for label in LABELS] for _, key in keys]
+            logits = passage_logits[[row for row, _ in keys], heads.index("passage")]
+            held = Held(logits, np.array(votes) > 0.5, tuple(key[0] for _, key in keys))
+            parts.setdefault("passage", []).append(held)
+    return {
+        head: Held(
+            np.concatenate([part.logits for part in found]),
+            np.concatenate([part.gold for part in found]),
+            tuple(name for part in found for name in part.policies),
+        )
+        for head, found in parts.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSettings:
+    """What turns a head's logits into labels: Platt slope and intercept, thresholds, each float [labels]."""
+
+    slope: npt.NDArray[np.float64]
+    intercept: npt.NDArray[np.float64]
+    thresholds: npt.NDArray[np.float64]
+    min_labels: int
+
+
+def fit_settings(held: Held, shrink: float, min_labels: int) -> HeadSettings:
+    """Calibration and thresholds from validation scores."""
+    slope, intercept = fit_calibration(held.logits, held.gold)
+    scores = calibrate(held.logits, slope, intercept)
+    return HeadSettings(slope, intercept, tune_thresholds(scores, held.gold, shrink=shrink), min_labels)
+
+
+def cross_fitted(held: Held, shrink: float, min_labels: int) -> BoolArray:
+    """Decisions on each validation policy by thresholds and calibration fitted on the other policies, bool [n, labels].
+
+    Figures of thresholds on the rows that they were tuned on flatter; these do not.
+    """
+    decided = np.zeros_like(held.gold)
+    names = np.array(held.policies)
+    for name in dict.fromkeys(held.policies):
+        inside = names == name
+        if inside.all():
+            inside = np.ones_like(inside)
+            others = held
+        else:
+            kept = np.flatnonzero(~inside)
+            others = Held(held.logits[kept], held.gold[kept], tuple(names[kept]))
+        settings = fit_settings(others, shrink, min_labels)
+        scores = calibrate(held.logits[inside], settings.slope, settings.intercept)
+        decided[inside] = decide(scores, settings.thresholds, min_labels)
+    return decided
+
+
+def f1_summary(gold: BoolArray, decided: BoolArray) -> dict[str, float]:
+    """Macro F1 over the labels that occur in `gold`, and micro F1, of bool [n, labels] arrays."""
+    true_positive = (gold & decided).sum(0)
+    both = gold.sum(0) + decided.sum(0)
+    present = gold.any(0)
+    macro = float(np.mean(2 * true_positive[present] / both[present])) if present.any() else 0.0
+    micro = float(2 * true_positive.sum() / both.sum()) if both.sum() else 0.0
+    return {"macro_f1": macro, "micro_f1": micro}
+
+
+def average_precision(scores: FloatArray, gold: BoolArray) -> float:
+    """Mean over the labels that occur of the area under the precision-recall curve (step-wise), threshold-free."""
+    found: list[float] = []
+    for label in np.flatnonzero(gold.any(0)):
+        order = np.argsort(-scores[:, label], kind="stable")
+        hits = gold[order, label]
+        precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+        found.append(float(precision[hits].mean()))
+    return float(np.mean(found)) if found else 0.0
+
+
+def epoch_figures(held: dict[str, Held], shrink: float) -> dict[str, dict[str, float]]:
+    """Of each head: loss, macro average precision, and cross-fitted macro and micro F1."""
+    figures: dict[str, dict[str, float]] = {}
+    for head, rows in held.items():
+        z = rows.logits.astype(np.float64)
+        loss = float((np.logaddexp(0, z) - z * rows.gold).sum(1).mean())
+        decided = cross_fitted(rows, shrink, 1 if head == "guide" else 0)
+        figures[head] = {
+            "loss": loss,
+            "average_precision": average_precision(rows.logits, rows.gold),
+            **f1_summary(rows.gold, decided),
+        }
+    return figures
+
+
+def selection_score(figures: dict[str, dict[str, float]]) -> float:
+    """What early stopping maximises: average precision plus micro F1, averaged over heads.
+
+    The former sees rare labels without a threshold, the latter the common ones.
+    """
+    return float(np.mean([figure["average_precision"] + figure["micro_f1"] for figure in figures.values()]))
