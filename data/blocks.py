@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from clausetag.data.schema import Block, BlockKind, Document
@@ -76,29 +77,29 @@ def looks_like_markdown(text: str) -> bool:
 
 def _is_hard_wrapped(lines: list[str]) -> bool:
     """Whether lines were broken at a fixed width: most lines that are followed by another one are about full."""
-    inner = [len(line) for line, after in zip(lines, lines[1:], strict=False) if line and after]
-    if len(inner) < 4 or max(inner) > _WRAP_WIDTH:
+    inner = [len(line) for line, after in pairwise(lines) if line and after]
+    longest = max(inner, default=0)
+    if len(inner) < 4 or longest > _WRAP_WIDTH:
         return False
-    full = sum(length >= 0.7 * max(inner) for length in inner)
-    return max(inner) >= 40 and full >= 0.6 * len(inner)
+    full = sum(length >= 0.7 * longest for length in inner)
+    return longest >= 40 and full >= 0.6 * len(inner)
 
 
 def plain_blocks(text: str) -> list[RawBlock]:
     """Read plain text: a line is a block, unless the text is hard-wrapped, where a run of lines is one."""
     raw_lines = [normalise(line) for line in text.splitlines()]
-    lines: list[str] = []
+    lines = raw_lines
     if _is_hard_wrapped(raw_lines):
         width = max(map(len, raw_lines))
+        paragraphs: list[list[str]] = []
         for line in raw_lines:
-            joins = bool(lines and lines[-1] and line) and not strip_markers(line)[1]
+            last = paragraphs[-1][-1] if paragraphs else ""
             # A line that stops well short of the width ended its paragraph.
-            if joins and len(lines[-1].rsplit("\n", 1)[-1]) >= 0.6 * width:
-                lines[-1] += "\n" + line
+            if last and line and not strip_markers(line)[1] and len(last) >= 0.6 * width:
+                paragraphs[-1].append(line)
             else:
-                lines.append(line)
-        lines = [line.replace("\n", " ") for line in lines]
-    else:
-        lines = raw_lines
+                paragraphs.append([line])
+        lines = [" ".join(paragraph) for paragraph in paragraphs]
     blocks: list[RawBlock] = []
     for line in lines:
         if not line or _RULE.match(line):

@@ -52,7 +52,9 @@ def to_dataset(sentences: Iterable[Sentence]) -> Dataset:
     columns = features()
     from datasets import Dataset
 
-    return Dataset.from_list([_row(sentence) for sentence in sentences], features=columns)
+    rows = [_row(sentence) for sentence in sentences]
+    # By column, since `Dataset.from_list` loses the columns of an empty list.
+    return Dataset.from_dict({name: [row[name] for row in rows] for name in columns}, features=columns)
 
 
 def _row(sentence: Sentence) -> dict[str, object]:

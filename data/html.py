@@ -292,17 +292,19 @@ def _raw_blocks(piece: _Piece, item_words: Counter[Any]) -> list[RawBlock]:
 
 def _lines(piece: _Piece) -> list[tuple[str, bool]]:
     """(text, all bold) of each line; a break within a sentence (the next line goes on in lower case) is a space."""
-    lines: list[tuple[str, bool]] = []
-    text, is_bold = "", True
+    lines: list[tuple[list[str], bool]] = []
+    runs: list[str] = []
+    is_bold = True
     for run, _, bold in [*piece.runs, ("\n", False, False)]:
         if run != "\n":
-            text += run
+            runs.append(run)
             is_bold &= bold or not _WORD.search(run)
             continue
-        text = normalise(text)
-        if lines and text[:1].islower() and not re.search(r"[.:;!?]$", lines[-1][0]):
-            lines[-1] = (f"{lines[-1][0]} {text}", lines[-1][1] and is_bold)
+        text = normalise("".join(runs))
+        if lines and text[:1].islower() and lines[-1][0][-1][-1] not in ".:;!?":
+            lines[-1] = (lines[-1][0], lines[-1][1] and is_bold)
+            lines[-1][0].append(text)
         elif _WORD.search(text):
-            lines.append((text, is_bold))
-        text, is_bold = "", True
-    return lines
+            lines.append(([text], is_bold))
+        runs, is_bold = [], True
+    return [(" ".join(texts), is_bold) for texts, is_bold in lines]

@@ -29,11 +29,13 @@ class OverlapResult:
     total: int
     examples: tuple[tuple[str, int], ...]
     policies: tuple[str, ...]
+    limit: float = MAX_SHARE
+    """The largest share that is not refused."""
 
     @property
     def leaks(self) -> bool:
         """Whether figures measured on these texts would be in-sample."""
-        return self.share > MAX_SHARE or bool(self.policies)
+        return self.share > self.limit or bool(self.policies)
 
     def to_dict(self) -> dict[str, Any]:
         """The `overlap` object of metrics.json."""
@@ -41,13 +43,18 @@ class OverlapResult:
             "share": self.share,
             "count": self.count,
             "total": self.total,
+            "limit": self.limit,
             "policies": list(self.policies),
             "examples": [{"policy": policy, "index": index} for policy, index in self.examples],
         }
 
 
 def overlap(
-    train_hashes: Collection[str], sentences: Sequence[Sentence], train_policies: Collection[str] = ()
+    train_hashes: Collection[str],
+    sentences: Sequence[Sentence],
+    train_policies: Collection[str] = (),
+    *,
+    limit: float = MAX_SHARE,
 ) -> OverlapResult:
     """Compare the texts to be measured with the hashes and policy ids of everything that training saw.
 
@@ -58,14 +65,15 @@ def overlap(
     found = [(sentence.policy, sentence.index) for sentence in sentences if _seen(sentence.text, seen)]
     both = sorted({sentence.policy for sentence in sentences} & set(train_policies))
     share = len(found) / len(sentences) if sentences else 0.0
-    return OverlapResult(share, len(found), len(sentences), tuple(found[:EXAMPLES]), tuple(both))
+    examples = tuple(found[:EXAMPLES])
+    return OverlapResult(share, len(found), len(sentences), examples, tuple(both), limit)
 
 
 def refuse_leakage(result: OverlapResult, *, in_sample: bool = False) -> None:
     """Raise unless the texts are unseen, or the caller has asked for in-sample figures.
 
     Raises:
-        LeakageError: more than `MAX_SHARE` of the texts, or any of the policies, are part of the training data.
+        LeakageError: a larger share of the texts than the result's `limit`, or one of the policies, was trained on.
     """
     if in_sample or not result.leaks:
         return
@@ -74,7 +82,7 @@ def refuse_leakage(result: OverlapResult, *, in_sample: bool = False) -> None:
     if result.policies:
         shown = ", ".join(result.policies[:EXAMPLES]) + (", …" if len(result.policies) > EXAMPLES else "")
         reasons.append(f"{len(result.policies)} of its policies were trained on ({shown})")
-    if result.share > MAX_SHARE:
+    if result.share > result.limit:
         counted = f"{result.share:.1%} of its texts ({result.count} of {result.total})"
         reasons.append(f"{counted} were trained on ({examples})")
     raise LeakageError(

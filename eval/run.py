@@ -21,7 +21,7 @@ from clausetag.data.errors import DataError, MissingExtraError
 from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence, write_jsonl
 from clausetag.eval.agreement import annotator_f1, model_f1
-from clausetag.eval.benchmarks import BaselineData, Benchmark, foreign_baseline, load_benchmark
+from clausetag.eval.benchmarks import BaselineData, Benchmark, load_benchmark
 from clausetag.eval.bootstrap import bootstrap_intervals
 from clausetag.eval.gold import gold_labels, gold_matrix
 from clausetag.eval.metrics import Scores
@@ -129,7 +129,8 @@ def evaluate_tagger(tagger: Scorer, benchmark: Benchmark, *, in_sample: bool = F
     """
     if tuple(tagger.labels) != LABELS:
         raise DataError("the model's labels, or their order, are not those of this version; it cannot be compared")
-    seen = overlap(tagger.trained_on.hashes, benchmark.units, tagger.trained_on.policies)
+    trained_on = tagger.trained_on
+    seen = overlap(trained_on.hashes, benchmark.units, trained_on.policies, limit=benchmark.max_overlap)
     refuse_leakage(seen, in_sample=in_sample)
     scores = unit_scores(tagger, benchmark)
     head = benchmark.head
@@ -182,13 +183,11 @@ def _results(
     gold = gold_matrix(units)
     predicted = decide(scores, thresholds, min_labels)
     headline = measure(predicted, gold)
+    notes = [*headline.notes, *benchmark.notes]
     agreement = None
     if any(unit.extra.get("annotators") for unit in units):
         agreement = Agreement(annotator_f1(units), model_f1(predicted, units))
     data = benchmark.baseline
-    if data is None and not benchmark.isolated:
-        data = foreign_baseline(benchmark.unit)
-    notes = [*benchmark.notes, *headline.notes]
     if seen.leaks:
         notes.append("the model has seen this data: these figures say how well it fits, not how good it is")
     # Isolated texts name no policy; their intervals are too narrow by what texts of one policy have in common.

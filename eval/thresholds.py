@@ -11,7 +11,10 @@ from numpy.typing import ArrayLike
 from clausetag.model.decision import BoolArray, FloatArray, sigmoid
 
 SHRINK = 20.0
-"""Positives at which a label's own threshold and the shared one weigh the same."""
+"""Positives at which a label's own threshold and the shared one weigh the same.
+
+Chosen on OPP-115's training and validation policies (out-of-fold scores of TF-IDF, thresholds from 10, 20 or 60 of
+them, measured on the others): against no shrinking, macro-F1 gains 0.4 to 0.7 points and micro-F1 0.4 to 1.4."""
 PRIOR = 10.0
 """Strength of the calibration prior: it counts about as much as this many rows at the decision boundary."""
 MIN_SLOPE = 0.05

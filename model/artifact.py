@@ -39,6 +39,8 @@ class Head:
     slope: npt.NDArray[np.float64]
     intercept: npt.NDArray[np.float64]
     min_labels: int
+    output: str
+    """The network's head that it reads: its own, or another's where its source had no labels to learn from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +138,10 @@ def _artifact(folder: Path, config: dict[str, Any], digest: str) -> Artifact:
         raise ValueError("labels must be distinct strings")
     settings: dict[str, Head] = {}
     for name, values in config["settings"].items():
-        if name not in heads:
-            raise ValueError(f"settings of the unknown head {name!r}")
         arrays = [_by_label(values[key], labels) for key in ("thresholds", "slope", "intercept")]
-        settings[name] = Head(*arrays, min_labels=int(values["min_labels"]))
+        if values["output"] not in heads:
+            raise ValueError(f"the head {name!r} reads the unknown output {values['output']!r}")
+        settings[name] = Head(*arrays, min_labels=int(values["min_labels"]), output=values["output"])
     if config["default_head"] not in settings:
         raise ValueError("the default head has no settings")
     return Artifact(
@@ -170,7 +172,7 @@ def head_config(head: Head, labels: tuple[str, ...]) -> dict[str, Any]:
         key: {label: round(float(number), 6) for label, number in zip(labels, array, strict=True)}
         for key, array in arrays.items()
     }
-    return {**values, "min_labels": head.min_labels}
+    return {**values, "min_labels": head.min_labels, "output": head.output}
 
 
 def write_manifest(folder: Path) -> None:

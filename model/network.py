@@ -23,13 +23,13 @@ class SentenceTaggerConfig(PretrainedConfig):
 
     def __init__(
         self,
-        backbone: dict[str, Any] | None = None,
+        encoder_config: dict[str, Any] | None = None,
         labels: Sequence[str] = LABELS,
         heads: Sequence[str] = HEADS,
         head_dropout: float = 0.1,
         **kwargs: Any,
     ) -> None:
-        self.backbone = backbone or {"model_type": "bert"}
+        self.encoder_config = encoder_config or {"model_type": "bert"}
         self.labels = list(labels)
         self.heads = list(heads)
         self.head_dropout = head_dropout
@@ -45,9 +45,9 @@ class SentenceTagger(PreTrainedModel):
 
     def __init__(self, config: SentenceTaggerConfig) -> None:
         super().__init__(config)
-        backbone = dict(config.backbone)
-        model_type = backbone.pop("model_type")
-        self.encoder = AutoModel.from_config(AutoConfig.for_model(model_type, **backbone), **_without_pooler(model_type))
+        values = dict(config.encoder_config)
+        model_type = values.pop("model_type")
+        self.encoder = AutoModel.from_config(AutoConfig.for_model(model_type, **values), **_without_pooler(model_type))
         self._add_heads(config)
         self.post_init()
 

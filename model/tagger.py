@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from clausetag.data.errors import ArtifactError
+from clausetag.data.labels import LABELS
 from clausetag.data.schema import Document, Sentence
 from clausetag.model.artifact import Artifact, Head, TrainedOn, load_artifact
 from clausetag.model.decision import calibrate, decide
@@ -68,6 +69,8 @@ class Tagger:
         shape = self._session.get_outputs()[0].shape
         if list(shape[-2:]) != [len(artifact.heads), len(artifact.labels)]:
             raise ArtifactError(f"{artifact.folder}: model.onnx gives {shape[-2:]} values, config.json says {len(artifact.heads)} heads of {len(artifact.labels)} labels")
+        if artifact.labels != LABELS:
+            raise ArtifactError(f"{artifact.folder}: has other labels, or another label order, than this version ({', '.join(LABELS)})")
         self.artifact = artifact
 
     @classmethod
@@ -155,7 +158,7 @@ class Tagger:
 
     def _calibrated(self, logits: FloatArray, head: str | None) -> npt.NDArray[np.float64]:
         settings = self.head(head)
-        own = logits[:, self.artifact.heads.index(head or self.artifact.default_head)]
+        own = logits[:, self.artifact.heads.index(settings.output)]
         return calibrate(own, settings.slope, settings.intercept)
 
     def tag_sentences(self, sentences: Sequence[Sentence], *, head: str | None = None) -> list[Sentence]:

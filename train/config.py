@@ -143,7 +143,7 @@ def read_recipe(path: str, overrides: Sequence[str] = ()) -> Recipe:
         if not equals:
             raise RecipeError(f"--set {override}: write key=value")
         values[key.strip()] = _parse_override(key.strip(), raw.strip())
-    return _recipe_from(values)
+    return recipe_from(values)
 
 
 def _recipe_text(path: str) -> str:
@@ -168,7 +168,7 @@ def _parse_override(key: str, raw: str) -> Any:
         return raw
 
 
-def _recipe_from(values: Mapping[str, Any]) -> Recipe:
+def recipe_from(values: Mapping[str, Any]) -> Recipe:
     hints = get_type_hints(Recipe)
     checked: dict[str, Any] = {}
     for key, value in values.items():

@@ -16,7 +16,6 @@ from clausetag.data.segment import SEGMENTER_VERSION
 from clausetag.model.artifact import FORMAT, MANIFEST, head_config, load_artifact, write_manifest
 from clausetag.model.artifact import Head as ArtifactHead
 from clausetag.model.card import write_card
-from clausetag.model.network import HEADS
 from clausetag.train.config import Recipe, read_recipe, shipped_recipes
 from clausetag.train.corpora import TrainingData, assemble
 from clausetag.train.curves import draw_curves
@@ -72,7 +71,7 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     figures: list[dict[str, Any]] = []
     for head, held in trained.held.items():
         found = fit_settings(held, recipe.shrink, 1 if head == "guide" else 0)
-        own = ArtifactHead(found.thresholds, found.slope, found.intercept, found.min_labels)
+        own = ArtifactHead(found.thresholds, found.slope, found.intercept, found.min_labels, head)
         settings[head] = head_config(own, LABELS)
         summary = f1_summary(held.gold, cross_fitted(held, recipe.shrink, found.min_labels))
         figures.append(
@@ -82,20 +81,20 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
                 **{key: round(value, 4) for key, value in summary.items()},
             }
         )
+    if "opp115" in settings and "guide" not in settings:
+        # Nothing taught the guide's habit: OPP-115's labels stand in, at least one a sentence, as the guide wants it.
+        settings["guide"] = {**settings["opp115"], "min_labels": 1}
     if not settings:
         raise RecipeError("recipe: nothing validates; set opp115_validation, policies_validation, or give `split` in extra")
     config = {
+        **trained.model.config.to_dict(),  # labels and heads in order, and the encoder's own configuration
         "format": FORMAT,
-        "model_type": "clausetag",
-        "labels": list(LABELS),
-        "heads": list(HEADS),
         "settings": settings,
         "default_head": next(head for head in ("guide", "opp115", "passage") if head in settings),
         "window": recipe.window,
         "context": recipe.context,
-        "backbone": recipe.backbone,
-        "network": trained.model.config.to_dict(),
-        "recipe": recipe.as_dict(),
+        "backbone": _without_folders(recipe)["backbone"],
+        "recipe": _without_folders(recipe),
         "precision": "bf16" if uses_bf16(recipe) else "fp32",
         "segmenter_version": SEGMENTER_VERSION,
         "versions": versions(),
@@ -112,6 +111,15 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     write_manifest(folder)
 
 
+def _without_folders(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as others may see it: of files given by path, their names alone."""
+    values = recipe.as_dict()
+    values["extra"] = [Path(path).name for path in recipe.extra]
+    for key in ("privacyglue", "backbone"):
+        values[key] = Path(values[key]).name if os.sep in values[key] and Path(values[key]).exists() else values[key]
+    return values
+
+
 def ship(source: str, target: Path, metrics: list[str], name: str) -> None:
     """Copy a trained model without its full-precision weights, with out-of-sample figures from metrics files.
 
@@ -124,7 +132,7 @@ def ship(source: str, target: Path, metrics: list[str], name: str) -> None:
     for path in metrics:
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
-            if values["overlap"].get("in_sample"):
+            if values["in_sample"]:
                 raise ClausetagError(f"{path}: was measured in-sample; a card holds out-of-sample figures only")
             figures.append(figure_of(values))
         except (OSError, ValueError, KeyError, AttributeError) as error:

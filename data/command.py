@@ -1,0 +1,58 @@
+"""`clausetag data`: prepare corpora.
+
+    clausetag data opp115 OPP-115_v1_0.zip -o corpora/opp115
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from clausetag.data.errors import DataError
+from clausetag.data.opp115 import Corpus, find_opp115, read_opp115
+from clausetag.data.schema import write_jsonl
+from clausetag.data.splits import policy_split
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clausetag data`."""
+    corpora = parser.add_subparsers(dest="corpus", metavar="CORPUS", required=True)
+    opp115 = corpora.add_parser("opp115", help="OPP-115's annotations as labelled JSONL, one file a split")
+    opp115.add_argument("source", metavar="DIR|ZIP|download", help="the corpus in its official layout, or `download`")
+    opp115.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for train, validation, test and passages .jsonl")
+    opp115.add_argument("--unmask", action="store_true", help="use the labels of the 701 held-back segments, where the corpus has them")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run `clausetag data`; returns the exit code."""
+    source = find_opp115(download=True) if arguments.source == "download" else Path(arguments.source)
+    corpus = read_opp115(source, unmask=arguments.unmask)
+    write_corpus(corpus, Path(arguments.output))
+    return 0
+
+
+def write_corpus(corpus: Corpus, folder: Path) -> None:
+    """Write sentences by split, passages, and the extracted text of each policy that the offsets index.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    try:
+        (folder / "texts").mkdir(parents=True, exist_ok=True)
+        for name, policies in policy_split().items():
+            rows = [sentence.row() for sentence in corpus.sentences if sentence.policy in set(policies)]
+            write_jsonl(folder / f"{name}.jsonl", rows)
+            print(f"{name}: {len(rows):,} sentences, {sum('labels' in row for row in rows):,} labelled")
+        passages = [
+            {"policy": p.policy, "index": p.segment, "passage": p.segment, "text": p.text}
+            | ({} if p.labels is None or p.votes is None else {"labels": list(p.labels), "votes": dict(p.votes)})
+            for p in corpus.passages
+        ]
+        write_jsonl(folder / "passages.jsonl", passages)
+        print(f"passages: {len(passages):,}, {sum('labels' in row for row in passages):,} labelled")
+        for policy, text in corpus.texts().items():
+            (folder / "texts" / f"{policy}.txt").write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror or error}") from None
+    for note in corpus.notes:
+        print(f"note: {note}")

@@ -1,0 +1,97 @@
+"""What a policy says, at a glance: per label the number of sentences and the strongest one, for page and terminal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clausetag.data.labels import GENERIC, LABELS, NOT_COVERED
+from clausetag.data.schema import Document, Sentence
+
+FLAG_MEANINGS = {
+    "not_english": "this does not look like English; the labels mean little",
+    "not_privacy_policy": "this does not look like a privacy policy; the labels mean little",
+}
+_MIN_WIDTH = 60
+_MAX_WIDTH = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """One label that a policy has: in how many sentences, and in which most clearly."""
+
+    label: str
+    count: int
+    strongest: Sentence
+
+
+def practices(document: Document, sentences: Sequence[Sentence]) -> list[Practice]:
+    """The labels that occur, in their order. A heading is the strongest sentence only where there is no other."""
+    found: list[Practice] = []
+    for label in LABELS:
+        carriers = [sentence for sentence in sentences if label in (sentence.labels or ())]
+        if carriers:
+            # Of equals `max` takes the first, so the result does not depend on anything but the text.
+            best = max(carriers, key=lambda sentence: (not _is_heading(document, sentence), _score(sentence, label)))
+            found.append(Practice(label, len(carriers), best))
+    return found
+
+
+def not_mentioned(sentences: Sequence[Sentence]) -> list[str]:
+    """The practices that no sentence states; introductions and practices not covered are none that could be missed."""
+    present = {label for sentence in sentences for label in sentence.labels or ()}
+    return [label for label in LABELS if label not in present and label not in (GENERIC, NOT_COVERED)]
+
+
+def summary_table(document: Document, sentences: Sequence[Sentence], width: int | None = None) -> str:
+    """A table for the terminal, `width` characters wide (by default the terminal's), without a newline at the end."""
+    width = width or shutil.get_terminal_size((100, 24)).columns
+    width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
+    lines = [f"{printable(document.policy)}: {len(sentences)} sentence{'' if len(sentences) == 1 else 's'}"]
+    lines.extend(f"  warning: {FLAG_MEANINGS.get(flag, flag)} ({flag})" for flag in document.flags)
+    found = practices(document, sentences)
+    if found:
+        column = max(len(practice.label) for practice in found)
+        for practice in found:
+            start = f"  {practice.label:<{column}}  {practice.count:>4}  "
+            lines.append(start + shorten(printable(practice.strongest.text), width - len(start)))
+    missing = not_mentioned(sentences)
+    if missing:
+        lines.extend(_wrap("  not mentioned: ", missing, width))
+    return "\n".join(lines)
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut text at a word's end to at most `width` characters, an ellipsis included."""
+    if len(text) <= width:
+        return text
+    head = text[: max(width - 1, 0)]
+    cut = head.rfind(" ")
+    return (head[:cut] if cut > width // 2 else head).rstrip(" ,;:") + "…"
+
+
+def printable(text: str) -> str:
+    """Text without characters that could move the cursor or colour a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _wrap(start: str, names: Sequence[str], width: int) -> list[str]:
+    lines = [start]
+    for number, name in enumerate(names):
+        piece = name if number + 1 == len(names) else f"{name}, "
+        if len(lines[-1]) + len(piece.rstrip()) > width and lines[-1].strip():
+            lines.append(" " * len(start))
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
+
+
+def _is_heading(document: Document, sentence: Sentence) -> bool:
+    passage = sentence.passage
+    if passage is None or not 0 <= passage < len(document.blocks):
+        return False
+    return document.blocks[passage].kind == "heading"
+
+
+def _score(sentence: Sentence, label: str) -> float:
+    return (sentence.scores or {}).get(label, 0.0)

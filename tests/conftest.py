@@ -1,0 +1,83 @@
+"""Small things that tests make for themselves: a tokenizer, an encoder, a trained artifact. No network, no hub."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random two-layer BERT of width 32 and a WordPiece vocabulary learnt from the five policies."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from transformers import BertConfig, BertModel
+
+    from clausetag.data.five import FIVE, document_of
+
+    folder = tmp_path_factory.mktemp("backbone")
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=1200, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False
+    )
+    tokenizer.train_from_iterator([document_of(policy).text for policy in FIVE], trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=512,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tiny_backbone: Path) -> dict[str, object]:
+    """Keys of a recipe that trains the tiny encoder on four of the five policies in seconds."""
+    return {
+        "name": "tiny",
+        "backbone": str(tiny_backbone),
+        "policies": ["000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"],
+        "policies_validation": ["004_vtiger"],
+        "window": 96,
+        "batch_tokens": 384,
+        "epochs": 3,
+        "encoder_lr": 2e-3,
+        "head_lr": 5e-3,
+        "precision": "fp32",
+        "checkpoint_steps": 7,
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_artifact(tiny_recipe: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete artifact, trained by the real code on real, small data."""
+    from clausetag.train.config import recipe_from
+    from clausetag.train.run import run_training
+
+    folder = tmp_path_factory.mktemp("artifact")
+    run_training(recipe_from(tiny_recipe), folder, quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def opp115_folder() -> Path:
+    """The OPP-115 corpus where there is one: OPP115_DIR, or a `shared` folder beside the checkout."""
+    named = os.environ.get("OPP115_DIR")
+    beside = Path(__file__).resolve().parent.parent.parent / "shared" / "opp115"
+    if named and Path(named).exists():
+        return Path(named)
+    if beside.is_dir():
+        return beside
+    pytest.skip("needs the OPP-115 corpus: set OPP115_DIR")

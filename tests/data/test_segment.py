@@ -1,0 +1,142 @@
+"""Sentences: exact offsets, order, headings; properties over arbitrary text, Markdown and HTML."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from clausetag.data.blocks import assemble, looks_like_markdown
+from clausetag.data.extract import extract_html, extract_text
+from clausetag.data.schema import Document
+from clausetag.data.segment import segment, sentence_spans
+
+_PIECES = st.sampled_from(
+    [
+        "We collect data. ",
+        "Who sees it? ",
+        "e.g. U.S. Inc. ",
+        "\n",
+        "\n\n",
+        "• ",
+        "# ",
+        "- ",
+        "1. ",
+        "| ",
+        "|---|\n",
+        "[a](/b) ",
+        "<p>",
+        "</p>",
+        "<li>",
+        "<td>",
+        "<h1>",
+        "<br>",
+        "<b>",
+        "</b>",
+        "<nav>",
+        "<!--",
+        "-->",
+        "<pre>",
+        "&amp;",
+        "\u200b",
+        "\x00",
+        "```\n",
+        "> ",
+        "**",
+        "_",
+        "©",
+        "“Yes.” ",
+        "…",
+        "�",
+        "\u2028",
+        "Security\n",
+        "    ",
+        "\\# ",
+    ]
+)
+_TEXTS = st.one_of(st.text(max_size=300), st.lists(_PIECES | st.text(max_size=8), max_size=60).map("".join))
+
+
+def _check(document: Document) -> None:
+    end = 0
+    for index, sentence in enumerate(segment(document)):
+        assert sentence.index == index
+        assert sentence.start is not None
+        assert sentence.end is not None
+        assert sentence.passage is not None
+        assert sentence.text == document.text[sentence.start : sentence.end]
+        assert sentence.text == sentence.text.strip()
+        assert re.search(r"\w", sentence.text)
+        assert end <= sentence.start < sentence.end
+        block = document.blocks[sentence.passage]
+        assert block.start <= sentence.start
+        assert sentence.end <= block.end
+        end = sentence.end
+    document.text.encode("utf-8")  # no lone surrogate is left
+
+
+@settings(max_examples=150, deadline=None)
+@given(_TEXTS)
+@example("We sell nothing.\x00\ud800 We keep it.")
+@example("(" * 200 + "We sell. " * 50)
+def test_every_sentence_is_a_slice_of_the_text(text: str) -> None:
+    for markdown in (None, True, False):
+        _check(extract_text("p", text, markdown))
+    _check(extract_html("p", text))
+
+
+@settings(max_examples=75, deadline=None)
+@given(_TEXTS)
+def test_the_same_text_gives_the_same_sentences(text: str) -> None:
+    assert segment(extract_text("p", text)) == segment(extract_text("p", text))
+    assert segment(extract_html("p", text)) == segment(extract_html("p", text))
+
+
+@settings(max_examples=150, deadline=None)
+@given(_TEXTS)
+def test_extracting_an_extracted_text_changes_nothing(text: str) -> None:
+    once = extract_text("p", text)
+    # What Markdown escapes (a line "\# x") may look like Markdown afterwards, and a second notice may come to the top.
+    if looks_like_markdown(text) or looks_like_markdown(once.text) or once.notice:
+        return
+    assert extract_text("p", once.text).text == once.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We work with e.g. Acme Inc. and others. You may object.",
+        "See http://www.example.com/a.b for details. You may object.",
+        "Is it safe? You may object.",
+    ],
+)
+def test_boundaries(text: str) -> None:
+    spans = sentence_spans(text)
+    assert len(spans) == 2
+    assert text[slice(*spans[1])] == "You may object."
+
+
+def test_pieces_without_a_letter_join_their_neighbour() -> None:
+    assert sentence_spans("…") == []
+    text = "We sell nothing. ***"
+    assert [text[start:end] for start, end in sentence_spans(text)] == [text]
+
+
+def test_headings_passages_and_flags_reach_the_sentences() -> None:
+    document = assemble(
+        "p",
+        [("Intro.", "paragraph"), ("Security", "heading"), ("It is safe. Really.", "paragraph")],
+        flags=("not_english",),
+    )
+    sentences = segment(document)
+    assert [(s.passage, s.heading) for s in sentences] == [(0, None), (1, None), (2, "Security"), (2, "Security")]
+    assert all(sentence.flags == ("not_english",) for sentence in sentences)
+
+
+def test_a_long_block_is_cut_at_white_space_and_nothing_is_lost() -> None:
+    text = "word " * 9_000
+    spans = sentence_spans(text)
+    assert "".join(text[start:end] for start, end in spans).count("word") == 9_000
+    assert all(text[start - 1] == " " for start, _ in spans[1:])

@@ -1,0 +1,313 @@
+"""`clausetag eval` from arguments to files, with a tagger that looks its scores up."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clausetag.data.errors import DataError, LeakageError
+from clausetag.data.hashing import text_hash
+from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, LABELS, RETENTION, SECURITY
+from clausetag.data.schema import Sentence
+from clausetag.eval.benchmarks import BaselineData, Benchmark, load_benchmark
+from clausetag.eval.run import add_arguments, evaluate_tagger, run
+
+MakeTagger = Callable[..., Any]
+
+ROWS: list[dict[str, Any]] = [
+    {"policy": "a", "index": 0, "passage": 0, "text": "This heading has nobody's label yet.", "split": "validation"},
+    {"policy": "a", "index": 1, "passage": 0, "text": "We collect the address you type in.", "labels": [FIRST_PARTY]},
+    {"policy": "a", "index": 2, "passage": 0, "text": "You can switch every cookie off again.", "labels": [CHOICE]},
+    {"policy": "a", "index": 3, "passage": 1, "text": "Our disks are encrypted at rest.", "votes": {SECURITY: 0.67}},
+    {"policy": "b", "index": 0, "passage": 0, "text": "Backups go after thirty days.", "votes": {RETENTION: 0.34}},
+    {"policy": "b", "index": 1, "passage": 1, "text": "We note which pages of ours you read.", "labels": [FIRST_PARTY]},
+]
+SCORES = {
+    ROWS[0]["text"]: {FIRST_PARTY: 0.9},
+    ROWS[1]["text"]: {FIRST_PARTY: 0.45},
+    ROWS[2]["text"]: {CHOICE: 0.75, FIRST_PARTY: 0.35},
+    ROWS[3]["text"]: {SECURITY: 0.55, DO_NOT_TRACK: 0.6},
+    ROWS[4]["text"]: {RETENTION: 0.3},
+    ROWS[5]["text"]: {FIRST_PARTY: 0.1},
+}
+THRESHOLDS = {FIRST_PARTY: 0.4, CHOICE: 0.7}
+
+
+def write_rows(folder: Path, rows: list[dict[str, Any]]) -> str:
+    path = folder / "labels.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def arguments(*given: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(given)
+
+
+@pytest.fixture
+def labels_file(tmp_path: Path) -> str:
+    return write_rows(tmp_path, ROWS)
+
+
+def test_figures_files_and_context(
+    tmp_path: Path, labels_file: str, fake_tagger: MakeTagger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tagger = fake_tagger(SCORES, THRESHOLDS)
+    out = tmp_path / "deep" / "out"
+    assert run(arguments(labels_file, "-o", str(out)), tagger) == 0
+
+    # The unlabelled heading was read in its place, and is in no figure.
+    assert tagger.calls == [("score", tuple(row["text"] for row in ROWS), "guide")]
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["n"] == 5
+    first = metrics["per_category"][FIRST_PARTY]
+    assert (first["precision"], first["recall"], first["support"]) == (1.0, 0.5, 2)
+    assert metrics["per_category"][CHOICE]["f1"] == 1.0
+    # Two of three voted for Data Security, one of three for Data Retention.
+    assert metrics["per_category"][SECURITY]["support"] == 1
+    assert metrics["per_category"][RETENTION]["f1"] is None
+    assert metrics["per_category"][DO_NOT_TRACK] | {"ci95": 0} == {
+        "precision": 0.0, "recall": None, "f1": None, "support": 0, "predicted": 1, "hits": 0, "ci95": 0,
+    }  # fmt: skip
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 1 + 1) / 3)
+    assert metrics["micro_f1"] == pytest.approx(2 * 3 / (4 + 4))
+    assert metrics["at_0_5"]["per_category"][FIRST_PARTY]["f1"] == 0.0
+    documented = {
+        "macro_f1", "micro_f1", "weighted_f1", "per_category", "at_0_5", "unit", "n", "model", "recipe", "data",
+        "overlap", "seeds", "versions", "git",
+    }  # fmt: skip
+    assert documented <= set(metrics)
+    assert (metrics["recipe"], metrics["seeds"]["model"], metrics["unit"]) == ("none", 7, "sentence")
+    assert metrics["model"]["hash"] == tagger.hash
+    assert metrics["thresholds"][CHOICE] == 0.7
+    assert not metrics["in_sample"]
+    assert any("no baseline" in note for note in metrics["notes"])
+
+    rows = [json.loads(line) for line in (out / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["labels"] for row in rows] == [[FIRST_PARTY], [CHOICE], [SECURITY, DO_NOT_TRACK], [], []]
+    assert [row["gold"] for row in rows] == [[FIRST_PARTY], [CHOICE], [SECURITY], [], [FIRST_PARTY]]
+    assert rows[2]["votes"] == {SECURITY: 0.67}
+    assert list(rows[0]["scores"]) == list(LABELS)
+    assert rows[0]["scores"][FIRST_PARTY] == 0.45
+
+    assert {path.name for path in out.iterdir()} == {
+        "metrics.json", "predictions.jsonl", "report.md", "report.html", "f1.svg",
+    }  # fmt: skip
+    assert "in-sample" not in (out / "report.md").read_text(encoding="utf-8")
+    assert "Macro" in capsys.readouterr().out
+
+
+def test_swapped_thresholds_change_the_figures(labels_file: str, fake_tagger: MakeTagger) -> None:
+    benchmark = load_benchmark(labels_file)
+    right = evaluate_tagger(fake_tagger(SCORES, THRESHOLDS), benchmark).results.scores
+    swapped = {FIRST_PARTY: THRESHOLDS[CHOICE], CHOICE: THRESHOLDS[FIRST_PARTY]}
+    wrong = evaluate_tagger(fake_tagger(SCORES, swapped), benchmark).results.scores
+    assert right.per_category[FIRST_PARTY].hits == 1
+    assert wrong.per_category[FIRST_PARTY].hits == 0
+
+
+def test_both_values_of_min_labels_are_reported(labels_file: str, fake_tagger: MakeTagger) -> None:
+    results = evaluate_tagger(fake_tagger(SCORES, THRESHOLDS, least=1), load_benchmark(labels_file)).results
+    assert results.min_labels == 1
+    assert results.scores == results.variants[1] != results.variants[0]
+    # Without a label before: Data Retention is 0.2 below its threshold, First Party 0.3.
+    assert results.variants[0].per_category[RETENTION].predicted == 0
+    assert results.variants[1].per_category[RETENTION].predicted == 1
+    assert results.variants[1].per_category[FIRST_PARTY].hits == 2
+
+
+def test_model_with_another_label_order_is_refused(labels_file: str, fake_tagger: MakeTagger) -> None:
+    tagger = fake_tagger(SCORES, labels=(LABELS[1], LABELS[0], *LABELS[2:]))
+    with pytest.raises(DataError, match="order"):
+        evaluate_tagger(tagger, load_benchmark(labels_file))
+
+
+def test_leaked_policy_is_refused_and_in_sample_is_labelled_everywhere(
+    tmp_path: Path,
+    labels_file: str,
+    fake_tagger: MakeTagger,
+    seen: Callable[..., Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tagger = fake_tagger(SCORES, trained_on=seen(policies=frozenset({"b"})))
+    out = tmp_path / "out"
+    with pytest.raises(LeakageError, match=r"1 of its policies were trained on \(b\)"):
+        run(arguments(labels_file, "-o", str(out)), tagger)
+    assert not out.exists()
+    assert tagger.calls == []
+
+    assert run(arguments(labels_file, "--in-sample", "-o", str(out)), tagger) == 0
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["in_sample"] and metrics["overlap"]["policies"] == ["b"]
+    header = (out / "report.md").read_text(encoding="utf-8").splitlines()[2]
+    for column in ("P (in-sample)", "R (in-sample)", "F1 (in-sample)", "F1 at 0.5 (in-sample)"):
+        assert column in header
+    for name in ("report.html", "f1.svg"):
+        assert "in-sample" in (out / name).read_text(encoding="utf-8")
+    assert "in-sample" in capsys.readouterr().out
+
+
+def test_leaked_text_is_refused_under_any_policy_name(
+    labels_file: str, fake_tagger: MakeTagger, seen: Callable[..., Any]
+) -> None:
+    hashes = frozenset({text_hash(ROWS[5]["text"].upper() + " !")})
+    tagger = fake_tagger(SCORES, trained_on=seen(hashes=hashes))
+    with pytest.raises(LeakageError, match=r"20\.0% of its texts \(1 of 5\).*b sentence 1"):
+        evaluate_tagger(tagger, load_benchmark(labels_file))
+
+
+def test_passages_unite_their_sentences(labels_file: str, fake_tagger: MakeTagger) -> None:
+    benchmark = load_benchmark(labels_file, unit="passage")
+    assert [(unit.policy, unit.index, unit.labels) for unit in benchmark.units] == [
+        ("a", 0, (FIRST_PARTY, CHOICE)), ("a", 1, (SECURITY,)), ("b", 0, ()), ("b", 1, (FIRST_PARTY,)),
+    ]  # fmt: skip
+    evaluation = evaluate_tagger(fake_tagger(SCORES), benchmark)
+    assert evaluation.scores[:, LABELS.index(FIRST_PARTY)].tolist() == [0.9, 0.0, 0.0, 0.1]
+    assert evaluation.scores[1, LABELS.index(SECURITY)] == 0.55
+
+
+def test_split_of_a_file(tmp_path: Path, fake_tagger: MakeTagger) -> None:
+    rows = [row | {"split": "train" if row["policy"] == "a" else "validation"} for row in ROWS]
+    path = write_rows(tmp_path, rows)
+    benchmark = load_benchmark(path, split="validation")
+    assert {unit.policy for unit in benchmark.units} == {"b"} == {sentence.policy for sentence in benchmark.sentences}
+    with pytest.raises(DataError, match="its splits: train, validation"):
+        load_benchmark(path, split="test")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"data": "no-such.jsonl"}, "no such file; give a labelled JSONL"),
+        ({"data": "privacyglue"}, "needs --test"),
+        ({"data": "privacyglue", "split": "test"}, "leave out --split"),
+        ({"data": "policies", "split": "test"}, "leave out --split"),
+        ({"data": "policies", "test": "x"}, "--test goes with privacyglue"),
+        ({"data": "policies", "unmask": True}, "--unmask goes with opp115"),
+        ({"data": "policies", "unit": "passage", "head": "guide"}, "leave out --head"),
+        ({"data": "opp115", "split": "dev"}, "train, validation, test"),
+    ],
+)
+def test_wrong_usage_is_one_clear_line(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(DataError, match=reason) as caught:
+        load_benchmark(**given)
+    assert "\n" not in str(caught.value)
+
+
+def test_file_without_labels(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing labelled"):
+        load_benchmark(write_rows(tmp_path, ROWS[:1]))
+
+
+def test_output_that_is_a_file(tmp_path: Path, labels_file: str, fake_tagger: MakeTagger) -> None:
+    with pytest.raises(DataError, match="exists"):
+        run(arguments(labels_file, "-o", labels_file), fake_tagger(SCORES))
+
+
+def test_privacyglue_reads_isolated_passages_at_one_half(tmp_path: Path, fake_tagger: MakeTagger) -> None:
+    texts = {"test": "We log each request that reaches us.", "train": "Nobody else ever sees the address you gave."}
+    for name, text in (*texts.items(), ("validation", texts["train"])):
+        lines = [f'"{text}",{FIRST_PARTY}', f'"{text}",{CHOICE}', f'"Again: {text}",{CHOICE}']
+        (tmp_path / f"{name}_dataset.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    benchmark = load_benchmark("privacyglue", test=str(tmp_path))
+    assert benchmark.isolated and benchmark.baseline is not None
+    tagger = fake_tagger({texts["test"]: {FIRST_PARTY: 0.49, CHOICE: 0.51}}, {FIRST_PARTY: 0.1, CHOICE: 0.9}, least=1)
+    results = evaluate_tagger(tagger, benchmark).results
+    assert tagger.calls == [("score_texts", (texts["test"], f"Again: {texts['test']}"), "passage")]
+    assert (results.unit, results.min_labels, results.interval_groups) == ("passage", 0, "texts")
+    assert results.scores == results.at_0_5
+    assert (results.scores.per_category[FIRST_PARTY].hits, results.scores.per_category[CHOICE].hits) == (0, 1)
+    # Its own training file gives no baseline.
+    assert load_benchmark("privacyglue", test=str(tmp_path / "train_dataset.csv")).baseline is None
+
+
+def test_privacyglue_bears_its_own_repeated_texts_and_no_more(
+    tmp_path: Path, fake_tagger: MakeTagger, seen: Callable[..., Any]
+) -> None:
+    texts = [f"This invented passage has the number {index} in it." for index in range(697)]
+    path = tmp_path / "test_dataset.csv"
+    path.write_text("".join(f'"{text}",{CHOICE}\n' for text in texts), encoding="utf-8")
+    benchmark = load_benchmark("privacyglue", test=str(path))
+
+    def trained_on(count: int) -> Any:
+        return fake_tagger(trained_on=seen(hashes=frozenset(text_hash(text) for text in texts[:count])))
+
+    assert evaluate_tagger(trained_on(17), benchmark).results.overlap.count == 17
+    with pytest.raises(LeakageError):
+        evaluate_tagger(trained_on(35), benchmark)
+
+
+def test_baseline_and_annotators_stand_in_the_same_table(fake_tagger: MakeTagger) -> None:
+    def units(policy: str) -> tuple[Sentence, ...]:
+        said = [("We collect the address of number {}.", FIRST_PARTY), ("You can switch cookie {} off.", CHOICE)]
+        return tuple(
+            Sentence(
+                policy, index, said[index % 2][0].format(index), labels=(said[index % 2][1],),
+                extra={"annotators": {"1": [said[index % 2][1]], "2": [CHOICE]}},
+            )
+            for index in range(12)
+        )  # fmt: skip
+
+    test = units("test")
+    baseline = BaselineData("invented policies", units("train"), units("validation"))
+    results = evaluate_tagger(fake_tagger(), Benchmark("x", "sentence", "guide", test, test, baseline)).results
+    assert results.baseline is not None and results.agreement is not None
+    assert results.baseline.tfidf.macro_f1 == 1.0
+    assert results.baseline.floor.per_category[FIRST_PARTY].recall in (0.0, 1.0)
+    assert results.agreement.annotators.per_category[FIRST_PARTY] == 0.0
+    assert results.agreement.annotators.per_category[CHOICE] == pytest.approx(2 * 6 / 18)
+    assert results.agreement.model.micro_f1 == 0.0
+
+
+def test_wrong_number_of_rows_is_noticed(labels_file: str, fake_tagger: MakeTagger) -> None:
+    tagger = fake_tagger(SCORES)
+    tagger.score = lambda sentences, head=None: np.zeros((len(sentences) - 1, 12))
+    with pytest.raises(ValueError, match="5 rows of scores for 6"):
+        evaluate_tagger(tagger, load_benchmark(labels_file))
+
+
+def test_five_policies(fake_tagger: MakeTagger) -> None:
+    benchmark = load_benchmark("policies")
+    assert len({unit.policy for unit in benchmark.units}) == 5
+    assert benchmark.head == "guide"
+    assert all(unit.labels for unit in benchmark.units)
+
+
+@pytest.fixture(scope="module")
+def corpus() -> str:
+    """The OPP-115 corpus, which is not part of the project."""
+    found = os.environ.get("OPP115_DIR") or str(Path(__file__).resolve().parents[2].parent / "shared" / "opp115")
+    if not Path(found).exists():
+        pytest.skip("OPP-115 is not here: set OPP115_DIR to its folder or zip")
+    return found
+
+
+@pytest.mark.parametrize("unit", ["sentence", "passage"])
+def test_opp115_test_split(corpus: str, unit: str, fake_tagger: MakeTagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPP115_DIR", corpus)
+    benchmark = load_benchmark("opp115", unit=unit)
+    assert len({row.policy for row in benchmark.units}) == 20
+    assert benchmark.head == ("passage" if unit == "passage" else "opp115")
+    assert benchmark.baseline is not None
+    learnt = {row.policy for row in benchmark.baseline.train}
+    held = {row.policy for row in benchmark.baseline.validation}
+    measured = {row.policy for row in benchmark.units}
+    assert (len(learnt), len(held)) == (85, 10)
+    assert not learnt & held and not (learnt | held) & measured
+    # Segments without a majority label are all-negative rows, segments without annotations are none.
+    assert any(not row.labels for row in benchmark.units)
+    assert all(row.labelled for row in benchmark.units)
+    if unit == "sentence":
+        assert len(benchmark.sentences) > len(benchmark.units)
+        results = evaluate_tagger(fake_tagger(), benchmark).results
+        assert results.baseline is not None and results.agreement is not None
+        assert results.baseline.tfidf.macro_f1 is not None and results.baseline.tfidf.macro_f1 > 0.5
+        assert results.agreement.annotators.macro_f1 is not None and 0.4 < results.agreement.annotators.macro_f1 < 0.7

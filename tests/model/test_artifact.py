@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clausetag.data.errors import ArtifactError
+from clausetag.data.labels import LABELS
+from clausetag.model.artifact import find_artifact, load_artifact, write_manifest
+from clausetag.model.tagger import Tagger
+
+
+@pytest.fixture
+def copy(tiny_artifact: Path, tmp_path: Path) -> Path:
+    target = tmp_path / "copy"
+    shutil.copytree(tiny_artifact, target)
+    return target
+
+
+def edit(folder: Path, change: Callable[[dict[str, object]], None]) -> None:
+    path = folder / "config.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    change(values)
+    path.write_text(json.dumps(values), encoding="utf-8")
+    write_manifest(folder)
+
+
+def test_a_trained_folder_loads_with_labels_in_order(tiny_artifact: Path) -> None:
+    artifact = load_artifact(tiny_artifact)
+    assert artifact.labels == LABELS
+    assert artifact.default_head == "guide"
+    assert set(artifact.trained_on().policies) == {"000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"}
+    assert len(artifact.hash) == 12
+
+
+def test_the_manifest_is_the_only_way_in(copy: Path) -> None:
+    (copy / "manifest.json").unlink()
+    with pytest.raises(ArtifactError, match="not a complete clausetag model"):
+        load_artifact(copy)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "config.json", "tokenizer.json", "trained_on.json"])
+def test_a_changed_file_is_refused(copy: Path, name: str) -> None:
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(ArtifactError, match=f"{name} was changed"):
+        load_artifact(copy)
+
+
+def test_a_missing_file_is_refused(copy: Path) -> None:
+    (copy / "tokenizer.json").unlink()
+    with pytest.raises(ArtifactError, match=r"tokenizer\.json is missing"):
+        load_artifact(copy)
+
+
+def test_thresholds_are_keyed_by_label_so_that_a_changed_label_order_keeps_their_meaning(copy: Path) -> None:
+    before = load_artifact(copy)
+    edit(copy, lambda values: values.__setitem__("labels", list(reversed(LABELS))))
+    after = load_artifact(copy)
+    assert list(after.settings["guide"].thresholds) == list(before.settings["guide"].thresholds)[::-1]
+
+
+def test_a_label_order_that_is_not_the_programs_is_refused_by_the_tagger(copy: Path) -> None:
+    edit(copy, lambda values: values.__setitem__("labels", list(reversed(LABELS))))
+    with pytest.raises(ArtifactError, match="label order"):
+        Tagger.load(copy)
+
+
+def test_settings_must_name_every_label(copy: Path) -> None:
+    def drop(values: dict[str, object]) -> None:
+        del values["settings"]["guide"]["thresholds"]["Data Security"]  # type: ignore[index]
+
+    edit(copy, drop)
+    with pytest.raises(ArtifactError, match="name every label"):
+        load_artifact(copy)
+
+
+def test_a_future_format_is_refused(copy: Path) -> None:
+    edit(copy, lambda values: values.__setitem__("format", 99))
+    with pytest.raises(ArtifactError, match="format 99"):
+        load_artifact(copy)
+
+
+def test_a_foreign_network_is_refused(copy: Path) -> None:
+    (copy / "model.onnx").write_bytes(b"not onnx")
+    write_manifest(copy)
+    with pytest.raises(ArtifactError, match="cannot be loaded"):
+        Tagger.load(copy)
+
+
+def test_a_wrong_name_lists_the_shipped_ones(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no such folder"):
+        find_artifact(str(tmp_path / "none"))
+    with pytest.raises(ArtifactError, match="no such folder"):
+        find_artifact("nosuchmodel")
+
+
+def test_the_environment_names_the_model(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUSETAG_MODEL", str(copy))
+    assert find_artifact(None) == copy

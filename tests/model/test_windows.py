@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clausetag.model.windows import EncodedSentence, batches, collate, pack, whole_passages
+
+CLS, SEP = 101, 102
+
+
+def encoded(lengths: list[int], passages: list[int] | None = None, heading: int = 0) -> list[EncodedSentence]:
+    return [
+        EncodedSentence(row, [1000 + row] * length, [7] * heading, None if passages is None else passages[row])
+        for row, length in enumerate(lengths)
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=40), st.integers(0, 30), st.none() | st.integers(0, 9))
+def test_every_sentence_is_pooled_once_from_its_own_pieces(lengths: list[int], heading: int, seed: int | None) -> None:
+    sentences = encoded(lengths, [row // 3 for row in range(len(lengths))], heading)
+    draw = None if seed is None else random.Random(seed)
+    windows = list(pack(sentences, 64, CLS, SEP, draw=draw, shortest=16))
+    rows = [unit.row for window in windows for unit in window.sentences]
+    assert rows == list(range(len(lengths)))
+    for window in windows:
+        assert len(window.ids) <= 64
+        assert window.ids[0] == CLS and window.ids[-1] == SEP
+        for unit in window.sentences:
+            assert set(window.ids[unit.start : unit.end]) == {1000 + unit.row}
+            assert window.ids[unit.end] == SEP
+
+
+def test_inference_keeps_a_passage_in_one_window_where_it_fits() -> None:
+    sentences = encoded([20, 20, 10, 10, 10], [0, 0, 1, 1, 1])
+    windows = list(pack(sentences, 64, CLS, SEP))
+    assert [[unit.row for unit in window.sentences] for window in windows] == [[0, 1], [2, 3, 4]]
+
+
+def test_inference_cuts_a_passage_that_fits_nowhere() -> None:
+    sentences = encoded([30] * 5, [0] * 5)
+    windows = list(pack(sentences, 64, CLS, SEP))
+    assert [len(window.sentences) for window in windows] == [2, 2, 1]
+    assert all(not whole_passages(window, sentences) for window in windows)
+
+
+def test_whole_passages_are_those_with_every_sentence_inside() -> None:
+    sentences = encoded([10, 10, 10, 10], [0, 1, 1, 2])
+    window = next(pack(sentences[:2], 64, CLS, SEP))
+    assert [unit.row for unit in whole_passages(window, sentences)] == [0]
+
+
+def test_heading_goes_in_front_and_is_not_pooled() -> None:
+    window = next(pack(encoded([5, 5], heading=3), 64, CLS, SEP))
+    assert window.ids[:5] == (CLS, 7, 7, 7, SEP)
+    assert window.sentences[0].start == 5
+
+
+def test_training_windows_differ_in_length_and_are_reproducible() -> None:
+    sentences = encoded([12] * 60)
+    cut = [[len(w.ids) for w in pack(sentences, 128, CLS, SEP, draw=random.Random(3), shortest=16)] for _ in range(2)]
+    assert cut[0] == cut[1]
+    assert len(set(cut[0])) > 3
+
+
+def test_collate_pools_by_the_mean_and_masks_padding() -> None:
+    windows = list(pack(encoded([4, 2]), 64, CLS, SEP)) + list(pack(encoded([1]), 64, CLS, SEP))
+    batch = collate(windows, pad_id=0)
+    assert batch.input_ids.shape == batch.attention_mask.shape == (2, 9)
+    np.testing.assert_array_equal(batch.attention_mask[1], [1, 1, 1, 0, 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(batch.pool[0, 0], [0, 0.25, 0.25, 0.25, 0.25, 0, 0, 0, 0])
+    np.testing.assert_allclose(batch.pool[0, 1, 6:8], [0.5, 0.5])
+    assert batch.pool[1, 1].sum() == 0
+
+
+def test_batches_stay_within_the_budget_and_keep_order() -> None:
+    windows = [w for n in (30, 10, 50, 60, 5) for w in pack(encoded([n]), 64, CLS, SEP)]
+    runs = list(batches(windows, 128))
+    assert [w for run in runs for w in run] == windows
+    assert all(len(run) * max(len(w.ids) for w in run) <= 128 for run in runs)

@@ -1,0 +1,158 @@
+"""The command as a user runs it, on small models and bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clausetag.cli import main
+from clausetag.data.extract import extract_text
+from clausetag.data.five import FIVE, read_five, read_source
+from clausetag.data.labels import LABELS
+
+POLICY = read_source("004_vtiger")
+
+
+@pytest.fixture(autouse=True)
+def model(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUSETAG_MODEL", str(tiny_artifact))
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for policy in FIVE:
+        (folder / f"{policy}.txt").write_text(read_source(policy), encoding="utf-8")
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_folder_gives_rows_in_order_with_exact_offsets(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert main(["predict", str(inputs), "-o", str(out)]) == 0
+    found = rows(out / "predictions.jsonl")
+    assert [(row["policy"], row["index"]) for row in found] == [(s.policy, s.index) for s in read_five()]
+    texts = {policy: (out / "texts" / f"{policy}.txt").read_text(encoding="utf-8") for policy in FIVE}
+    for row in found:
+        assert texts[str(row["policy"])][row["start"] : row["end"]] == row["text"]  # type: ignore[misc]
+        assert list(row["scores"]) == list(LABELS)  # type: ignore[call-overload]
+        assert set(row["labels"]) <= set(LABELS)  # type: ignore[call-overload]
+
+
+def test_every_door_gives_the_same_answer(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    import clausetag
+
+    main(["predict", str(inputs / "004_vtiger.txt"), "-o", str(tmp_path / "a.jsonl")])
+    stdin = io.TextIOWrapper(io.BytesIO(POLICY.encode()), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", stdin)
+    main(["predict", "-", "-o", str(tmp_path / "b.jsonl")])
+    path = tmp_path / "policies.jsonl"
+    path.write_text(json.dumps({"id": "v", "text": POLICY}) + "\n", encoding="utf-8")
+    main(["predict", str(path), "-o", str(tmp_path / "c.jsonl")])
+    answers = [[(r["text"], r["labels"], r["scores"]) for r in rows(tmp_path / f"{name}.jsonl")] for name in "abc"]
+    python = [(s.text, list(s.labels or ()), dict(s.scores or {})) for s in clausetag.load().tag(POLICY)]
+    assert answers[0] == answers[1] == answers[2] == python
+
+
+def test_bad_inputs_are_named_and_the_others_done(inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (inputs / "empty.txt").write_bytes(b"")
+    (inputs / "binary.txt").write_bytes(bytes(range(256)) * 50)
+    (inputs / "scan.pdf").write_bytes(b"%PDF-1.4")
+    out = tmp_path / "out.jsonl"
+    assert main(["predict", str(inputs), str(tmp_path / "missing.txt"), "-o", str(out)]) == 1
+    found = rows(out)
+    errors = {row["policy"]: row["error"]["code"] for row in found if "error" in row}  # type: ignore[index]
+    assert sorted(errors.values()) == ["binary", "empty", "missing", "unsupported"]
+    assert len(found) == len(read_five()) + 4
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("clausetag: ")]
+    for name in ("empty.txt", "binary.txt", "scan.pdf", "missing.txt"):
+        assert sum(name in line for line in lines) == 1
+
+
+def test_other_languages_and_other_texts_are_tagged_and_flagged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    german = "Wir erheben Ihren Namen und Ihre Anschrift, wenn Sie ein Konto anlegen, und geben sie nicht weiter. " * 5
+    (tmp_path / "de.txt").write_text(german, encoding="utf-8")
+    out = tmp_path / "out.jsonl"
+    assert main(["predict", str(tmp_path / "de.txt"), "-o", str(out)]) == 0
+    assert all(row["flags"] == ["not_english"] and "labels" in row for row in rows(out))
+    assert "warning: de: this does not look like English" in capsys.readouterr().err
+    assert main(["predict", str(tmp_path / "de.txt"), "-o", str(out), "--strict"]) == 1
+    assert rows(out) == [
+        {"policy": "de", "error": {"code": "not_english", "message": "de: this does not look like English; the labels mean little"}}
+    ]
+
+
+def test_table_csv_and_html(inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(inputs / "000_sagenext.txt")]) == 0
+    assert "000_sagenext: 35 sentences" in capsys.readouterr().out
+    assert main(["predict", str(inputs), "-o", str(tmp_path / "out"), "--format", "csv,html"]) == 0
+    with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8", newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert len(table) == len(read_five()) and float(table[0]["Data Security"]) >= 0
+    page = (tmp_path / "out" / "predictions.html").read_text(encoding="utf-8")
+    assert all(s.text.split()[0] in page for s in read_five()) and "http-equiv" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "x.txt", "--model", "nosuch"], "no such folder"),
+        (["predict", "x.txt", "--format", "csv"], "--format needs -o"),
+        (["predict", "x.txt", "-o", "d", "--format", "xml"], "use one or more of jsonl, csv, html"),
+        (["predict", "x.txt", "--head", "nobody"], "no head 'nobody'"),
+        (["predict", "x.txt", "--threads", "0"], "use 1 to 1024"),
+        (["train", "nosuch.toml", "-o", "d"], "No such file"),
+        (["train", "quick", "--set", "speed=3", "-o", "d"], "unknown key 'speed'"),
+        (["eval", "nosuch.jsonl"], "nosuch.jsonl"),
+        (["data", "opp115", "nosuch", "-o", "d"], "nosuch"),
+        (["export", "nosuch", "-o", "d"], "no such folder"),
+        (["serve"], "not yet"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_2(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.startswith("clausetag: ") and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_needs_no_heavy_import() -> None:
+    code = "import sys; from clausetag.cli import build_parser; build_parser().format_help(); sys.exit(len({'numpy', 'onnxruntime', 'torch'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_interrupted_run_leaves_the_old_output(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clausetag.model.tagger import Tagger
+
+    out = tmp_path / "out.jsonl"
+    out.write_text("old\n", encoding="utf-8")
+
+    def stop(self: Tagger, document: object, **_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tagger, "tag_document", stop)
+    assert main(["predict", str(inputs), "-o", str(out)]) == 130
+    assert out.read_text(encoding="utf-8") == "old\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out.jsonl"]
+
+
+def test_a_large_text_is_simply_done(tmp_path: Path) -> None:
+    big = tmp_path / "big.txt"
+    big.write_text((extract_text("x", POLICY).text + "\n\n") * 90, encoding="utf-8")
+    assert big.stat().st_size > 1_000_000
+    assert main(["predict", str(big), "-o", str(tmp_path / "out.jsonl")]) == 0
+    assert len(rows(tmp_path / "out.jsonl")) >= 90 * 100

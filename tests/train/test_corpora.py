@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clausetag.data.errors import DataError, LeakageError
+from clausetag.data.five import read_five
+from clausetag.data.labels import LABELS
+from clausetag.data.schema import Sentence
+from clausetag.data.splits import policy_split
+from clausetag.train.config import Recipe
+from clausetag.train.corpora import Source, TrainingData, assemble, majority_row, target_rows, without_test_texts
+
+
+def planted(text: str, policy: str = "mine", n: int = 12) -> list[Sentence]:
+    return [Sentence(policy, i, f"{text} number {i} of our many different words", labels=(LABELS[0],)) for i in range(n)]
+
+
+def data(*sentences: Sentence, head: str = "guide") -> TrainingData:
+    return TrainingData((Source(head, tuple(sentences)),), (), ())
+
+
+def test_a_test_policys_text_under_another_name_is_refused() -> None:
+    test = planted("We collect data", policy_split()["test"][0])
+    leaked = [Sentence("renamed", i, s.text.upper() + " !", labels=()) for i, s in enumerate(test)]
+    with pytest.raises(LeakageError, match=r"12 of 12 sentences of the test policy .* in the training policy 'renamed'"):
+        without_test_texts(data(*leaked), test)
+
+
+def test_a_test_policys_id_is_refused_even_without_its_text() -> None:
+    with pytest.raises(LeakageError, match="belongs to OPP-115's test split"):
+        without_test_texts(data(*planted("Other words", policy_split()["test"][3])), [])
+
+
+def test_single_recurring_sentences_are_dropped_and_counted() -> None:
+    test = planted("We share data", policy_split()["test"][0], n=40)
+    own = planted("We do something else", "mine", n=5)
+    found = without_test_texts(data(*own, Sentence("mine", 5, test[3].text, labels=())), test)
+    assert [s.index for s in found.train[0].sentences] == [0, 1, 2, 3, 4]
+    assert found.notes == ("training sentences dropped because a test policy has them too: 1",)
+
+
+def test_a_labelled_file_with_a_test_policy_is_refused_by_assemble(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    rows = [s.row() for s in planted("Some words", policy_split()["test"][0])]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with pytest.raises(LeakageError, match="test split"):
+        assemble(Recipe(extra=(str(path),)))
+
+
+def test_a_policy_cannot_train_and_validate(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    rows = [{**s.row(), "split": "train" if s.index < 6 else "validation"} for s in planted("Some words")]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with pytest.raises(LeakageError, match="'mine' is both trained on and validated with"):
+        assemble(Recipe(extra=(str(path),)))
+
+
+def test_extra_rows_go_where_their_split_says(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    rows = [
+        {"policy": f"p{i}", "index": 0, "text": f"text {i}", "labels": [], "split": split}
+        for i, split in enumerate(["train", "validation", "test", None])
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = assemble(Recipe(extra=(str(path),)))
+    assert [s.policy for s in found.train[0].sentences] == ["p0", "p3"]
+    assert [s.policy for s in found.validation[0].sentences] == ["p1"]
+
+
+def test_the_five_by_id() -> None:
+    found = assemble(Recipe(policies=("000_sagenext",), policies_validation=("004_vtiger",)))
+    assert found.trained_policies() == {"000_sagenext"}
+    assert len(found.trained_hashes()) == len({s.text for s in read_five() if s.policy == "000_sagenext"})
+    with pytest.raises(DataError, match="none of 000_sagenext"):
+        assemble(Recipe(policies=("005_nobody",)))
+
+
+def test_targets_are_vote_shares_in_label_order_and_unlabelled_rows_are_context() -> None:
+    voted = Sentence("p", 0, "a", votes={"Data Security": 2 / 3, "Policy Change": 1 / 3}, labels=("Data Security",))
+    values, mask = target_rows([voted, Sentence("p", 1, "b"), Sentence("p", 2, "c", labels=())], "votes")
+    assert values[0, LABELS.index("Data Security")] == pytest.approx(2 / 3)
+    assert values[0, LABELS.index("Policy Change")] == pytest.approx(1 / 3)
+    assert values[0].sum() == pytest.approx(1.0)
+    np.testing.assert_array_equal(mask, [1, 0, 1])
+    hard, _ = target_rows([voted], "majority")
+    assert hard[0].tolist() == [float(label == "Data Security") for label in LABELS]
+
+
+def test_majority_from_votes_alone_needs_two_of_three() -> None:
+    row = majority_row(Sentence("p", 0, "a", votes={"Data Security": 2 / 3, "Policy Change": 1 / 3}))
+    assert [LABELS[i] for i in np.flatnonzero(row)] == ["Data Security"]
+
+
+def test_the_corpus_is_split_by_policy(opp115_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPP115_DIR", str(opp115_folder))
+    found = assemble(Recipe(opp115=("train",), opp115_validation=("validation",)))
+    split = policy_split()
+    assert found.trained_policies() == set(split["train"])
+    assert {s.policy for s in found.validation[0].sentences} == set(split["validation"])
+    assert all(key[0] in set(split["train"]) for key in found.train[0].passages)
