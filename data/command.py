@@ -1,6 +1,6 @@
 """`clausetag data`: prepare corpora.
 
-    clausetag data opp115 OPP-115_v1_0.zip -o corpora/opp115
+clausetag data opp115 OPP-115_v1_0.zip -o corpora/opp115
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     corpora = parser.add_subparsers(dest="corpus", metavar="CORPUS", required=True)
     opp115 = corpora.add_parser("opp115", help="OPP-115's annotations as labelled JSONL, one file a split")
     opp115.add_argument("source", metavar="DIR|ZIP|download", help="the corpus in its official layout, or `download`")
-    opp115.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for train, validation, test and passages .jsonl")
-    opp115.add_argument("--unmask", action="store_true", help="use the labels of the 701 held-back segments, where the corpus has them")
+    opp115.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="folder for train, validation, test and passages .jsonl"
+    )
+    opp115.add_argument(
+        "--unmask", action="store_true", help="use the labels of the 701 held-back segments, where the corpus has them"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -120,7 +120,7 @@ def html_blocks(html: str) -> list[RawBlock]:
 
 def _parse(html: str) -> Any:
     # Imported late, as --help should not wait for it.
-    from lxml import etree  # type: ignore[import-untyped]
+    from lxml import etree
 
     # libxml2 knows no surrogates and stops at NUL; an encoding declared in the page no longer holds for a `str`.
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from clausetag.data.labels import LABELS
 from clausetag.data.errors import DataError
+from clausetag.data.labels import LABELS
 
 BlockKind = Literal["heading", "paragraph", "list_item", "table_cell"]
 

@@ -61,7 +61,7 @@ def _is_foreign(text: str, words: int) -> bool:
     if words < _LANGUAGE_WORDS and len(_FOREIGN.findall(text)) < _LANGUAGE_LETTERS:
         return False
     # Imported late: it loads its model.
-    import py3langid  # type: ignore[import-untyped]
+    import py3langid
 
     return bool(py3langid.classify(text)[0] != "en")
 

@@ -136,9 +136,7 @@ def masi_alpha(passes: Sequence[Sequence[Collection[str]]]) -> float | None:
         from nltk.metrics.agreement import AnnotationTask
     except ImportError:
         raise MissingExtraError("Krippendorff's alpha needs nltk: pip install 'clausetag[train]'") from None
-    data = [
-        (coder, item, frozenset(names)) for coder, rows in enumerate(passes) for item, names in enumerate(rows)
-    ]
+    data = [(coder, item, frozenset(names)) for coder, rows in enumerate(passes) for item, names in enumerate(rows)]
     if len({names for _, _, names in data}) < 2 or len(passes) < 2:
         return None
     with warnings.catch_warnings():
@@ -172,3 +170,22 @@ def pass_agreement(
     kappa = cohen_kappa(label_matrix(sets[0], labels), label_matrix(sets[1], labels))
     by_label = {label: None if np.isnan(value) else float(value) for label, value in zip(labels, kappa, strict=True)}
     return PassAgreement(by_label, masi_alpha(sets), len(sets[0]))
+
+
+def five_policies_table() -> str:
+    """Agreement of the two annotation passes of the five policies, as a Markdown table and a line."""
+    from clausetag.data.five import read_five
+
+    rows = read_five()
+    passes = [[row.extra["passes"][name] for row in rows] for name in ("a", "b")]
+    found = pass_agreement(passes[0], passes[1])
+    lines = ["| label | pass a | pass b | Cohen's kappa |", "|---|---|---|---|"]
+    for label, kappa in found.kappa.items():
+        counts = [sum(label in names for names in rows_of_pass) for rows_of_pass in passes]
+        lines.append(f"| {label} | {counts[0]} | {counts[1]} | {'–' if kappa is None else f'{kappa:.3f}'} |")
+    lines += ["", f"Krippendorff's alpha over all, MASI distance: {found.alpha:.3f} ({found.n} sentences)."]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(five_policies_table())

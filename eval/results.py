@@ -62,6 +62,8 @@ class Results:
     versions: Mapping[str, str]
     git: str | None
     notes: tuple[str, ...]
+    command: str = ""
+    """What gives these figures again; folders are left out of paths."""
 
     def to_dict(self) -> dict[str, Any]:
         """The object of metrics.json: the documented keys first, then what goes beyond them."""
@@ -105,6 +107,7 @@ class Results:
                 "commonest_label": _figures(baseline.floor),
             },
             "notes": list(self.notes),
+            "command": self.command,
         }
 
     def write_json(self, path: str | os.PathLike[str]) -> None:

@@ -1,9 +1,9 @@
 """`clausetag eval`: score a benchmark with a model, measure, and write the figures with where they come from.
 
-    clausetag eval opp115 --split test -o out/opp115
-    clausetag eval policies --model DIR -o out/policies
-    clausetag eval privacyglue --test DIR -o out/privacyglue
-    clausetag eval my-labels.jsonl --split validation -o out/mine
+clausetag eval opp115 --split test -o out/opp115
+clausetag eval policies --model DIR -o out/policies
+clausetag eval privacyglue --test DIR -o out/privacyglue
+clausetag eval my-labels.jsonl --split validation -o out/mine
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,6 +41,8 @@ class TrainedOn(Protocol):
     def policies(self) -> frozenset[str]: ...
     @property
     def hashes(self) -> frozenset[str]: ...
+    @property
+    def context(self) -> frozenset[str]: ...
 
 
 class Scorer(Protocol):
@@ -106,6 +108,7 @@ def run(arguments: argparse.Namespace, tagger: Scorer) -> int:
         unmask=arguments.unmask,
     )
     evaluation = evaluate_tagger(tagger, benchmark, in_sample=arguments.in_sample)
+    evaluation = replace(evaluation, results=replace(evaluation.results, command=command_of(arguments)))
     if arguments.output is not None:
         folder = Path(arguments.output)
         try:
@@ -118,6 +121,17 @@ def run(arguments: argparse.Namespace, tagger: Scorer) -> int:
     if arguments.output is not None:
         print(f"written to {arguments.output}", file=sys.stderr)
     return 0
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """The command line of these arguments, without the model and with file names in place of paths."""
+    words = ["clausetag", "eval", Path(arguments.data).name]
+    for option in ("split", "unit", "head", "test"):
+        value = getattr(arguments, option)
+        if value is not None:
+            words += [f"--{option}", Path(value).name]
+    words += [f"--{flag.replace('_', '-')}" for flag in ("unmask", "in_sample") if getattr(arguments, flag)]
+    return " ".join(words)
 
 
 def evaluate_tagger(tagger: Scorer, benchmark: Benchmark, *, in_sample: bool = False) -> Evaluation:
@@ -190,6 +204,9 @@ def _results(
     data = benchmark.baseline
     if seen.leaks:
         notes.append("the model has seen this data: these figures say how well it fits, not how good it is")
+    read = overlap(tagger.trained_on.context, units)
+    if read.count:
+        notes.append(f"training read {read.count} of these {read.total} texts as context, without their labels")
     # Isolated texts name no policy; their intervals are too narrow by what texts of one policy have in common.
     groups = [str(row) if benchmark.isolated else unit.policy for row, unit in enumerate(units)]
     recipe = tagger.config.get("recipe")

@@ -1,12 +1,12 @@
 """The saved form of a model: a folder that describes itself.
 
-    config.json      labels in order, heads with thresholds and calibration, window, backbone, recipe, versions
-    tokenizer.json   the tokenizer
-    model.onnx       the network for prediction (int8 weights), and/or
-    model.safetensors  its full-precision weights, for training on
-    trained_on.json  ids of the policies and hashes of the texts that any stage of training saw
-    README.md        the model card
-    manifest.json    sha256 of each file; written last, so that its presence means complete
+config.json      labels in order, heads with thresholds and calibration, window, backbone, recipe, versions
+tokenizer.json   the tokenizer
+model.onnx       the network for prediction (int8 weights), and/or
+model.safetensors  its full-precision weights, for training on
+trained_on.json  ids of the policies and hashes of the texts that any stage of training saw
+README.md        the model card
+manifest.json    sha256 of each file; written last, so that its presence means complete
 """
 
 from __future__ import annotations
@@ -49,6 +49,9 @@ class TrainedOn:
 
     policies: frozenset[str]
     hashes: frozenset[str]
+    """Texts whose labels were learnt."""
+    context: frozenset[str]
+    """Texts that were read as unlabelled context alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,11 @@ class Artifact:
             ArtifactError: it is missing or damaged.
         """
         values = _read_json(self.folder / "trained_on.json")
-        return TrainedOn(frozenset(values.get("policies", ())), frozenset(values.get("hashes", ())))
+        return TrainedOn(
+            frozenset(values.get("policies", ())),
+            frozenset(values.get("hashes", ())),
+            frozenset(values.get("context", ())),
+        )
 
 
 def shipped(name: str = DEFAULT) -> Path:
@@ -108,7 +115,9 @@ def load_artifact(model: str | os.PathLike[str] | None = None) -> Artifact:
     folder = find_artifact(model)
     manifest_path = folder / MANIFEST
     if not manifest_path.is_file():
-        raise ArtifactError(f"{folder}: not a complete clausetag model ({MANIFEST} is missing); give a folder that `clausetag train` wrote")
+        raise ArtifactError(
+            f"{folder}: not a complete clausetag model ({MANIFEST} is missing); give one that `clausetag train` wrote"
+        )
     manifest_bytes = manifest_path.read_bytes()
     manifest = _read_json(manifest_path)
     sums = manifest.get("files")
@@ -138,14 +147,22 @@ def _artifact(folder: Path, config: dict[str, Any], digest: str) -> Artifact:
         raise ValueError("labels must be distinct strings")
     settings: dict[str, Head] = {}
     for name, values in config["settings"].items():
-        arrays = [_by_label(values[key], labels) for key in ("thresholds", "slope", "intercept")]
+        thresholds, slope, intercept = (_by_label(values[key], labels) for key in ("thresholds", "slope", "intercept"))
         if values["output"] not in heads:
             raise ValueError(f"the head {name!r} reads the unknown output {values['output']!r}")
-        settings[name] = Head(*arrays, min_labels=int(values["min_labels"]), output=values["output"])
+        settings[name] = Head(thresholds, slope, intercept, int(values["min_labels"]), values["output"])
     if config["default_head"] not in settings:
         raise ValueError("the default head has no settings")
     return Artifact(
-        folder, labels, heads, settings, config["default_head"], int(config["window"]), bool(config["context"]), config, digest
+        folder,
+        labels,
+        heads,
+        settings,
+        config["default_head"],
+        int(config["window"]),
+        bool(config["context"]),
+        config,
+        digest,
     )
 
 

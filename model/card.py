@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clausetag.data.schema import write_text
 
 LICENCE = (
-    "The code is under the MIT licence. The weights learnt from OPP-115, whose annotations are \"made available for "
+    'The code is under the MIT licence. The weights learnt from OPP-115, whose annotations are "made available for '
     "research, teaching, and scholarship purposes only, with further parameters in the spirit of a Creative Commons "
-    "Attribution-NonCommercial License\"; so are the weights. For commercial use, retrain on labels of your own "
-    "(`clausetag train`); the backbone, all-MiniLM-L6-v2, is under Apache-2.0."
+    'Attribution-NonCommercial License": the weights are for the same purposes. For commercial use, retrain on labels '
+    "of your own (`clausetag train`); the backbone, all-MiniLM-L6-v2, is under Apache-2.0."
 )
-"""What every card, the README and the service say about the weights' licence."""
+"""What every card says about the weights' licence."""
+
+_PURPOSE = (
+    "Tags each sentence of an English privacy policy with the data practices it states: OPP-115's categories, twelve "
+    "labels, multi-label. Sentences are read in windows of their neighbours, with the heading in front."
+)
+_LIMITS = (
+    "Intended as a reading aid for researchers, compliance teams and programs: where does a policy say what. It is no "
+    "legal advice and no proof of what a company does. English privacy policies only. Do Not Track and Data Retention "
+    "are rare in the data, and their figures uncertain. Labels of the head `guide` follow the project's annotation "
+    "guide, which gives each sentence at least one; OPP-115's annotators left many sentences unmarked: the head "
+    "`opp115` follows their habit."
+)
+_EXTRA = (
+    "{n} further labelled file(s): policies of about 2018 to 2026, each sentence labelled by one reading after the "
+    "guide (a language model's, not a lawyer's); not part of the project."
+)
 
 
 def write_card(folder: Path, config: Mapping[str, Any]) -> None:
@@ -25,54 +41,74 @@ def write_card(folder: Path, config: Mapping[str, Any]) -> None:
 def render_card(config: Mapping[str, Any]) -> str:
     """The card as Markdown: what it is, data, figures with their commands, limits, licence."""
     recipe = config["recipe"]
-    lines = [
+    parts = [
         f"# clausetag model: {config.get('name', recipe['name'])}",
-        "",
-        "Tags each sentence of an English privacy policy with the data practices it states: twelve labels, multi-label.",
-        "",
+        _PURPOSE,
         "## Training data",
-        "",
-        f"Recipe `{recipe['name']}`, backbone `{config['backbone']}`, seed {recipe['seed']}, best of {recipe['epochs']} epochs by the validation policies. `trained_on.json` lists every policy id and text hash that training saw.",
-        "",
-    ]
-    if recipe["opp115"]:
-        lines.append(f"- OPP-115 (Wilson et al., ACL 2016), policy-disjoint split, part(s) {', '.join(recipe['opp115'])}: votes of three annotators.")
-    if recipe["policies"]:
-        lines.append(f"- The project's annotated policies: {', '.join(recipe['policies'])}.")
-    if recipe["extra"]:
-        lines.append(f"- {len(recipe['extra'])} further labelled file(s), given with `extra`: policies of about 2018 to 2026, labelled by one reading after the guide (a language model's, not a lawyer's), not part of this project.")
-    if recipe["privacyglue"]:
-        lines.append("- PrivacyGLUE's OPP-115 task, its training file.")
-    lines += ["", "## Figures", ""]
-    if config["figures"]:
-        lines += [
-            "On data that training did not see:",
-            "",
-            "| data | unit | n | macro F1 | micro F1 | of the recipe | command |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        lines += [
-            f"| {f['data']} | {f['unit']} | {f['n']:,} | {f['macro_f1']:.3f} | {f['micro_f1']:.3f} | `{f['recipe']}` | `{f['command']}` |"
-            for f in config["figures"]
-        ]
-        for figure in config["figures"]:
-            lines += ["", f"Per category: {figure['data']}, {figure['unit']}, recipe `{figure['recipe']}`", ""]
-            lines += ["| category | precision | recall | F1 | support |", "|---|---|---|---|---|"]
-            for label, row in figure["per_category"].items():
-                cells = [("–" if row[key] is None else f"{row[key]:.3f}") for key in ("precision", "recall", "f1")]
-                lines.append(f"| {label} | {' | '.join(cells)} | {row['support']} |")
-    lines += ["", "On the validation policies, which chose the epoch (thresholds and calibration are fitted for each policy on the others):", ""]
-    lines += ["| head | n | macro F1 | micro F1 |", "|---|---|---|---|"]
-    lines += [f"| {f['data']} | {f['n']:,} | {f['macro_f1']:.3f} | {f['micro_f1']:.3f} |" for f in config["validation"]]
-    lines += [
-        "",
+        f"Recipe `{recipe['name']}`, backbone `{config['backbone']}`, seed {recipe['seed']}. `trained_on.json` lists "
+        "every policy id and text hash that training saw.",
+        "\n".join(f"- {line}" for line in _sources(recipe)),
+        "## Figures",
+        *_measured(config["figures"]),
+        "On the validation policies, which chose epoch and hyperparameters; for each policy, thresholds and "
+        "calibration are fitted on the others:",
+        _table(
+            ("data", "n", "macro F1", "micro F1"),
+            [(f["data"], f"{f['n']:,}", _number(f["macro_f1"]), _number(f["micro_f1"])) for f in config["validation"]],
+        ),
         "## Intended use and limits",
-        "",
-        "Reading aid for researchers, compliance teams and programs: where does a policy say what. It is no legal advice and no proof of what a company does. English only; sentences of policies only; trained on policies of 2010 to 2016 (OPP-115) and, where named above, newer ones. Do Not Track and Data Retention are rare in the data, and their figures uncertain. The annotation guide gives each sentence at least one label; OPP-115's annotators left many unmarked: choose the head `opp115` for their habit.",
-        "",
+        _LIMITS,
         "## Licence",
-        "",
         LICENCE,
-        "",
     ]
-    return "\n".join(lines)
+    return "\n\n".join(parts) + "\n"
+
+
+def _sources(recipe: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    if recipe["opp115"]:
+        parts = " and ".join(recipe["opp115"])
+        lines.append(f"OPP-115 (Wilson et al., ACL 2016), {parts} policies of the policy-disjoint split: three votes.")
+    if recipe["policies"]:
+        lines.append(f"The project's annotated policies: {', '.join(recipe['policies'])}.")
+    if recipe["extra"]:
+        lines.append(_EXTRA.format(n=len(recipe["extra"])))
+    if recipe["privacyglue"]:
+        lines.append("PrivacyGLUE's OPP-115 task (Shankar et al., 2023), its training file.")
+    return lines
+
+
+def _measured(figures: list[dict[str, Any]]) -> list[str]:
+    if not figures:
+        return []
+    header = ("data", "unit", "n", "macro F1", "micro F1", "recipe measured", "command")
+    rows = [
+        (
+            f["data"],
+            f["unit"],
+            f"{f['n']:,}",
+            _number(f["macro_f1"]),
+            _number(f["micro_f1"]),
+            f"`{f['recipe']}`",
+            f"`{f['command']}`",
+        )
+        for f in figures
+    ]
+    parts = ["On data that the measured model's training did not see:", _table(header, rows)]
+    for figure in figures:
+        parts.append(f"Per category: {figure['data']}, {figure['unit']}s, recipe `{figure['recipe']}`")
+        categories = [
+            (label, _number(row["precision"]), _number(row["recall"]), _number(row["f1"]), str(row["support"]))
+            for label, row in figure["per_category"].items()
+        ]
+        parts.append(_table(("category", "precision", "recall", "F1", "support"), categories))
+    return parts
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

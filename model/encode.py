@@ -45,10 +45,10 @@ class Pieces:
         tokenizer.no_padding()
         ids: list[int] = []
         for names in (("[CLS]", "<s>"), ("[SEP]", "</s>"), ("[PAD]", "<pad>")):
-            found = [tokenizer.token_to_id(name) for name in names if tokenizer.token_to_id(name) is not None]
-            if not found:
+            found = next((number for number in map(tokenizer.token_to_id, names) if number is not None), None)
+            if found is None:
                 raise ValueError(f"the tokenizer has no {names[0]} token")
-            ids.append(found[0])
+            ids.append(found)
         return Pieces(tokenizer, *ids)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

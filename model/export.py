@@ -26,7 +26,7 @@ def export_onnx(model: SentenceTagger, path: Path) -> None:
     (float32 [B, U, T]), output logits (float32 [B, U, heads, labels])."""
     import onnx
 
-    model.eval()
+    model.train(False)
     batch, units, length = 2, 3, 16
     example = (
         torch.ones(batch, length, dtype=torch.int64),
@@ -52,7 +52,9 @@ def export_onnx(model: SentenceTagger, path: Path) -> None:
         raw.unlink(missing_ok=True)
 
 
-def _trace(model: SentenceTagger, example: tuple[torch.Tensor, ...], path: Path, shapes: dict[str, dict[int, str]]) -> None:
+def _trace(
+    model: SentenceTagger, example: tuple[torch.Tensor, ...], path: Path, shapes: dict[str, dict[int, str]]
+) -> None:
     import warnings
 
     # Eager attention traces to plain products; the fused kernel would bake in the example's mask shape.

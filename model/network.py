@@ -49,7 +49,7 @@ class SentenceTagger(PreTrainedModel):
         model_type = values.pop("model_type")
         self.encoder = AutoModel.from_config(AutoConfig.for_model(model_type, **values), **_without_pooler(model_type))
         self._add_heads(config)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _add_heads(self, config: SentenceTaggerConfig) -> None:
         hidden = int(self.encoder.config.hidden_size)
@@ -100,7 +100,9 @@ def from_backbone(path: str, labels: Sequence[str], heads: Sequence[str], head_d
 
 def _without_pooler(model_type: str) -> dict[str, Any]:
     """Arguments that leave BERT's unused pooler out, where the architecture has one."""
-    return {"add_pooling_layer": False} if model_type in {"bert", "roberta", "mpnet", "xlm-roberta", "camembert"} else {}
+    return (
+        {"add_pooling_layer": False} if model_type in {"bert", "roberta", "mpnet", "xlm-roberta", "camembert"} else {}
+    )
 
 
 def layer_depth(name: str, layers: int) -> int:

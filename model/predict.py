@@ -1,8 +1,8 @@
 """`clausetag predict`: documents in, tagged sentences out, in order; a bad input never stops the others.
 
-    clausetag predict policy.html                      # a table in the terminal
-    clausetag predict folder/ 'more/*.md' -o out       # out/predictions.jsonl and out/texts/
-    cat policy.txt | clausetag predict - -o page.html  # one page with every sentence highlighted
+clausetag predict policy.html                      # a table in the terminal
+clausetag predict folder/ 'more/*.md' -o out       # out/predictions.jsonl and out/texts/
+cat policy.txt | clausetag predict - -o page.html  # one page with every sentence highlighted
 """
 
 from __future__ import annotations
@@ -25,14 +25,30 @@ from clausetag.model.tagger import Tagger
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clausetag predict`."""
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder, glob, - (stdin), or .jsonl of policies (id, and text or html)")
-    parser.add_argument("-o", "--output", metavar="OUT", help=f"file with suffix {', '.join('.' + f for f in FORMATS)}, or a folder; without it a table is printed")
-    parser.add_argument("--format", metavar="FORMAT", help=f"of an output folder: one or more of {','.join(FORMATS)} (default: jsonl)")
-    parser.add_argument("--model", metavar="DIR", help="model folder or shipped name (default: CLAUSETAG_MODEL, else the shipped one)")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="file, folder, glob, - (stdin), or .jsonl of policies (id, and text or html)",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help=f"file with suffix {', '.join('.' + f for f in FORMATS)}, or a folder; without it a table is printed",
+    )
+    parser.add_argument(
+        "--format", metavar="FORMAT", help=f"of an output folder: one or more of {','.join(FORMATS)} (default: jsonl)"
+    )
+    parser.add_argument(
+        "--model", metavar="DIR", help="model folder or shipped name (default: CLAUSETAG_MODEL, else the shipped one)"
+    )
     parser.add_argument("--head", metavar="HEAD", help="label source: guide (default), opp115")
     parser.add_argument("--threads", type=int, metavar="N", help="threads (default: the cores this process may use)")
     parser.add_argument("--table", action="store_true", help="print the table also where -o is given")
-    parser.add_argument("--strict", action="store_true", help="count a document that is flagged (not English, no policy) as failed")
+    parser.add_argument(
+        "--strict", action="store_true", help="count a document that is flagged (not English, no policy) as failed"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -114,4 +130,3 @@ def figures_line(config: Any) -> str:
         for figure in figures
     ]
     return "\n".join(lines)
-

@@ -53,7 +53,9 @@ class Tagger:
 
         path = artifact.folder / "model.onnx"
         if not path.is_file():
-            raise ArtifactError(f"{artifact.folder}: has no model.onnx; write it with `clausetag export {artifact.folder}`")
+            raise ArtifactError(
+                f"{artifact.folder}: has no model.onnx; write it with `clausetag export {artifact.folder}`"
+            )
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or available_cores()
         options.inter_op_num_threads = 1
@@ -67,10 +69,13 @@ class Tagger:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ArtifactError(f"{artifact.folder}: cannot be loaded ({reason[:200]})") from None
         shape = self._session.get_outputs()[0].shape
-        if list(shape[-2:]) != [len(artifact.heads), len(artifact.labels)]:
-            raise ArtifactError(f"{artifact.folder}: model.onnx gives {shape[-2:]} values, config.json says {len(artifact.heads)} heads of {len(artifact.labels)} labels")
+        expected = [len(artifact.heads), len(artifact.labels)]
+        if list(shape[-2:]) != expected:
+            raise ArtifactError(f"{artifact.folder}: model.onnx gives {shape[-2:]} values, config.json says {expected}")
         if artifact.labels != LABELS:
-            raise ArtifactError(f"{artifact.folder}: has other labels, or another label order, than this version ({', '.join(LABELS)})")
+            raise ArtifactError(
+                f"{artifact.folder}: has other labels, or another label order, than this version ({', '.join(LABELS)})"
+            )
         self.artifact = artifact
 
     @classmethod
@@ -130,7 +135,9 @@ class Tagger:
         sentences = empty_logits(encoded.n_sentences, n_heads, n_labels)
         passages = empty_logits(len(encoded.passages), n_heads, n_labels)
         pieces = self._pieces
-        windows = [w for policy in encoded.policies for w in pack(policy, self.artifact.window, pieces.cls_id, pieces.sep_id)]
+        windows = [
+            w for policy in encoded.policies for w in pack(policy, self.artifact.window, pieces.cls_id, pieces.sep_id)
+        ]
         windows.sort(key=lambda window: len(window.ids))
         for run in batches(windows, _BATCH_TOKENS):
             batch = collate(run, pieces.pad_id)

@@ -100,7 +100,13 @@ def _keep_passage_whole(sentences: Sequence[EncodedSentence], start: int, end: i
 
 
 def _window(
-    sentences: Sequence[EncodedSentence], start: int, end: int, heading: list[int], budget: int, cls_id: int, sep_id: int
+    sentences: Sequence[EncodedSentence],
+    start: int,
+    end: int,
+    heading: list[int],
+    budget: int,
+    cls_id: int,
+    sep_id: int,
 ) -> Window:
     ids = [cls_id, *heading, sep_id] if heading else [cls_id]
     units: list[Unit] = []

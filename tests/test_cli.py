@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,9 @@ def test_every_door_gives_the_same_answer(inputs: Path, tmp_path: Path, monkeypa
     assert answers[0] == answers[1] == answers[2] == python
 
 
-def test_bad_inputs_are_named_and_the_others_done(inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_inputs_are_named_and_the_others_done(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (inputs / "empty.txt").write_bytes(b"")
     (inputs / "binary.txt").write_bytes(bytes(range(256)) * 50)
     (inputs / "scan.pdf").write_bytes(b"%PDF-1.4")
@@ -80,7 +83,9 @@ def test_bad_inputs_are_named_and_the_others_done(inputs: Path, tmp_path: Path, 
         assert sum(name in line for line in lines) == 1
 
 
-def test_other_languages_and_other_texts_are_tagged_and_flagged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_languages_and_other_texts_are_tagged_and_flagged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     german = "Wir erheben Ihren Namen und Ihre Anschrift, wenn Sie ein Konto anlegen, und geben sie nicht weiter. " * 5
     (tmp_path / "de.txt").write_text(german, encoding="utf-8")
     out = tmp_path / "out.jsonl"
@@ -89,7 +94,10 @@ def test_other_languages_and_other_texts_are_tagged_and_flagged(tmp_path: Path, 
     assert "warning: de: this does not look like English" in capsys.readouterr().err
     assert main(["predict", str(tmp_path / "de.txt"), "-o", str(out), "--strict"]) == 1
     assert rows(out) == [
-        {"policy": "de", "error": {"code": "not_english", "message": "de: this does not look like English; the labels mean little"}}
+        {
+            "policy": "de",
+            "error": {"code": "not_english", "message": "de: this does not look like English; the labels mean little"},
+        }
     ]
 
 
@@ -101,7 +109,7 @@ def test_table_csv_and_html(inputs: Path, tmp_path: Path, capsys: pytest.Capture
         table = list(csv.DictReader(stream))
     assert len(table) == len(read_five()) and float(table[0]["Data Security"]) >= 0
     page = (tmp_path / "out" / "predictions.html").read_text(encoding="utf-8")
-    assert all(s.text.split()[0] in page for s in read_five()) and "http-equiv" in page
+    assert all(escape(s.text.split()[0]) in page for s in read_five())
 
 
 @pytest.mark.parametrize(
@@ -121,7 +129,11 @@ def test_table_csv_and_html(inputs: Path, tmp_path: Path, capsys: pytest.Capture
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(
-    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
@@ -131,11 +143,14 @@ def test_wrong_usage_is_one_line_and_exit_2(
 
 
 def test_help_needs_no_heavy_import() -> None:
-    code = "import sys; from clausetag.cli import build_parser; build_parser().format_help(); sys.exit(len({'numpy', 'onnxruntime', 'torch'} & set(sys.modules)))"
+    heavy = "{'numpy', 'onnxruntime', 'torch'} & set(sys.modules)"
+    code = f"import sys; from clausetag.cli import build_parser; build_parser().format_help(); sys.exit(len({heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_an_interrupted_run_leaves_the_old_output(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_leaves_the_old_output(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from clausetag.model.tagger import Tagger
 
     out = tmp_path / "out.jsonl"

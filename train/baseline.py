@@ -1,7 +1,7 @@
 """What a model has to beat: TF-IDF with logistic regression, and the floor of always giving the commonest label.
 
-    baseline = fit_tfidf(train_sentences, validation_sentences)
-    baseline.predict(test_sentences)
+baseline = fit_tfidf(train_sentences, validation_sentences)
+baseline.predict(test_sentences)
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ class Baseline:
         return labels
 
 
-def fit_tfidf(
-    train: Sequence[Sentence], validation: Sequence[Sentence], labels: Sequence[str] = LABELS
-) -> Baseline:
+def fit_tfidf(train: Sequence[Sentence], validation: Sequence[Sentence], labels: Sequence[str] = LABELS) -> Baseline:
     """Fit on the labelled sentences (or passages) of `train`, choose thresholds on those of `validation` alone.
 
     Raises:

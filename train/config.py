@@ -119,12 +119,16 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(self).items()}
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(self).items()
+        }
 
 
 def shipped_recipes() -> tuple[str, ...]:
     """Names of the recipes that come with the package."""
-    return tuple(sorted(p.name[:-5] for p in files("clausetag.train").joinpath("recipes").iterdir() if p.name.endswith(".toml")))
+    return tuple(
+        sorted(p.name[:-5] for p in files("clausetag.train").joinpath("recipes").iterdir() if p.name.endswith(".toml"))
+    )
 
 
 def read_recipe(path: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -169,6 +173,11 @@ def _parse_override(key: str, raw: str) -> Any:
 
 
 def recipe_from(values: Mapping[str, Any]) -> Recipe:
+    """A recipe from TOML values.
+
+    Raises:
+        RecipeError: a key is unknown, or a value has the wrong type or range.
+    """
     hints = get_type_hints(Recipe)
     checked: dict[str, Any] = {}
     for key, value in values.items():

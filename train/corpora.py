@@ -13,6 +13,7 @@ from clausetag.data.errors import DataError, LeakageError
 from clausetag.data.hashing import is_boilerplate, text_hash
 from clausetag.data.labels import LABEL_INDEX, LABELS
 from clausetag.data.schema import Sentence, by_policy, read_jsonl
+from clausetag.eval.gold import gold_matrix
 from clausetag.train.config import Recipe
 
 FloatArray = npt.NDArray[np.float32]
@@ -45,9 +46,11 @@ class TrainingData:
         """Ids of all policies trained on."""
         return {sentence.policy for source in self.train for sentence in source.sentences}
 
-    def trained_hashes(self) -> set[str]:
-        """Hashes of all texts trained on, context included."""
-        return {text_hash(sentence.text) for source in self.train for sentence in source.sentences}
+    def trained_hashes(self) -> tuple[set[str], set[str]]:
+        """Hashes of the texts whose labels were learnt, and of those that were only read, as unlabelled context."""
+        texts = [sentence for source in self.train for sentence in source.sentences]
+        learnt = {text_hash(sentence.text) for sentence in texts if sentence.labelled}
+        return learnt, {text_hash(sentence.text) for sentence in texts} - learnt
 
 
 def assemble(recipe: Recipe) -> TrainingData:
@@ -119,7 +122,8 @@ def _privacyglue(folder: Path) -> tuple[Source, Source, list[str]]:
         rows, found = read_privacyglue(folder / f"{name}_dataset.csv")
         notes += found
         named = tuple(
-            Sentence(policy=f"privacyglue-{name}-{row.index}", index=0, text=row.text, labels=row.labels) for row in rows
+            Sentence(policy=f"privacyglue-{name}-{row.index}", index=0, text=row.text, labels=row.labels)
+            for row in rows
         )
         sources.append(Source("passage", named, whole=True))
     return sources[0], sources[1], notes
@@ -196,17 +200,5 @@ def target_rows(sentences: Iterable[Sentence], targets: str) -> tuple[FloatArray
             for label, share in sentence.votes.items():
                 values[number, LABEL_INDEX[label]] = share
         else:
-            values[number] = majority_row(sentence)
+            values[number] = gold_matrix([sentence])[0]
     return values, mask
-
-
-def majority_row(sentence: Sentence) -> FloatArray:
-    """Gold labels of one sentence as 0/1, float [labels]: its `labels`, else the labels with more than half the votes."""
-    row = np.zeros(len(LABELS), dtype=np.float32)
-    if sentence.labels is not None:
-        names: Iterable[str] = sentence.labels
-    else:
-        names = [label for label, share in (sentence.votes or {}).items() if share > 0.5]
-    for name in names:
-        row[LABEL_INDEX[name]] = 1.0
-    return row

@@ -12,9 +12,17 @@ from clausetag.train.run import ship
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clausetag export`."""
     parser.add_argument("model", help="folder of a trained model")
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write; an existing model there is replaced")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="folder to write; an existing model there is replaced"
+    )
     parser.add_argument("--name", help="name in the card (default: the folder's)")
-    parser.add_argument("--metrics", action="append", default=[], metavar="FILE", help="a metrics.json of `clausetag eval`, out of sample; goes into the card (repeatable)")
+    parser.add_argument(
+        "--metrics",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a metrics.json of `clausetag eval`, out of sample; goes into the card (repeatable)",
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:

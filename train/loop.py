@@ -184,9 +184,11 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
             break
     bar.close()
     model.load_state_dict(torch.load(best, weights_only=True))
-    model.eval()
+    model.train(False)
     if not quiet:
-        print(f"trained {progress.step} steps in {time.monotonic() - started:.0f} s; best epoch {progress.best_epoch + 1}")
+        print(
+            f"trained {progress.step} steps in {time.monotonic() - started:.0f} s; best epoch {progress.best_epoch + 1}"
+        )
     held = held_scores(model, data.validation, recipe, pieces, bf16=False)
     return Trained(model, pieces, held, progress)
 

@@ -20,7 +20,7 @@ def predict_logits(
 ) -> tuple[FloatArray, FloatArray]:
     """Logits float [sentences, heads, labels] and float [passages, heads, labels], dropout off."""
     was_training = model.training
-    model.eval()
+    model.train(False)
     n_heads, n_labels = len(model.config.heads), len(model.config.labels)
     sentences = empty_logits(encoded.n_sentences, n_heads, n_labels)
     passages = empty_logits(len(encoded.passages), n_heads, n_labels)

@@ -27,8 +27,12 @@ from clausetag.train.validate import cross_fitted, f1_summary, fit_settings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clausetag train`."""
     parser.add_argument("recipe", help=f"a .toml file, or one of {', '.join(shipped_recipes())}")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a key of the recipe")
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the run; an unfinished run in it is continued")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a key of the recipe"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="folder of the run; an unfinished run in it is continued"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -54,7 +58,8 @@ def run_training(recipe: Recipe, folder: Path, *, quiet: bool = False) -> None:
     data = assemble(recipe)
     if not quiet:
         for source in data.train:
-            print(f"training on {len(source.sentences):,} sentences, {len(source.passages):,} passages for the head {source.head}")
+            size = f"{len(source.sentences):,} sentences, {len(source.passages):,} passages"
+            print(f"training on {size} for the head {source.head}")
     trained = train(recipe, data, folder, quiet=quiet)
     draw_curves(trained.progress.history, folder / "curves.png")
     write_artifact(recipe, data, trained, folder)
@@ -85,7 +90,9 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
         # Nothing taught the guide's habit: OPP-115's labels stand in, at least one a sentence, as the guide wants it.
         settings["guide"] = {**settings["opp115"], "min_labels": 1}
     if not settings:
-        raise RecipeError("recipe: nothing validates; set opp115_validation, policies_validation, or give `split` in extra")
+        raise RecipeError(
+            "recipe: nothing validates; set opp115_validation, policies_validation, or give `split` in extra"
+        )
     config = {
         **trained.model.config.to_dict(),  # labels and heads in order, and the encoder's own configuration
         "format": FORMAT,
@@ -104,7 +111,8 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     trained.pieces.tokenizer.save(str(folder / "tokenizer.json"))
     trained.model.save_pretrained(folder, safe_serialization=True)
     export_onnx(trained.model, folder / "model.onnx")
-    seen = {"policies": sorted(data.trained_policies()), "hashes": sorted(data.trained_hashes())}
+    learnt, read = data.trained_hashes()
+    seen = {"policies": sorted(data.trained_policies()), "hashes": sorted(learnt), "context": sorted(read)}
     write_text(folder / "trained_on.json", json.dumps(seen, indent=0) + "\n")
     write_text(folder / "config.json", json.dumps(config, indent=1) + "\n")
     write_card(folder, config)

@@ -143,7 +143,9 @@ def parameter_groups(model: SentenceTagger, recipe: Recipe) -> list[dict[str, ob
         rate = recipe.head_lr if depth == 0 else recipe.encoder_lr * recipe.layer_decay ** (depth - 1)
         decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
-    return [{"params": params, "lr": rate, "peak": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
+    return [
+        {"params": params, "lr": rate, "peak": rate, "weight_decay": decay} for (rate, decay), params in groups.items()
+    ]
 
 
 def rate_factor(step: int, total: int, warmup: float) -> float:

@@ -1,4 +1,4 @@
-"""Validation: logits and gold per head, the figures of an epoch, and what the artifact keeps (thresholds, calibration)."""
+"""Validation: logits and gold per head, an epoch's figures, and thresholds and calibration for the artifact."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from clausetag.data.labels import LABELS
+from clausetag.eval.gold import gold_matrix
+from clausetag.eval.metrics import multilabel_scores
 from clausetag.eval.thresholds import fit_calibration, tune_thresholds
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.encode import FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.model.network import SentenceTagger
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import Source, majority_row
+from clausetag.train.corpora import Source
 from clausetag.train.predict import predict_logits
 
 BoolArray = npt.NDArray[np.bool_]
@@ -42,7 +44,7 @@ def held_scores(
             encoded = encode_sentences(source.sentences, pieces, context=recipe.context)
         sentence_logits, passage_logits = predict_logits(model, encoded, recipe.window, pieces, bf16=bf16)
         rows = [number for number, sentence in enumerate(source.sentences) if sentence.labelled]
-        gold = np.array([majority_row(source.sentences[number]) for number in rows], dtype=bool)
+        gold = gold_matrix([source.sentences[number] for number in rows])
         names = tuple(source.sentences[number].policy for number in rows)
         logits = sentence_logits[rows, heads.index(source.head)]
         parts.setdefault(source.head, []).append(Held(logits, gold, names))
@@ -101,13 +103,9 @@ def cross_fitted(held: Held, shrink: float, min_labels: int) -> BoolArray:
 
 
 def f1_summary(gold: BoolArray, decided: BoolArray) -> dict[str, float]:
-    """Macro F1 over the labels that occur in `gold`, and micro F1, of bool [n, labels] arrays."""
-    true_positive = (gold & decided).sum(0)
-    both = gold.sum(0) + decided.sum(0)
-    present = gold.any(0)
-    macro = float(np.mean(2 * true_positive[present] / both[present])) if present.any() else 0.0
-    micro = float(2 * true_positive.sum() / both.sum()) if both.sum() else 0.0
-    return {"macro_f1": macro, "micro_f1": micro}
+    """Macro F1 over the labels that occur in `gold`, and micro F1, of bool [n, labels] arrays; 0 where undefined."""
+    scores = multilabel_scores(decided, gold)
+    return {"macro_f1": scores.macro_f1 or 0.0, "micro_f1": scores.micro_f1 or 0.0}
 
 
 def average_precision(scores: FloatArray, gold: BoolArray) -> float:

@@ -192,7 +192,18 @@ def test_the_notice_of_an_archive_is_no_text() -> None:
     assert "archived on" not in document.text
 
 
-@pytest.mark.parametrize("unit", ["We sell nothing. ", "We sell nothing.\n", "[", "- ", "a", "<p>We sell.", "# A\n"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "We sell nothing. ",
+        "We sell nothing.\n",
+        "[",
+        "- ",
+        "<p>We sell.",
+        "x<br>",
+        "# Data\n\nWe sell nothing, we keep it safe.\n\n",
+    ],
+)
 def test_a_megabyte_is_simply_done(unit: str) -> None:
     text = unit * (1_000_000 // len(unit)) + "End"
     for document in (extract_text("p", text), extract_html("p", text)):

@@ -50,7 +50,8 @@ def test_the_frame_of_a_page_is_left_out() -> None:
     <div id="cookie-banner">We use cookies to give you the best experience. <button>Accept all</button></div>
     <h1>Privacy notice</h1>
     <div class="layout"><div class="content"><p>{_PROSE}</p><h2>Sharing</h2><p>{_PROSE}</p>
-    <ul><li><a href="https://a.example">Analytics Ltd</a><li><a href="https://b.example">Mail Ltd</a></ul><p>{_PROSE}</p>
+    <ul><li><a href="https://a.example">Analytics Ltd</a><li><a href="https://b.example">Mail Ltd</a></ul>
+    <p>{_PROSE}</p>
     </div><div class="teaser"><a href="/x">Ten shoes for spring</a></div></div>
     <div style="display: none"><p>{_PROSE.replace("collect", "hide")}</p></div>
     <footer><a href="/terms">Terms</a> © 2024 Shop</footer></body></html>"""

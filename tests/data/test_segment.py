@@ -49,7 +49,7 @@ _PIECES = st.sampled_from(
         "©",
         "“Yes.” ",
         "…",
-        "�",
+        "\ud800",
         "\u2028",
         "Security\n",
         "    ",

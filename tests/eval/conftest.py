@@ -17,6 +17,7 @@ from clausetag.data.schema import Sentence
 class SeenNothing:
     policies: frozenset[str] = frozenset()
     hashes: frozenset[str] = frozenset()
+    context: frozenset[str] = frozenset()
 
 
 @dataclass

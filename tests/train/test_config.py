@@ -26,7 +26,9 @@ def test_no_shipped_recipe_names_the_test_split() -> None:
 
 
 def test_overrides_are_typed() -> None:
-    recipe = read_recipe("quick", ["epochs=2", "encoder_lr=1", "context=false", "backbone=./x", "policies=000_sagenext", "seed = 7"])
+    recipe = read_recipe(
+        "quick", ["epochs=2", "encoder_lr=1", "context=false", "backbone=./x", "policies=000_sagenext", "seed = 7"]
+    )
     assert (recipe.epochs, recipe.encoder_lr, recipe.context, recipe.seed) == (2, 1.0, False, 7)
     assert recipe.backbone == "./x"
     assert recipe.policies == ("000_sagenext",)

@@ -8,15 +8,18 @@ import pytest
 
 from clausetag.data.errors import DataError, LeakageError
 from clausetag.data.five import read_five
+from clausetag.data.hashing import text_hash
 from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence
 from clausetag.data.splits import policy_split
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import Source, TrainingData, assemble, majority_row, target_rows, without_test_texts
+from clausetag.train.corpora import Source, TrainingData, assemble, target_rows, without_test_texts
 
 
 def planted(text: str, policy: str = "mine", n: int = 12) -> list[Sentence]:
-    return [Sentence(policy, i, f"{text} number {i} of our many different words", labels=(LABELS[0],)) for i in range(n)]
+    return [
+        Sentence(policy, i, f"{text} number {i} of our many different words", labels=(LABELS[0],)) for i in range(n)
+    ]
 
 
 def data(*sentences: Sentence, head: str = "guide") -> TrainingData:
@@ -26,7 +29,9 @@ def data(*sentences: Sentence, head: str = "guide") -> TrainingData:
 def test_a_test_policys_text_under_another_name_is_refused() -> None:
     test = planted("We collect data", policy_split()["test"][0])
     leaked = [Sentence("renamed", i, s.text.upper() + " !", labels=()) for i, s in enumerate(test)]
-    with pytest.raises(LeakageError, match=r"12 of 12 sentences of the test policy .* in the training policy 'renamed'"):
+    with pytest.raises(
+        LeakageError, match=r"12 of 12 sentences of the test policy .* in the training policy 'renamed'"
+    ):
         without_test_texts(data(*leaked), test)
 
 
@@ -74,7 +79,8 @@ def test_extra_rows_go_where_their_split_says(tmp_path: Path) -> None:
 def test_the_five_by_id() -> None:
     found = assemble(Recipe(policies=("000_sagenext",), policies_validation=("004_vtiger",)))
     assert found.trained_policies() == {"000_sagenext"}
-    assert len(found.trained_hashes()) == len({s.text for s in read_five() if s.policy == "000_sagenext"})
+    learnt, read = found.trained_hashes()
+    assert len(learnt) == len({s.text for s in read_five() if s.policy == "000_sagenext"}) and not read
     with pytest.raises(DataError, match="none of 000_sagenext"):
         assemble(Recipe(policies=("005_nobody",)))
 
@@ -91,8 +97,16 @@ def test_targets_are_vote_shares_in_label_order_and_unlabelled_rows_are_context(
 
 
 def test_majority_from_votes_alone_needs_two_of_three() -> None:
-    row = majority_row(Sentence("p", 0, "a", votes={"Data Security": 2 / 3, "Policy Change": 1 / 3}))
-    assert [LABELS[i] for i in np.flatnonzero(row)] == ["Data Security"]
+    voted = Sentence("p", 0, "a", votes={"Data Security": 2 / 3, "Policy Change": 1 / 3})
+    values, _ = target_rows([voted], "majority")
+    assert [LABELS[i] for i in np.flatnonzero(values[0])] == ["Data Security"]
+
+
+def test_texts_read_without_labels_are_recorded_apart() -> None:
+    learnt, read = data(
+        Sentence("p", 0, "one", labels=()), Sentence("p", 1, "two"), Sentence("q", 0, "one")
+    ).trained_hashes()
+    assert (learnt, read) == ({text_hash("one")}, {text_hash("two")})
 
 
 def test_the_corpus_is_split_by_policy(opp115_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

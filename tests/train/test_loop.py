@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ class Killed(BaseException):
     """Stands for a kill signal: nothing in the loop catches it."""
 
 
-def test_a_killed_run_resumes_to_the_same_weights(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_resumes_to_the_same_weights(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = assemble(recipe)
     whole = loop.train(recipe, data, tmp_path / "whole", quiet=True)
     steps = 0
@@ -60,7 +63,9 @@ def test_another_recipe_does_not_continue_a_run(recipe: Recipe, tiny_recipe: dic
         loop.train(recipe, data, tmp_path, quiet=True)
 
 
-def test_the_best_epoch_is_kept_and_patience_stops(recipe: Recipe, tiny_recipe: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_epoch_is_kept_and_patience_stops(
+    recipe: Recipe, tiny_recipe: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scores = iter([0.5, 0.9, 0.4, 0.3, 0.2, 0.1])
     monkeypatch.setattr(loop, "selection_score", lambda figures: next(scores))
     patient = recipe_from({**tiny_recipe, "epochs": 6, "patience": 2})
@@ -81,7 +86,9 @@ def test_run_json_and_curves_are_written(tiny_artifact: Path, tiny_recipe: dict[
 
 
 def test_the_artifact_names_no_folder(tiny_artifact: Path, tiny_backbone: Path) -> None:
-    text = (tiny_artifact / "config.json").read_text(encoding="utf-8") + (tiny_artifact / "README.md").read_text(encoding="utf-8")
+    text = (tiny_artifact / "config.json").read_text(encoding="utf-8") + (tiny_artifact / "README.md").read_text(
+        encoding="utf-8"
+    )
     assert str(tiny_backbone.parent) not in text
 
 
@@ -104,7 +111,7 @@ def test_the_packaged_backbones_sum_is_checked(tmp_path: Path, monkeypatch: pyte
 def test_learning_rate_rises_then_falls_to_zero() -> None:
     factors = [rate_factor(step, 100, 0.1) for step in range(101)]
     assert factors[9] == 1.0 and factors[0] == pytest.approx(0.1) and factors[100] == 0.0
-    assert all(a >= b for a, b in zip(factors[9:], factors[10:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(factors[9:]))
 
 
 def test_loss_is_weighted_and_ignores_weight_zero() -> None:
