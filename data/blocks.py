@@ -102,9 +102,9 @@ def plain_blocks(text: str) -> list[RawBlock]:
         lines = [" ".join(paragraph) for paragraph in paragraphs]
     blocks: list[RawBlock] = []
     for line in lines:
-        if not line or _RULE.match(line):
-            continue
         body, marked = strip_markers(line)
+        if _RULE.match(body):
+            continue  # a blank line, a rule or markers alone
         after_lead_in = bool(blocks) and blocks[-1][0].endswith(":") and blocks[-1][1] != "heading"
         if looks_like_heading(body) and not after_lead_in:
             blocks.append((body, "heading"))

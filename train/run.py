@@ -21,7 +21,7 @@ from clausetag.train.corpora import TrainingData, assemble
 from clausetag.train.curves import draw_curves
 from clausetag.train.loop import Trained, train, uses_bf16, write_run
 from clausetag.train.provenance import versions
-from clausetag.train.validate import cross_fitted, f1_summary, fit_settings
+from clausetag.train.validate import HeadSettings, cross_fitted, f1_summary, fit_settings, liberal_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,8 +76,7 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     figures: list[dict[str, Any]] = []
     for head, held in trained.held.items():
         found = fit_settings(held, recipe.shrink, 1 if head == "guide" else 0)
-        own = ArtifactHead(found.thresholds, found.slope, found.intercept, found.min_labels, head)
-        settings[head] = head_config(own, LABELS)
+        settings[head] = head_config(_head(found, head), LABELS)
         summary = f1_summary(held.gold, cross_fitted(held, recipe.shrink, found.min_labels))
         figures.append(
             {
@@ -87,8 +86,8 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
             }
         )
     if "opp115" in settings and "guide" not in settings:
-        # Nothing taught the guide's habit: OPP-115's labels stand in, at least one a sentence, as the guide wants it.
-        settings["guide"] = {**settings["opp115"], "min_labels": 1}
+        liberal = liberal_settings(trained.held["opp115"])
+        settings["guide"] = head_config(_head(liberal, "opp115"), LABELS)
     if not settings:
         raise RecipeError(
             "recipe: nothing validates; set opp115_validation, policies_validation, or give `split` in extra"
@@ -117,6 +116,10 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     write_text(folder / "config.json", json.dumps(config, indent=1) + "\n")
     write_card(folder, config)
     write_manifest(folder)
+
+
+def _head(settings: HeadSettings, output: str) -> ArtifactHead:
+    return ArtifactHead(settings.thresholds, settings.slope, settings.intercept, settings.min_labels, output)
 
 
 def _without_folders(recipe: Recipe) -> dict[str, Any]:

@@ -66,8 +66,11 @@ def test_the_frame_of_a_page_is_left_out() -> None:
 
 
 def test_a_container_that_is_named_like_a_frame_keeps_the_text() -> None:
-    page = f'<body><div class="page footer-fixed"><div id="sidebar">{_PROSE}</div><p>{_PROSE}</p></div></body>'
+    inner = f'<div id="sidebar">{_PROSE}</div><p>{_PROSE}</p>'
+    page = f'<body><div class="page footer-fixed">{inner}</div><p>Two short words.</p></body>'
     assert sum(body.count("We collect") for body, _ in html_blocks(page)) == 6
+    named = f'<body class="header-fixed"><footer><p>{_PROSE}</p></footer><p>{_PROSE[:95]}</p></body>'
+    assert sum(body.count("We collect") for body, _ in html_blocks(named)) == 4
 
 
 def test_a_page_that_is_folded_up_is_unfolded() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,16 @@ def test_single_recurring_sentences_are_dropped_and_counted() -> None:
     own = planted("We do something else", "mine", n=5)
     found = without_test_texts(data(*own, Sentence("mine", 5, test[3].text, labels=())), test)
     assert [s.index for s in found.train[0].sentences] == [0, 1, 2, 3, 4]
-    assert found.notes == ("training sentences dropped because a test policy has them too: 1",)
+    assert found.notes == ("training sentences dropped because a validation or test policy has them too: 1",)
+
+
+def test_what_recurs_in_a_validation_policy_is_dropped_with_its_passage_label() -> None:
+    rows = [replace(s, passage=s.index // 2) for s in planted("We share data", "mine", n=6)]
+    votes = {("mine", passage): {LABELS[0]: 1.0} for passage in range(3)}
+    held = Source("opp115", (Sentence("other", 0, rows[2].text, labels=()),))
+    found = without_test_texts(TrainingData((Source("opp115", tuple(rows), votes),), (held,), ()), [])
+    assert [s.index for s in found.train[0].sentences] == [0, 1, 3, 4, 5]
+    assert set(found.train[0].passages) == {("mine", 0), ("mine", 2)}
 
 
 def test_a_labelled_file_with_a_test_policy_is_refused_by_assemble(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""Frozen predictions of the shipped model on the five policies, replayed: what changed without being meant to?
+
+`clausetag predict 'data/policies/*.txt' -o tests/reference/standard.jsonl` writes them anew when a new model ships.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import clausetag
+from clausetag.data.extract import read_inputs
+from clausetag.data.five import FIVE, document_of, read_source
+from clausetag.data.labels import LABELS
+from clausetag.data.schema import Document, Sentence, read_jsonl
+from clausetag.model.artifact import shipped
+from clausetag.model.tagger import Tagger
+
+REFERENCE = Path(__file__).resolve().parent.parent / "reference" / "standard.jsonl"
+
+
+@pytest.fixture(scope="module")
+def tagger() -> Tagger:
+    return Tagger.load(shipped())
+
+
+def assert_same(found: list[Sentence], expected: list[Sentence]) -> None:
+    assert [(s.policy, s.start, s.end, s.text) for s in found] == [(s.policy, s.start, s.end, s.text) for s in expected]
+    scores, frozen = (
+        np.array([[s.scores[label] for label in LABELS] for s in rows if s.scores]) for rows in (found, expected)
+    )
+    np.testing.assert_allclose(scores, frozen, atol=0.01)
+    # A score within rounding of its threshold may fall on either side on another CPU; none of the rest may.
+    differing = sum(a.labels != b.labels for a, b in zip(found, expected, strict=True))
+    assert differing <= 2
+
+
+def test_python(tagger: Tagger) -> None:
+    found = [sentence for policy in FIVE for sentence in tagger.tag_document(document_of(policy))]
+    assert_same(found, read_jsonl(REFERENCE))
+
+
+def test_documents_from_a_file_stdin_and_jsonl(tagger: Tagger, tmp_path: Path) -> None:
+    policy = "000_sagenext"
+    expected = [s for s in read_jsonl(REFERENCE) if s.policy == policy]
+    text = read_source(policy)
+    (tmp_path / f"{policy}.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"id": policy, "text": text}) + "\n", encoding="utf-8")
+    for given in (str(tmp_path / f"{policy}.txt"), str(tmp_path / "rows.jsonl"), "-"):
+        (document,) = read_inputs([given], io.BytesIO(text.encode()))
+        assert isinstance(document, Document)
+        found = tagger.tag_document(document)
+        assert [(s.text, s.labels) for s in found] == [(s.text, s.labels) for s in expected]
+
+
+def test_the_shipped_file_is_small_and_its_card_complete() -> None:
+    folder = shipped()
+    assert (folder / "model.onnx").stat().st_size <= 30_000_000
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "Attribution-NonCommercial" in card
+    assert "opp115 test" in card
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert config["figures"]
+    assert all(figure["command"] for figure in config["figures"])
+
+
+def test_the_shipped_model_may_not_be_scored_on_the_five() -> None:
+    code = "from clausetag.cli import main; import sys; sys.exit(main(['eval', 'policies']))"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "the model has seen this data" in done.stderr
+
+
+def test_it_says_what_is_plain() -> None:
+    tagged = clausetag.load().tag("You may unsubscribe at any time.\n\nAll data are encrypted in transit.")
+    assert [s.labels for s in tagged] == [("User Choice/Control",), ("Data Security",)]

