@@ -40,6 +40,9 @@ class Recipe:
     """Windows of consecutive sentences; false: every sentence alone, without its heading."""
     targets: str = "votes"
     """`votes`: share of annotators (soft); `majority`: 0 or 1."""
+    guide_from_opp115: bool = False
+    """Also teach the head `guide` from OPP-115, where no labels by the guide are: a sentence that no annotator marked
+    takes its passage's votes, as the guide leaves none unmarked."""
     passages: bool = True
     """Also learn OPP-115's passages, pooled over the passage, in the same windows."""
     passage_weight: float = 0.5
@@ -114,6 +117,8 @@ class Recipe:
             both = set(getattr(self, field)) & set(getattr(self, f"{field}_validation"))
             if both:
                 raise RecipeError(f"recipe: {sorted(both)[0]!r} is in both {field} and {field}_validation")
+        if self.guide_from_opp115 and (self.policies or self.extra or not self.passages):
+            raise RecipeError("recipe: guide_from_opp115 needs passages, and no labels by the guide (policies, extra)")
         if not (self.opp115 or self.policies or self.extra or self.privacyglue):
             raise RecipeError("recipe: no training data; set opp115, policies, extra or privacyglue")
 

@@ -198,6 +198,22 @@ def _without(source: Source, held: set[str]) -> Source:
     return replace(source, sentences=tuple(kept), passages=passages)
 
 
+def inherited_rows(source: Source) -> tuple[FloatArray, FloatArray]:
+    """Targets for the guide's habit from OPP-115's votes, float [n, labels], and a mask float [n].
+
+    A sentence that some annotator marked keeps its votes; one that none marked takes the votes of its passage, since
+    annotators mark the core of a practice and leave headings and lead-ins out, and the guide labels every sentence.
+    """
+    values, mask = target_rows(source.sentences, "votes")
+    for number in np.flatnonzero((mask > 0) & ~values.any(axis=1)):
+        sentence = source.sentences[number]
+        votes = source.passages.get((sentence.policy, sentence.passage if sentence.passage is not None else -1), {})
+        for label, share in votes.items():
+            values[number, LABEL_INDEX[label]] = share
+        mask[number] = float(bool(votes))
+    return values, mask
+
+
 def target_rows(sentences: Iterable[Sentence], targets: str) -> tuple[FloatArray, FloatArray]:
     """Soft or hard targets float [n, labels] and a mask float [n]: 0 for unlabelled rows, which are context only."""
     rows = list(sentences)

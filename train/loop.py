@@ -137,7 +137,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * factor
             batch = collate([item.window for item in run], pieces.pad_id)
-            window, place, head, targets, weights = unit_targets(run, batch, examples, HEADS.index("passage"))
+            window, place, head, targets, weights = unit_targets(run, batch, examples, HEADS)
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
                 logits = model(
                     torch.from_numpy(batch.input_ids),

@@ -75,7 +75,10 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     settings: dict[str, Any] = {}
     figures: list[dict[str, Any]] = []
     for head, held in trained.held.items():
-        found = fit_settings(held, recipe.shrink, 1 if head == "guide" else 0)
+        if head == "guide" and recipe.guide_from_opp115:
+            found = liberal_settings(held)
+        else:
+            found = fit_settings(held, recipe.shrink, 1 if head == "guide" else 0)
         settings[head] = head_config(_head(found, head), LABELS)
         summary = f1_summary(held.gold, cross_fitted(held, recipe.shrink, found.min_labels))
         figures.append(
@@ -85,9 +88,6 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
                 **{key: round(value, 4) for key, value in summary.items()},
             }
         )
-    if "opp115" in settings and "guide" not in settings:
-        liberal = liberal_settings(trained.held["opp115"])
-        settings["guide"] = head_config(_head(liberal, "opp115"), LABELS)
     if not settings:
         raise RecipeError(
             "recipe: nothing validates; set opp115_validation, policies_validation, or give `split` in extra"

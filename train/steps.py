@@ -15,7 +15,7 @@ from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences
 from clausetag.model.network import SentenceTagger, layer_depth
 from clausetag.model.windows import Batch, Window, batches, pack, whole_passages
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import Source, target_rows
+from clausetag.train.corpora import Source, inherited_rows, target_rows
 
 _BUCKET = 64
 """Windows of about equal length are found among so many neighbours, so that order stays random and padding small."""
@@ -28,6 +28,9 @@ class Examples:
     encoded: tuple[Encoded, ...]
     sentence_targets: tuple[FloatArray, ...]
     sentence_weights: tuple[FloatArray, ...]
+    guide_targets: tuple[FloatArray, ...]
+    """Second targets of the same sentences, for the head `guide`; all of weight 0 unless the recipe asks for them."""
+    guide_weights: tuple[FloatArray, ...]
     passage_targets: tuple[FloatArray, ...]
     passage_weights: tuple[FloatArray, ...]
     heads: tuple[int, ...]
@@ -39,6 +42,8 @@ def prepare(sources: Sequence[Source], recipe: Recipe, pieces: Pieces, heads: Se
     encoded: list[Encoded] = []
     targets: list[FloatArray] = []
     weights: list[FloatArray] = []
+    guide_targets: list[FloatArray] = []
+    guide_weights: list[FloatArray] = []
     passage_targets: list[FloatArray] = []
     passage_weights: list[FloatArray] = []
     for source in sources:
@@ -50,6 +55,13 @@ def prepare(sources: Sequence[Source], recipe: Recipe, pieces: Pieces, heads: Se
         values, mask = target_rows(source.sentences, recipe.targets)
         targets.append(values)
         weights.append(mask)
+        if recipe.guide_from_opp115 and source.head == "opp115":
+            values, mask = inherited_rows(source)
+            guide_targets.append(values)
+            guide_weights.append(mask)
+        else:
+            guide_targets.append(values)
+            guide_weights.append(np.zeros_like(mask))
         rows = np.zeros((len(this.passages), len(LABELS)), dtype=np.float32)
         weight = np.zeros(len(this.passages), dtype=np.float32)
         for row, key in enumerate(this.passages):
@@ -65,6 +77,8 @@ def prepare(sources: Sequence[Source], recipe: Recipe, pieces: Pieces, heads: Se
         tuple(encoded),
         tuple(targets),
         tuple(weights),
+        tuple(guide_targets),
+        tuple(guide_weights),
         tuple(passage_targets),
         tuple(passage_weights),
         tuple(heads.index(source.head) for source in sources),
@@ -106,9 +120,13 @@ def epoch_batches(examples: Examples, recipe: Recipe, pieces: Pieces, epoch: int
 
 
 def unit_targets(
-    run: Sequence[SourcedWindow], batch: Batch, examples: Examples, passage_head: int
+    run: Sequence[SourcedWindow], batch: Batch, examples: Examples, heads: Sequence[str]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Of all units of a batch: window, place, head (int64 [N]), targets (float [N, labels]) and weights (float [N])."""
+    """Window, place, head (int64 [N]), targets (float [N, labels]) and weights (float [N]) of what a batch teaches.
+
+    A unit stands once for each head that learns from it.
+    """
+    guide_head, passage_head = heads.index("guide"), heads.index("passage")
     index: list[tuple[int, int, int]] = []
     targets: list[FloatArray] = []
     weights: list[float] = []
@@ -120,6 +138,10 @@ def unit_targets(
                 index.append((number, place, examples.heads[source]))
                 targets.append(examples.sentence_targets[source][unit.row])
                 weights.append(float(examples.sentence_weights[source][unit.row]))
+                if examples.guide_weights[source][unit.row] > 0:
+                    index.append((number, place, guide_head))
+                    targets.append(examples.guide_targets[source][unit.row])
+                    weights.append(float(examples.guide_weights[source][unit.row]))
             else:
                 index.append((number, place, passage_head))
                 targets.append(examples.passage_targets[source][unit.row])

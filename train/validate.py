@@ -16,7 +16,7 @@ from clausetag.model.decision import calibrate, decide
 from clausetag.model.encode import FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.model.network import SentenceTagger
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import Source, target_rows
+from clausetag.train.corpora import Source, inherited_rows, target_rows
 from clausetag.train.predict import predict_logits
 
 BoolArray = npt.NDArray[np.bool_]
@@ -56,6 +56,12 @@ def held_scores(
         logits = sentence_logits[rows, heads.index(source.head)]
         shares, _ = target_rows([source.sentences[number] for number in rows], "votes")
         parts.setdefault(source.head, []).append(Held(logits, gold, names, shares > 0))
+        if recipe.guide_from_opp115 and source.head == "opp115":
+            shares, mask = inherited_rows(source)
+            known = np.flatnonzero(mask)
+            logits, shares = sentence_logits[known, heads.index("guide")], shares[known]
+            names = tuple(source.sentences[number].policy for number in known)
+            parts.setdefault("guide", []).append(Held(logits, shares > 0.5, names, shares > 0))
         keys = [(row, key) for row, key in enumerate(encoded.passages) if key in source.passages]
         if keys:
             votes = [[source.passages[key].get(label, 0.0) for label in LABELS] for _, key in keys]
@@ -91,12 +97,11 @@ def fit_settings(held: Held, shrink: float, min_labels: int) -> HeadSettings:
 
 
 def liberal_settings(held: Held) -> HeadSettings:
-    """Settings for the guide's habit where nothing taught it, from OPP-115's validation rows.
+    """Settings of a head `guide` that OPP-115 taught, from OPP-115's validation rows.
 
     The guide's reader marks whatever any of three annotators would, and leaves no sentence bare: scores are calibrated
     to P(at least one annotator gives the label), one threshold is shared by all labels (each label's own would follow
-    OPP-115's habits), and at least one label is given. On policies of today this gained 10 points of macro-F1 over
-    thresholds tuned for the majority (docs/LOG.md).
+    OPP-115's habits), and at least one label is given. What that is worth stands in docs/LOG.md.
     """
     slope, intercept = fit_calibration(held.logits, held.marked)
     scores = calibrate(held.logits, slope, intercept)

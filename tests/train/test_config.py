@@ -47,6 +47,7 @@ def test_overrides_are_typed() -> None:
         ("shortest_window = 300", "shortest_window = 300 is out of range"),
         ("opp115 = ['train']\nopp115_validation = ['train']", "in both"),
         ("name = 'x'", "no training data"),
+        ("policies = ['000_sagenext']\nguide_from_opp115 = true", "guide_from_opp115 needs passages"),
         ("epochs = ", "not TOML"),
     ],
 )

@@ -14,7 +14,7 @@ from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence
 from clausetag.data.splits import policy_split
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import Source, TrainingData, assemble, target_rows, without_test_texts
+from clausetag.train.corpora import Source, TrainingData, assemble, inherited_rows, target_rows, without_test_texts
 
 
 def planted(text: str, policy: str = "mine", n: int = 12) -> list[Sentence]:
@@ -104,6 +104,21 @@ def test_targets_are_vote_shares_in_label_order_and_unlabelled_rows_are_context(
     np.testing.assert_array_equal(mask, [1, 0, 1])
     hard, _ = target_rows([voted], "majority")
     assert hard[0].tolist() == [float(label == "Data Security") for label in LABELS]
+
+
+def test_unmarked_sentences_inherit_their_passages_votes_for_the_guides_head() -> None:
+    rows = (
+        Sentence("p", 0, "Security", passage=4, votes={}, labels=()),
+        Sentence("p", 1, "We encrypt.", passage=4, votes={"Data Security": 1 / 3}, labels=()),
+        Sentence("p", 2, "We encrypt.", passage=5, votes={}, labels=()),
+        Sentence("p", 3, "We encrypt.", passage=4),
+    )
+    votes = {("p", 4): {"Data Security": 1.0, "Policy Change": 1 / 3}, ("p", 5): {}}
+    values, mask = inherited_rows(Source("opp115", rows, votes))
+    assert mask.tolist() == [1, 1, 0, 0]
+    assert values[0].sum() == pytest.approx(4 / 3)
+    assert values[1].sum() == pytest.approx(1 / 3)
+    assert values[0, LABELS.index("Data Security")] == 1.0
 
 
 def test_majority_from_votes_alone_needs_two_of_three() -> None:
