@@ -1,6 +1,6 @@
 """The five annotated policies that come with the project: text, segmentation, gold labels and both passes.
 
-`policies/DATASHEET.md` says how the labels were made. Each row of `policies/gold.jsonl` keeps both passes
+`DATASHEET.md` says how the labels were made. Each row of `policies/gold.jsonl` keeps both passes
 and, where they differed, the reason of the adjudication.
 """
 

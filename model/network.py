@@ -92,7 +92,9 @@ def from_backbone(path: str, labels: Sequence[str], heads: Sequence[str], head_d
     logging.disable_progress_bar()
     model_type = AutoConfig.from_pretrained(path).model_type
     encoder = AutoModel.from_pretrained(path, dtype=torch.float32, **_without_pooler(model_type))
-    config = SentenceTaggerConfig(encoder.config.to_dict(), labels, heads, head_dropout)
+    values = encoder.config.to_dict()
+    values.pop("_name_or_path", None)  # a folder of this machine means nothing elsewhere
+    config = SentenceTaggerConfig(values, labels, heads, head_dropout)
     tagger = SentenceTagger(config)
     tagger.encoder.load_state_dict(encoder.state_dict())
     return tagger

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from clausetag.data.errors import DataError
@@ -49,18 +51,12 @@ def test_agreement_of_the_passes_is_what_the_datasheet_says() -> None:
     found = pass_agreement([r.extra["passes"]["a"] for r in rows], [r.extra["passes"]["b"] for r in rows])
     assert found.n == 365
     assert found.kappa[DO_NOT_TRACK] is None
-    datasheet = (document_folder() / "DATASHEET.md").read_text(encoding="utf-8")
+    datasheet = (Path(__file__).parents[2] / "data" / "DATASHEET.md").read_text(encoding="utf-8")
     assert f"MASI distance: {found.alpha:.3f}" in datasheet
     for label, kappa in found.kappa.items():
         assert kappa is None or f"| {kappa:.3f} |" in next(
             li for li in datasheet.splitlines() if li.startswith(f"| {label}")
         )
-
-
-def document_folder():  # type: ignore[no-untyped-def]
-    from importlib.resources import files
-
-    return files("clausetag.data").joinpath("policies")
 
 
 def test_an_unknown_policy_is_a_clear_error() -> None:
