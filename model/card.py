@@ -53,8 +53,11 @@ def render_card(config: Mapping[str, Any]) -> str:
         "On the validation policies, which chose epoch and hyperparameters; for each policy, thresholds and "
         "calibration are fitted on the others:",
         _table(
-            ("data", "n", "macro F1", "micro F1"),
-            [(f["data"], f"{f['n']:,}", _number(f["macro_f1"]), _number(f["micro_f1"])) for f in config["validation"]],
+            ("data", "head", "n", "macro F1", "micro F1"),
+            [
+                (f["data"], f"`{f['head']}`", f"{f['n']:,}", _number(f["macro_f1"]), _number(f["micro_f1"]))
+                for f in config["validation"]
+            ],
         ),
         "## Intended use and limits",
         _LIMITS,

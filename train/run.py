@@ -6,6 +6,8 @@ import argparse
 import json
 import os
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from clausetag.train.corpora import TrainingData, assemble
 from clausetag.train.curves import draw_curves
 from clausetag.train.loop import Trained, train, uses_bf16, write_run
 from clausetag.train.provenance import versions
-from clausetag.train.validate import HeadSettings, cross_fitted, f1_summary, fit_settings, liberal_settings
+from clausetag.train.validate import HeadSettings, Held, cross_fitted, f1_summary, fit_settings, liberal_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,17 +77,18 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     settings: dict[str, Any] = {}
     figures: list[dict[str, Any]] = []
     for head, held in trained.held.items():
-        if head == "guide" and recipe.guide_from_opp115:
-            found = liberal_settings(held)
-        else:
-            found = fit_settings(held, recipe.shrink, 1 if head == "guide" else 0)
+        fit: Callable[[Held], HeadSettings] = liberal_settings
+        if head != "guide" or not recipe.guide_from_opp115:
+            fit = partial(fit_settings, shrink=recipe.shrink, min_labels=1 if head == "guide" else 0)
+        found = fit(held)
         settings[head] = head_config(_head(found, head), LABELS)
-        summary = f1_summary(held.gold, cross_fitted(held, recipe.shrink, found.min_labels))
+        summary = f1_summary(held.gold, cross_fitted(held, fit))
         figures.append(
             {
-                "data": f"validation policies of the head {head}, thresholds cross-fitted over policies",
+                "head": head,
+                "data": _validation_data(recipe, head),
                 "n": len(held.gold),
-                **{key: round(value, 4) for key, value in summary.items()},
+                **{key: round(value, 6) for key, value in summary.items()},
             }
         )
     if not settings:
@@ -116,6 +119,15 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     write_text(folder / "config.json", json.dumps(config, indent=1) + "\n")
     write_card(folder, config)
     write_manifest(folder)
+
+
+def _validation_data(recipe: Recipe, head: str) -> str:
+    """What validated a head, in words."""
+    if recipe.privacyglue:
+        return "PrivacyGLUE's validation file"
+    if head in ("opp115", "passage") or recipe.guide_from_opp115:
+        return "OPP-115's validation policies"
+    return " and ".join([Path(path).name + " validation" for path in recipe.extra] + list(recipe.policies_validation))
 
 
 def _head(settings: HeadSettings, output: str) -> ArtifactHead:
@@ -173,8 +185,8 @@ def figure_of(values: dict[str, Any]) -> dict[str, Any]:
         "recipe": values["recipe"],
         "unit": values["unit"],
         "n": values["n"],
-        "macro_f1": round(values["macro_f1"], 4),
-        "micro_f1": round(values["micro_f1"], 4),
+        "macro_f1": round(values["macro_f1"], 6),
+        "micro_f1": round(values["micro_f1"], 6),
         "command": values.get("command", ""),
         "per_category": {
             label: {key: row[key] for key in ("precision", "recall", "f1", "support")}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -100,15 +101,14 @@ def liberal_settings(held: Held) -> HeadSettings:
     """Settings of a head `guide` that OPP-115 taught, from OPP-115's validation rows.
 
     The guide's reader marks whatever any of three annotators would, and leaves no sentence bare: scores are calibrated
-    to P(at least one annotator gives the label), one threshold is shared by all labels (each label's own would follow
-    OPP-115's habits), and at least one label is given. What that is worth stands in docs/LOG.md.
+    to P(at least one annotator gives the label), a label is given where that is more likely than not (tuned thresholds
+    would follow OPP-115's habits), and at least one label is given. What that is worth stands in docs/LOG.md.
     """
     slope, intercept = fit_calibration(held.logits, held.marked)
-    scores = calibrate(held.logits, slope, intercept)
-    return HeadSettings(slope, intercept, tune_thresholds(scores, held.marked, shrink=np.inf), 1)
+    return HeadSettings(slope, intercept, np.full(held.marked.shape[1], 0.5), 1)
 
 
-def cross_fitted(held: Held, shrink: float, min_labels: int) -> BoolArray:
+def cross_fitted(held: Held, fit: Callable[[Held], HeadSettings]) -> BoolArray:
     """Decisions on each validation policy by thresholds and calibration fitted on the other policies, bool [n, labels].
 
     Figures of thresholds on the rows that they were tuned on flatter; these do not.
@@ -122,9 +122,9 @@ def cross_fitted(held: Held, shrink: float, min_labels: int) -> BoolArray:
             others = held
         else:
             others = held.rows(~inside)
-        settings = fit_settings(others, shrink, min_labels)
+        settings = fit(others)
         scores = calibrate(held.logits[inside], settings.slope, settings.intercept)
-        decided[inside] = decide(scores, settings.thresholds, min_labels)
+        decided[inside] = decide(scores, settings.thresholds, settings.min_labels)
     return decided
 
 
@@ -151,7 +151,7 @@ def epoch_figures(held: dict[str, Held], shrink: float) -> dict[str, dict[str, f
     for head, rows in held.items():
         z = rows.logits.astype(np.float64)
         loss = float((np.logaddexp(0, z) - z * rows.gold).sum(1).mean())
-        decided = cross_fitted(rows, shrink, 1 if head == "guide" else 0)
+        decided = cross_fitted(rows, partial(fit_settings, shrink=shrink, min_labels=1 if head == "guide" else 0))
         figures[head] = {
             "loss": loss,
             "average_precision": average_precision(rows.logits, rows.gold),
