@@ -1,7 +1,7 @@
 """Frozen predictions of the shipped model on the five policies, replayed: what changed without being meant to?
 
-When a new model ships, `clausetag predict 'data/policies/*.txt' -o tests/reference/standard.jsonl` writes them anew, and
-thresholds.json takes the thresholds of its config.json.
+When a new model ships, `clausetag predict 'data/policies/*.txt' -o tests/reference/standard.jsonl` writes them anew,
+and thresholds.json takes the thresholds of its config.json.
 """
 
 from __future__ import annotations
