@@ -40,7 +40,7 @@ def test_every_command_line_of_the_readme_parses() -> None:
 
 def test_every_verb_is_documented() -> None:
     used = {words[0] for words in commands("clausetag")} | set(re.findall(r"`clausetag (\w+)", README))
-    assert set(_VERBS) - {"serve", "data"} <= used
+    assert set(_VERBS) - {"serve"} <= used
 
 
 def test_every_make_target_of_the_readme_exists() -> None:
