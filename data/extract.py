@@ -180,6 +180,8 @@ class _Reader:
     def _row(self, place: str, policy: str, line: bytes) -> Document | FailedInput:
         try:
             row = _policy_row(line)
+            if str(row["id"]) in self.ids:
+                raise DocumentError("bad_row", f"the id {row['id']!r} is taken already; ids must differ")
             policy = self._free_id([str(row["id"])])
             if "html" in row:
                 return require_text(extract_html(policy, row["html"]))

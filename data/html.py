@@ -18,6 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 
 from clausetag.data.blocks import RawBlock, demote_last, looks_like_heading, normalise, plain_blocks, strip_markers
@@ -96,7 +97,10 @@ def html_blocks(html: str) -> list[RawBlock]:
 
     Never raises on bad markup; a page without text gives an empty list.
     """
-    root = _parse(html)
+    try:
+        root = _parse(html)
+    except _TooDeep:
+        return _without_tags(html)
     if root is None:
         return []
     everything = _pieces(root, frozenset())
@@ -122,9 +126,23 @@ def _parse(html: str) -> Any:
     # libxml2 knows no surrogates and stops at NUL; an encoding declared in the page no longer holds for a `str`.
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:
-        return etree.fromstring(_NOT_XML.sub(" ", html).encode(), parser)
+        root = etree.fromstring(_NOT_XML.sub(" ", html).encode(), parser)
     except (etree.XMLSyntaxError, AssertionError):
         return None  # nothing but white space or comments
+    if any("depth" in entry.message.lower() for entry in parser.error_log):
+        raise _TooDeep
+    return root
+
+
+class _TooDeep(Exception):
+    """The parser cut the page off, because its elements are nested thousands deep."""
+
+
+def _without_tags(html: str) -> list[RawBlock]:
+    """The text between all tags, for pages that no tree can hold: every tag but those within a line ends a block."""
+    text = re.sub(r"(?is)<(script|style|noscript|template)\b.*?</\1\s*>|<!--.*?-->", " ", html)
+    text = re.sub(r"(?i)</?(?:a|abbr|b|em|font|i|small|span|strong|sub|sup|u)\b[^<>]*>", "", text)
+    return plain_blocks(unescape(re.sub(r"<[^<>]*>", "\n\n", text)))
 
 
 def _pieces(root: Any, left_out: frozenset[Any] | set[Any]) -> list[_Piece]:

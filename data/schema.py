@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any, Literal
 
 from clausetag.data.errors import DataError
 from clausetag.data.labels import LABELS
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 BlockKind = Literal["heading", "paragraph", "list_item", "table_cell"]
 
@@ -113,6 +116,15 @@ def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
     for key in ("passage", "start", "end"):
         if row.get(key) is not None and (not isinstance(row[key], int) or isinstance(row[key], bool)):
             raise ValueError(f"{key!r} must be an integer, found {row[key]!r}")
+    if row.get("heading") is not None and not isinstance(row["heading"], str):
+        raise ValueError(f"'heading' must be a string, found {row['heading']!r}")
+    for key in ("policy", "text", "heading"):
+        if _SURROGATE.search(row.get(key) or ""):
+            raise ValueError(f"{key!r} holds a lone surrogate, which is no character")
+    flags = row.get("flags")
+    if flags is not None and not (isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)):
+        raise ValueError(f"'flags' must be a list of strings, found {flags!r}")
+    _check_annotators(row.get("annotators"), labels)
     gold = row.get("labels")
     if gold is not None:
         if not isinstance(gold, list) or not all(isinstance(name, str) for name in gold):
@@ -145,6 +157,17 @@ def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
         flags=tuple(row.get("flags") or ()),
         extra={key: value for key, value in row.items() if key not in _KNOWN_KEYS},
     )
+
+
+def _check_annotators(annotators: Any, labels: tuple[str, ...]) -> None:
+    if annotators is None:
+        return
+    if not isinstance(annotators, dict) or not all(isinstance(names, list) for names in annotators.values()):
+        raise ValueError("'annotators' must map each annotator to a list of labels")
+    for names in annotators.values():
+        for name in names:
+            if name not in labels:
+                raise ValueError(f"unknown label {name!r} in 'annotators'")
 
 
 def read_jsonl(path: str | os.PathLike[str], labels: tuple[str, ...] = LABELS) -> list[Sentence]:
@@ -181,8 +204,9 @@ def iter_json_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
                     continue
                 try:
                     yield number, json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise DataError(f"{name}, line {number}: not JSON ({error.msg})") from None
+                except (ValueError, RecursionError) as error:
+                    reason = getattr(error, "msg", None) or "a number is too long, or brackets nest too deeply"
+                    raise DataError(f"{name}, line {number}: not JSON ({reason})") from None
     except OSError as error:
         raise DataError(f"{name}: {error.strerror or error}") from None
     except UnicodeDecodeError:

@@ -7,6 +7,7 @@ interrupted run leaves what was there before.
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -21,18 +22,22 @@ from clausetag.data.errors import DataError
 from clausetag.data.extract import FailedInput
 from clausetag.data.labels import LABELS
 from clausetag.data.page import render_page
-from clausetag.data.schema import Document, Sentence, dump_row
+from clausetag.data.schema import Document, Sentence, dump_row, write_text
 
 Format = Literal["jsonl", "csv", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 TEXTS = "texts"
 """Subfolder of an output folder for the extracted texts, which all offsets index."""
 
+TEXT_INDEX = "index.json"
+"""In the subfolder: policy id to the name of its text."""
+
 _CSV_COLUMNS = (
     *("policy", "index", "passage", "start", "end", "text", "heading", "labels", "flags"),
     *("error_code", "error_message"),
     *LABELS,
 )
+_UNSUPPORTED = frozenset(["parquet", "json", "xlsx", "xls", "tsv", "txt", "md", "pdf", "arrow", "zip", "gz"])
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
 _NAME_BYTES = 200
 _FOLDERS = 8
@@ -82,11 +87,15 @@ class OutputWriter:
             raise DataError(f"{self.target}: the suffix says {suffix}, but the format asked for is {format}")
         self.format: Format = next((known for known in FORMATS if self.is_file and known == suffix), format or "jsonl")
         self.results = self.target if self.is_file else self.target / f"predictions.{self.format}"
+        if self.results.is_dir():
+            raise DataError(f"{self.results}: is a folder; move it away or give another -o")
+        if not self.is_file and suffix in _UNSUPPORTED and not self.target.exists():
+            raise DataError(f"{self.target}: .{suffix} is not written; use .jsonl, .csv, .html or a folder")
         self._figures = figures
         self._work: Path | None = None
         self._stream: IO[str] | None = None
         self._page: list[tuple[Document | FailedInput, Sequence[Sentence]]] = []
-        self._texts: list[Path] = []
+        self._texts: list[tuple[str, Path]] = []
         self._taken: set[str] = set()
 
     def __enter__(self) -> OutputWriter:
@@ -142,7 +151,12 @@ class OutputWriter:
         if self.format == "html":
             page = render_page(self._page, self._figures)
             (work / "results").write_text(page, encoding="utf-8", errors="replace", newline="\n")
-        for name in self._texts:
+        if self._texts:
+            # An id can differ from its file's name (case, signs that no file may have), so the names are written down.
+            index = {policy: name.as_posix() for policy, name in self._texts}
+            write_text(work / TEXTS / TEXT_INDEX, json.dumps(index, indent=1) + "\n")
+        names = [name for _, name in self._texts]
+        for name in names + [Path(TEXT_INDEX)] * bool(names):
             path = self.target / TEXTS / name
             path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(work / TEXTS / name, path)
@@ -162,7 +176,7 @@ class OutputWriter:
             number += 1
             name = first.with_name(f"{first.stem}-{number}.txt")
         self._taken.add(str(name).casefold())
-        self._texts.append(name)
+        self._texts.append((policy, name))
         return name
 
     def _row(self, row: dict[str, Any]) -> None:

@@ -76,7 +76,10 @@ class Artifact:
         Raises:
             ArtifactError: it is missing or damaged.
         """
-        values = _read_json(self.folder / "trained_on.json")
+        path = self.folder / "trained_on.json"
+        values = _read_json(path)
+        if not all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in values.values()):
+            raise ArtifactError(f"{path}: must hold lists of strings")
         return TrainedOn(
             frozenset(values.get("policies", ())),
             frozenset(values.get("hashes", ())),
@@ -136,7 +139,7 @@ def load_artifact(model: str | os.PathLike[str] | None = None) -> Artifact:
         raise ArtifactError(f"{folder}: format {config.get('format')!r}, this version reads format {FORMAT}")
     try:
         return _artifact(folder, config, hashlib.sha256(manifest_bytes).hexdigest()[:12])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{folder}: config.json is not usable ({error!r})") from None
 
 
@@ -153,6 +156,11 @@ def _artifact(folder: Path, config: dict[str, Any], digest: str) -> Artifact:
         settings[name] = Head(thresholds, slope, intercept, int(values["min_labels"]), values["output"])
     if config["default_head"] not in settings:
         raise ValueError("the default head has no settings")
+    if not 16 <= int(config["window"]) <= 512:
+        raise ValueError("window must be from 16 to 512")
+    for figure in config["figures"]:
+        if not {"data", "unit", "recipe", "n", "macro_f1", "micro_f1"} <= set(figure):
+            raise ValueError("a line of figures is incomplete")
     return Artifact(
         folder,
         labels,
@@ -169,7 +177,10 @@ def _artifact(folder: Path, config: dict[str, Any], digest: str) -> Artifact:
 def _by_label(values: Mapping[str, float], labels: tuple[str, ...]) -> npt.NDArray[np.float64]:
     if set(values) != set(labels):
         raise ValueError("a setting must name every label once")
-    return np.array([float(values[label]) for label in labels])
+    array = np.array([float(values[label]) for label in labels])
+    if not np.isfinite(array).all():
+        raise ValueError("a setting is not a finite number")
+    return array
 
 
 def _read_json(path: Path) -> dict[str, Any]:

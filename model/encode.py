@@ -58,7 +58,7 @@ class Pieces:
 
 
 def encode_sentences(sentences: Sequence[Sentence], pieces: Pieces, *, context: bool = True) -> Encoded:
-    """Encode sentences that stand grouped by policy, in order; rows follow the input's order.
+    """Encode sentences; rows follow the input's order, but each policy is read in the order of its indices.
 
     With ``context=False`` every sentence becomes a policy of its own, without heading or passage.
     """
@@ -77,7 +77,8 @@ def encode_sentences(sentences: Sequence[Sentence], pieces: Pieces, *, context: 
             passage = passage_rows.setdefault(key, len(passage_rows))
         heading = heading_ids[sentence.heading] if sentence.heading else ()
         policies.setdefault(sentence.policy, []).append(EncodedSentence(row, ids[row], heading, passage))
-    return Encoded(tuple(map(tuple, policies.values())), tuple(passage_rows), len(sentences))
+    runs = (sorted(run, key=lambda item: sentences[item.row].index) for run in policies.values())
+    return Encoded(tuple(map(tuple, runs)), tuple(passage_rows), len(sentences))
 
 
 def encode_texts(texts: Sequence[str], pieces: Pieces) -> Encoded:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 from clausetag.data.errors import ClausetagError
@@ -53,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag predict`; returns 0, or 1 if an input failed."""
+    for name, value in (
+        ("-o", arguments.output),
+        ("--model", arguments.model),
+        *(("INPUT", i) for i in arguments.inputs),
+    ):
+        if value == "":
+            raise ClausetagError(f"{name} is empty; give a path")
     formats = _formats(arguments)
     if arguments.threads is not None and not 1 <= arguments.threads <= 1024:
         raise ClausetagError(f"--threads {arguments.threads}: use 1 to 1024")
@@ -63,7 +71,7 @@ def main(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         writers = [stack.enter_context(OutputWriter(arguments.output, format, figures)) for format in formats]
         table = arguments.table or not writers
-        for found in read_inputs(arguments.inputs, sys.stdin.buffer):
+        for found in read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO()):
             item = _screened(found, strict=arguments.strict)
             if isinstance(item, FailedInput):
                 failures += 1

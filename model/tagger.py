@@ -65,6 +65,7 @@ class Tagger:
         try:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             self._pieces = Pieces.of(Tokenizer.from_file(str(artifact.folder / "tokenizer.json")))
+            self._pieces.encode(["a word, and \u4e2d"])  # a vocabulary without an unknown piece fails here
         except Exception as error:  # the runtime and the tokenizer raise bare exceptions of their own
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ArtifactError(f"{artifact.folder}: cannot be loaded ({reason[:200]})") from None

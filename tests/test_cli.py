@@ -171,3 +171,60 @@ def test_a_large_text_is_simply_done(tmp_path: Path) -> None:
     assert big.stat().st_size > 1_000_000
     assert main(["predict", str(big), "-o", str(tmp_path / "out.jsonl")]) == 0
     assert len(rows(tmp_path / "out.jsonl")) >= 90 * 100
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"flags": 5}, "'flags' must be a list"),
+        ({"heading": ["a"]}, "'heading' must be a string"),
+        ({"text": "\ud800 a"}, "lone surrogate"),
+        ({"annotators": 3}, "'annotators' must map"),
+        ({"annotators": {"1": ["Foo"]}}, "unknown label 'Foo'"),
+    ],
+)
+def test_a_bad_labelled_row_is_one_line_with_file_and_line(
+    row: dict[str, object], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"policy": "p", "index": 0, "text": "We sell.", "labels": [], **row}) + "\n", "utf-8")
+    assert main(["eval", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert f"{path}, line 1: " in err and message in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"index": ' + "9" * 5000 + "}"])
+def test_json_that_python_refuses_is_one_line(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(line + "\n", encoding="utf-8")
+    assert main(["eval", str(path)]) == 2
+    assert "line 1: not JSON" in capsys.readouterr().err
+
+
+def test_every_id_leads_to_its_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = ["a", "A", "..", "x/../y", "q?"]
+    lines = [
+        json.dumps({"id": name, "text": f"We keep the data of {number}."}) for number, name in enumerate([*ids, "a"])
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert main(["predict", str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "out")]) == 1
+    assert "the id 'a' is taken already" in capsys.readouterr().err
+    index = json.loads((tmp_path / "out" / "texts" / "index.json").read_text(encoding="utf-8"))
+    assert list(index) == ids
+    for number, name in enumerate(ids):
+        path = (tmp_path / "out" / "texts" / index[name]).resolve()
+        assert path.is_relative_to(tmp_path / "out" / "texts")
+        assert path.read_text(encoding="utf-8") == f"We keep the data of {number}."
+
+
+@pytest.mark.parametrize("output", ["out.parquet", ""])
+def test_an_output_that_cannot_be_meant_is_refused(output: str, inputs: Path, tmp_path: Path) -> None:
+    assert main(["predict", str(inputs), "-o", str(tmp_path / output) if output else ""]) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+def test_deeply_nested_html_loses_no_sentence(tmp_path: Path) -> None:
+    page = "<p>" + "".join(f"<font><p>Sentence {n} says that we collect data." for n in range(3000))
+    (tmp_path / "deep.html").write_text(page, encoding="utf-8")
+    assert main(["predict", str(tmp_path / "deep.html"), "-o", str(tmp_path / "out.jsonl")]) == 0
+    assert len(rows(tmp_path / "out.jsonl")) == 3000

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from clausetag.data.errors import DataError, LeakageError
+from clausetag.data.errors import DataError, LeakageError, RecipeError
 from clausetag.data.hashing import is_boilerplate, text_hash
 from clausetag.data.labels import LABEL_INDEX, LABELS
 from clausetag.data.schema import Sentence, by_policy, read_jsonl
@@ -59,6 +59,7 @@ def assemble(recipe: Recipe) -> TrainingData:
     Raises:
         DataError: a corpus or file is missing or wrong.
         LeakageError: a test policy, or its text, is among the training data.
+        RecipeError: nothing is left to validate with, so no threshold could be chosen.
     """
     train: list[Source] = []
     validation: list[Source] = []
@@ -110,7 +111,12 @@ def assemble(recipe: Recipe) -> TrainingData:
     if recipe.privacyglue and (recipe.opp115 or recipe.policies or recipe.extra):
         raise DataError("recipe: privacyglue trains on its own files alone; its split crosses every policy split")
     _check_disjoint(data)
-    return data if recipe.privacyglue else without_test_texts(data, test_sentences)
+    data = data if recipe.privacyglue else without_test_texts(data, test_sentences)
+    if not validation:
+        raise RecipeError(
+            "recipe: nothing validates; set a *_validation key, or give rows of extra the split validation"
+        )
+    return data
 
 
 def _privacyglue(folder: Path) -> tuple[Source, Source, list[str]]:

@@ -91,10 +91,6 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
                 **{key: round(value, 6) for key, value in summary.items()},
             }
         )
-    if not settings:
-        raise RecipeError(
-            "recipe: nothing validates; set opp115_validation, policies_validation, or give `split` in extra"
-        )
     config = {
         **trained.model.config.to_dict(),  # labels and heads in order, and the encoder's own configuration
         "format": FORMAT,

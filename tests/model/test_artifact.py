@@ -79,6 +79,25 @@ def test_settings_must_name_every_label(copy: Path) -> None:
         load_artifact(copy)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("window", 0), ("settings", []), ("figures", [{"data": 1}]), ("figures", 5), ("labels", ["a", "a"])],
+)
+def test_values_that_cannot_be_are_refused(copy: Path, key: str, value: object) -> None:
+    edit(copy, lambda values: values.__setitem__(key, value))
+    with pytest.raises(ArtifactError, match=r"config\.json is not usable"):
+        load_artifact(copy)
+
+
+def test_a_threshold_that_is_no_number_is_refused(copy: Path) -> None:
+    def change(values: dict[str, object]) -> None:
+        values["settings"]["guide"]["thresholds"]["Data Security"] = float("nan")  # type: ignore[index]
+
+    edit(copy, change)
+    with pytest.raises(ArtifactError, match="not a finite number"):
+        load_artifact(copy)
+
+
 def test_a_future_format_is_refused(copy: Path) -> None:
     edit(copy, lambda values: values.__setitem__("format", 99))
     with pytest.raises(ArtifactError, match="format 99"):

@@ -49,6 +49,13 @@ def test_results_do_not_depend_on_what_is_beside(tagger: Tagger) -> None:
     np.testing.assert_allclose(np.concatenate(parts), together, atol=1e-3)
 
 
+def test_the_order_of_rows_changes_nothing(tagger: Tagger) -> None:
+    rows = by_policy(read_five())["003_empxtrack"]
+    order = np.random.default_rng(0).permutation(len(rows))
+    shuffled = tagger.score([rows[i] for i in order])
+    np.testing.assert_allclose(shuffled, tagger.score(rows)[order], atol=1e-3)
+
+
 def test_threads_change_nothing(tagger: Tagger, tiny_artifact: Path) -> None:
     sentences = by_policy(read_five())["004_vtiger"]
     one = Tagger.load(tiny_artifact, threads=1).score(sentences)

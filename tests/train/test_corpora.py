@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clausetag.data.errors import DataError, LeakageError
+from clausetag.data.errors import DataError, LeakageError, RecipeError
 from clausetag.data.five import read_five
 from clausetag.data.hashing import text_hash
 from clausetag.data.labels import LABELS
@@ -87,6 +87,8 @@ def test_extra_rows_go_where_their_split_says(tmp_path: Path) -> None:
 
 
 def test_the_five_by_id() -> None:
+    with pytest.raises(RecipeError, match="nothing validates"):
+        assemble(Recipe(policies=("000_sagenext",)))
     found = assemble(Recipe(policies=("000_sagenext",), policies_validation=("004_vtiger",)))
     assert found.trained_policies() == {"000_sagenext"}
     learnt, read = found.trained_hashes()
