@@ -24,7 +24,7 @@ KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869
 all: $(VENV)/predict.stamp ## install what predicting needs and tag the five policies into out/
 	@$(BIN)/clausetag predict 'data/policies/*.txt' -o $(OUT) --format jsonl,html --table
 
-test: check ## run the checks and the tests (about ten minutes on two cores)
+test: check ## run the checks and the tests (about three minutes on two cores)
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test-all: check ## the tests with the slow ones: exhaustive fuzzing, a browser, the built wheel

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clausetag.data.errors import DataError
 from clausetag.data.opp115 import Corpus, find_opp115, read_opp115
-from clausetag.data.schema import write_jsonl
+from clausetag.data.schema import write_jsonl, write_text
 from clausetag.data.splits import policy_split
 
 
@@ -41,22 +41,22 @@ def write_corpus(corpus: Corpus, folder: Path) -> None:
     Raises:
         DataError: the folder cannot be written.
     """
+    said: list[str] = []  # printed at the end: a reader that stops listening must not stop the writing
     try:
         (folder / "texts").mkdir(parents=True, exist_ok=True)
         for name, policies in policy_split().items():
             rows = [sentence.row() for sentence in corpus.sentences if sentence.policy in set(policies)]
             write_jsonl(folder / f"{name}.jsonl", rows)
-            print(f"{name}: {len(rows):,} sentences, {sum('labels' in row for row in rows):,} labelled")
+            said.append(f"{name}: {len(rows):,} sentences, {sum('labels' in row for row in rows):,} labelled")
         passages = [
             {"policy": p.policy, "index": p.segment, "passage": p.segment, "text": p.text}
             | ({} if p.labels is None or p.votes is None else {"labels": list(p.labels), "votes": dict(p.votes)})
             for p in corpus.passages
         ]
         write_jsonl(folder / "passages.jsonl", passages)
-        print(f"passages: {len(passages):,}, {sum('labels' in row for row in passages):,} labelled")
+        said.append(f"passages: {len(passages):,}, {sum('labels' in row for row in passages):,} labelled")
         for policy, text in corpus.texts().items():
-            (folder / "texts" / f"{policy}.txt").write_text(text, encoding="utf-8", newline="")
+            write_text(folder / "texts" / f"{policy}.txt", text)
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror or error}") from None
-    for note in corpus.notes:
-        print(f"note: {note}")
+    print("\n".join([*said, *(f"note: {note}" for note in corpus.notes)]))

@@ -135,14 +135,11 @@ def f1_summary(gold: BoolArray, decided: BoolArray) -> dict[str, float]:
 
 
 def average_precision(scores: FloatArray, gold: BoolArray) -> float:
-    """Mean over the labels that occur of the area under the precision-recall curve (step-wise), threshold-free."""
-    found: list[float] = []
-    for label in np.flatnonzero(gold.any(0)):
-        order = np.argsort(-scores[:, label], kind="stable")
-        hits = gold[order, label]
-        precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-        found.append(float(precision[hits].mean()))
-    return float(np.mean(found)) if found else 0.0
+    """Mean average precision over the labels that occur in `gold`, threshold-free; arrays are [n, labels]."""
+    from sklearn.metrics import average_precision_score
+
+    present = gold.any(0)
+    return float(average_precision_score(gold[:, present], scores[:, present])) if present.any() else 0.0
 
 
 def epoch_figures(held: dict[str, Held], shrink: float) -> dict[str, dict[str, float]]:
