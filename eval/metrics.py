@@ -1,9 +1,10 @@
-"""Multi-label precision, recall and F1 on 0/1 matrices: one numpy function, which every figure goes through.
+"""Multi-label precision, recall, F1 and average precision: one function, which every figure goes through.
 
 Conventions. A category without a positive in gold has no recall and no F1 (None): it is left out of the macro and
 weighted means, with a note, but its false alarms are counted (`predicted`, and in the micro figures). A category with
 positives of which none was predicted has precision, recall and F1 0. A row without a label that is predicted to have
-none is right: its own F1 is 1 in the samples mean.
+none is right: its own F1 is 1 in the samples mean. Average precision is that of scikit-learn (the sum, over distinct
+scores, of precision times what is gained in recall), and undefined where F1 is.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class CategoryScores:
     support: int
     predicted: int
     hits: int
+    average_precision: float | None = None
+    """None also where no scores were given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Scores:
     samples_f1: float | None
     subset_accuracy: float | None
     hamming_loss: float | None
+    macro_average_precision: float | None
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,6 +64,7 @@ class Scores:
                 "support": scores.support,
                 "predicted": scores.predicted,
                 "hits": scores.hits,
+                "average_precision": scores.average_precision,
             }
             for label, scores in self.per_category.items()
         }
@@ -89,15 +94,25 @@ SUMMARY = (
     "micro_recall",
     "subset_accuracy",
     "hamming_loss",
+    "macro_average_precision",
 )
 """The figures over all categories, in the order in which they are written."""
 
 
-def multilabel_scores(predictions: ArrayLike, references: ArrayLike, labels: Sequence[str] = LABELS) -> Scores:
+def multilabel_scores(
+    predictions: ArrayLike,
+    references: ArrayLike,
+    labels: Sequence[str] = LABELS,
+    *,
+    scores: ArrayLike | None = None,
+) -> Scores:
     """All figures of `predictions` against `references`, both 0/1 of shape [n, k], columns in the order of `labels`.
 
+    With `scores`, float [n, k], average precision too.
+
     Raises:
-        ValueError: shapes differ, the number of columns is not that of `labels`, or an entry is neither 0 nor 1.
+        ValueError: shapes differ, the number of columns is not that of `labels`, an entry is neither 0 nor 1, or a
+            score is not finite.
     """
     predicted = _binary(predictions, "predictions", len(labels))
     gold = _binary(references, "references", len(labels))
@@ -106,8 +121,9 @@ def multilabel_scores(predictions: ArrayLike, references: ArrayLike, labels: Seq
     hits = (predicted & gold).sum(axis=0)
     support = gold.sum(axis=0)
     guesses = predicted.sum(axis=0)
+    ranking = [None] * len(labels) if scores is None else _average_precision(scores, gold)
     per_category = {
-        label: _category(int(hits[column]), int(guesses[column]), int(support[column]))
+        label: _category(int(hits[column]), int(guesses[column]), int(support[column]), ranking[column])
         for column, label in enumerate(labels)
     }
     defined = [scores for scores in per_category.values() if scores.f1 is not None]
@@ -126,6 +142,7 @@ def multilabel_scores(predictions: ArrayLike, references: ArrayLike, labels: Seq
         samples_f1=float(np.mean(_row_f1(predicted, gold))) if rows else None,
         subset_accuracy=float(np.mean((predicted == gold).all(axis=1))) if rows else None,
         hamming_loss=float(np.mean(predicted != gold)) if rows else None,
+        macro_average_precision=None if scores is None else _mean([figures.average_precision for figures in defined]),
         notes=_notes(per_category, len(defined)),
     )
 
@@ -141,10 +158,27 @@ def _binary(values: ArrayLike, name: str, columns: int) -> BoolArray:
     return matrix.astype(bool)
 
 
-def _category(hits: int, predicted: int, support: int) -> CategoryScores:
+def _average_precision(scores: ArrayLike, gold: BoolArray) -> list[float | None]:
+    from sklearn.metrics import average_precision_score
+
+    values = np.asarray(scores, dtype=np.float64)
+    if values.size == 0:
+        return [None] * gold.shape[1]
+    if values.shape != gold.shape:
+        raise ValueError(f"scores of shape {values.shape} for references of shape {gold.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("scores must be finite numbers")
+    return [
+        float(average_precision_score(truth, column)) if truth.any() else None
+        for column, truth in zip(values.T, gold.T, strict=True)
+    ]
+
+
+def _category(hits: int, predicted: int, support: int, average_precision: float | None = None) -> CategoryScores:
     if support:
         precision: float | None = hits / predicted if predicted else 0.0
-        return CategoryScores(precision, hits / support, 2 * hits / (predicted + support), support, predicted, hits)
+        f1 = 2 * hits / (predicted + support)
+        return CategoryScores(precision, hits / support, f1, support, predicted, hits, average_precision)
     return CategoryScores(0.0 if predicted else None, None, None, 0, predicted, 0)
 
 

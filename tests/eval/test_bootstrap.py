@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clausetag.eval.bootstrap import bootstrap_intervals
-from clausetag.eval.metrics import multilabel_scores
+from clausetag.eval.bootstrap import (
+    CATEGORY_FIGURES,
+    average_precision_statistic,
+    bootstrap_intervals,
+    figures_statistic,
+)
+from clausetag.eval.metrics import SUMMARY, multilabel_scores
+from clausetag.eval.resample import resampler
 
 NAMES = ("a", "b")
 
@@ -21,23 +27,26 @@ def data(policies: int, rows: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return predicted, gold, names
 
 
-def test_figure_lies_inside_its_interval() -> None:
+def test_figures_lie_inside_their_intervals() -> None:
     predicted, gold, names = data(20, 30)
-    found = bootstrap_intervals(predicted, gold, names, labels=NAMES)
-    scores = multilabel_scores(predicted, gold, NAMES)
-    for value, interval in [
-        (scores.macro_f1, found.macro_f1),
-        (scores.micro_f1, found.micro_f1),
-        *[(scores.per_category[label].f1, found.per_category[label]) for label in NAMES],
-    ]:
+    scores = np.clip(predicted * 0.5 + np.random.default_rng(1).random(gold.shape) * 0.5, 0, 1)
+    found = bootstrap_intervals(predicted, gold, names, scores=scores, labels=NAMES)
+    figures = multilabel_scores(predicted, gold, NAMES, scores=scores)
+    pairs = [(getattr(figures, name), found.summary[name]) for name in SUMMARY]
+    for label in NAMES:
+        own = figures.per_category[label]
+        pairs += [(getattr(own, name), found.per_category[label][name]) for name in CATEGORY_FIGURES]
+    assert len(pairs) == len(SUMMARY) + 2 * len(CATEGORY_FIGURES)
+    for value, interval in pairs:
         assert value is not None and interval is not None
-        assert interval[0] < value < interval[1]
+        assert 0 <= interval[0] < value < interval[1] <= 1
 
 
 def test_policies_are_drawn_not_rows() -> None:
     predicted, gold, names = data(20, 30)
-    by_policy = bootstrap_intervals(predicted, gold, names, labels=NAMES).micro_f1
-    by_row = bootstrap_intervals(predicted, gold, [str(row) for row in range(len(names))], labels=NAMES).micro_f1
+    by_policy = bootstrap_intervals(predicted, gold, names, labels=NAMES).summary["micro_f1"]
+    rows = [str(row) for row in range(len(names))]
+    by_row = bootstrap_intervals(predicted, gold, rows, labels=NAMES).summary["micro_f1"]
     assert by_policy is not None and by_row is not None
     assert by_policy[1] - by_policy[0] > 1.5 * (by_row[1] - by_row[0])
 
@@ -50,25 +59,45 @@ def test_same_seed_same_intervals_in_any_order_of_rows() -> None:
     assert first != bootstrap_intervals(predicted, gold, names, labels=NAMES, seed=4)
 
 
-def test_matches_drawing_rows_by_hand() -> None:
+def test_every_figure_under_a_draw_is_that_of_the_drawn_rows() -> None:
+    """The vectorised sums against the plain metric on rows copied by hand, ties among scores included."""
     predicted, gold, names = data(5, 8)
-    found = bootstrap_intervals(predicted, gold, names, labels=NAMES, draws=200, seed=1)
-    ids = sorted(set(names))
-    values = []
-    for draw in np.random.default_rng(1).integers(5, size=(200, 5)):
-        rows = np.concatenate([[row for row, name in enumerate(names) if name == ids[pick]] for pick in draw])
-        values.append(multilabel_scores(predicted[rows], gold[rows], NAMES).macro_f1)
-    assert found.macro_f1 == pytest.approx(tuple(np.percentile(np.array(values, dtype=float), (2.5, 97.5))))
+    gold[:, 1] &= np.array(names) == "p2"  # a category that most draws have no positive of
+    scores = np.round(np.clip(predicted * 0.3 + np.random.default_rng(2).random(gold.shape) * 0.7, 0, 1), 1)
+    drawn = resampler(names, draws=40, seed=1)
+    values = drawn.values(figures_statistic(predicted, gold, drawn))
+    ranks = drawn.values(average_precision_statistic(scores, gold, drawn))
+    undefined = 0
+    for draw, times in enumerate(drawn.times):
+        rows = np.repeat(np.arange(len(names)), times[drawn.rows].astype(int))
+        expected = multilabel_scores(predicted[rows], gold[rows], NAMES, scores=scores[rows])
+        for column, label in enumerate(NAMES):
+            own = expected.per_category[label]
+            undefined += own.f1 is None
+            precision = own.precision if own.f1 is not None else None
+            for place, value in enumerate((precision, own.recall, own.f1)):
+                assert _same(values[draw, 2 * place + column], value)
+            assert _same(ranks[draw, column], own.average_precision)
+        counted = [name for name in SUMMARY if name != "macro_average_precision"]
+        for place, name in enumerate(counted):
+            assert _same(values[draw, 6 + place], getattr(expected, name)), name
+        assert _same(ranks[draw, 2], expected.macro_average_precision)
+    assert 0 < undefined < 40
+
+
+def _same(value: float, expected: float | None) -> bool:
+    return bool(np.isnan(value)) if expected is None else value == pytest.approx(expected)
 
 
 def test_undefined_has_no_interval() -> None:
     gold = np.array([[1, 0], [1, 0], [0, 0]], dtype=bool)
     found = bootstrap_intervals(gold | np.array([[0, 1]] * 3, dtype=bool), gold, ["p", "q", "r"], labels=NAMES)
-    assert found.per_category["a"] == (1.0, 1.0)
-    assert found.per_category["b"] is None
-    assert found.macro_f1 == (1.0, 1.0)
+    assert found.per_category["a"]["f1"] == (1.0, 1.0)
+    assert found.per_category["b"]["f1"] is None
+    assert found.summary["macro_f1"] == (1.0, 1.0)
     alone = bootstrap_intervals(gold, gold, ["p"] * 3, labels=NAMES)
-    assert (alone.micro_f1, alone.macro_f1, alone.per_category["a"], alone.groups) == (None, None, None, 1)
+    assert (alone.summary["micro_f1"], alone.per_category["a"]["f1"], alone.groups) == (None, None, 1)
+    assert found.per_category["a"]["average_precision"] is None  # no scores were given
 
 
 def test_lengths_must_agree() -> None:

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, f1_score, hamming_loss, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    hamming_loss,
+    precision_recall_fscore_support,
+)
 
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, LABELS, THIRD_PARTY
 from clausetag.eval.metrics import Scores, multilabel_scores
@@ -18,7 +24,8 @@ def test_agrees_with_scikit_learn(seed: int, rows: int, rate: float) -> None:
     rng = np.random.default_rng(seed)
     gold = rng.random((rows, 12)) < rate
     predicted = np.where(rng.random((rows, 12)) < 0.7, gold, rng.random((rows, 12)) < rate)
-    scores = multilabel_scores(predicted, gold)
+    values = rng.random((rows, 12))
+    scores = multilabel_scores(predicted, gold, scores=values)
     precision, recall, f1, support = precision_recall_fscore_support(gold, predicted, zero_division=0)
     present = support > 0
     for column, label in enumerate(LABELS):
@@ -26,6 +33,8 @@ def test_agrees_with_scikit_learn(seed: int, rows: int, rate: float) -> None:
         assert own.support == support[column]
         if present[column]:
             assert (own.precision, own.recall, own.f1) == pytest.approx((precision[column], recall[column], f1[column]))
+            ranked = average_precision_score(gold[:, column], values[:, column])
+            assert own.average_precision == pytest.approx(ranked)
         else:
             assert own.f1 is None and own.recall is None
     if present.any():
