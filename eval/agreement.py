@@ -1,40 +1,18 @@
-"""How well people agree with each other, and a model with single people: the ceiling that a figure is read against.
-
-Who counts. A corpus sentence carries ``extra["annotators"]``: annotator id to the labels that this annotator gave it.
-The annotators of a policy are all ids that occur in it. One of them whose id is missing at a labelled sentence read it
-and gave nothing, so counts as the empty set there: that is also how votes are counted (always out of three). Unlabelled
-sentences, for which nobody's labels are known, are left out.
-
-Pairwise F1. For annotators a and b of a policy, F1 of a against b is ``2 |a and b| / (|a| + |b|)``, the same in both
-directions. Hits and sizes are added up over all pairs of all policies before dividing, so that policies weigh by their
-labels, as in the model's own figures.
-"""
+"""How far two passes over the same rows agree: Cohen's kappa of each label, Krippendorff's alpha over label sets."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from clausetag.data.errors import MissingExtraError
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence
 from clausetag.eval.gold import label_matrix
-from clausetag.model.decision import BoolArray, FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class PairwiseF1:
-    """F1 pooled over pairs; None where nobody gave the label. `pairs` counts compared rows (a row once per pair)."""
-
-    per_category: Mapping[str, float | None]
-    macro_f1: float | None
-    micro_f1: float | None
-    pairs: int
+from clausetag.model.decision import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,63 +22,6 @@ class PassAgreement:
     kappa: Mapping[str, float | None]
     alpha: float | None
     n: int
-
-
-def annotator_matrices(units: Sequence[Sentence], labels: Sequence[str] = LABELS) -> list[dict[str, BoolArray]]:
-    """For each unit, annotator id to bool[k]; empty where the corpus names no annotators or the unit is unlabelled.
-
-    Raises:
-        ValueError: an annotator gave a label that is not one of `labels`.
-    """
-    teams: dict[str, set[str]] = {}
-    for unit in units:
-        teams.setdefault(unit.policy, set()).update(unit.extra.get("annotators") or ())
-    rows: list[dict[str, BoolArray]] = []
-    for unit in units:
-        given = unit.extra.get("annotators")
-        team = sorted(teams[unit.policy]) if unit.labelled and given is not None else []
-        marks = label_matrix(((given or {}).get(name, ()) for name in team), labels)
-        rows.append(dict(zip(team, marks, strict=True)))
-    return rows
-
-
-def annotator_f1(units: Sequence[Sentence], labels: Sequence[str] = LABELS) -> PairwiseF1:
-    """Each annotator against each other one of the same policy."""
-    first: list[BoolArray] = []
-    second: list[BoolArray] = []
-    for marks in annotator_matrices(units, labels):
-        for a, b in combinations(marks.values(), 2):
-            first.append(a)
-            second.append(b)
-    return _pooled(first, second, labels)
-
-
-def model_f1(predictions: ArrayLike, units: Sequence[Sentence], labels: Sequence[str] = LABELS) -> PairwiseF1:
-    """The model's labels bool[n, k] of `units` against each single annotator of each unit."""
-    predicted = np.asarray(predictions, dtype=bool)
-    if len(predicted) != len(units):
-        raise ValueError(f"{len(predicted)} predictions for {len(units)} units")
-    first: list[BoolArray] = []
-    second: list[BoolArray] = []
-    for row, marks in zip(predicted, annotator_matrices(units, labels), strict=True):
-        for mark in marks.values():
-            first.append(row)
-            second.append(mark)
-    return _pooled(first, second, labels)
-
-
-def _pooled(first: list[BoolArray], second: list[BoolArray], labels: Sequence[str]) -> PairwiseF1:
-    if not first:
-        return PairwiseF1(dict.fromkeys(labels), None, None, 0)
-    a, b = np.stack(first), np.stack(second)
-    hits = (a & b).sum(axis=0)
-    sizes = a.sum(axis=0) + b.sum(axis=0)
-    per_category = {
-        label: float(2 * hits[column] / sizes[column]) if sizes[column] else None for column, label in enumerate(labels)
-    }
-    known = [value for value in per_category.values() if value is not None]
-    micro = float(2 * hits.sum() / sizes.sum()) if sizes.sum() else None
-    return PairwiseF1(per_category, float(np.mean(known)) if known else None, micro, len(first))
 
 
 def cohen_kappa(first: ArrayLike, second: ArrayLike) -> FloatArray:

@@ -29,6 +29,13 @@ def calibrate(logits: ArrayLike, slope: ArrayLike, intercept: ArrayLike) -> Floa
     return sigmoid(scaled + np.asarray(intercept, dtype=np.float64))
 
 
+def uncalibrate(scores: ArrayLike, slope: ArrayLike, intercept: ArrayLike) -> FloatArray:
+    """The probabilities before Platt scaling: the inverse of `calibrate`, as ``sigmoid(logit)``, float[n, k]."""
+    values = np.clip(np.asarray(scores, dtype=np.float64), 1e-12, 1.0 - 1e-12)
+    logits = np.log(values) - np.log1p(-values)
+    return sigmoid((logits - np.asarray(intercept, dtype=np.float64)) / np.asarray(slope, dtype=np.float64))
+
+
 def decide(scores: ArrayLike, thresholds: ArrayLike, min_labels: int = 0) -> BoolArray:
     """The labels of each row: those whose score reaches its threshold.
 
@@ -38,7 +45,7 @@ def decide(scores: ArrayLike, thresholds: ArrayLike, min_labels: int = 0) -> Boo
 
     Args:
         scores: float[n, k], calibrated probabilities.
-        thresholds: float[k].
+        thresholds: float[k], or float[n, k] where rows have thresholds of their own.
         min_labels: 0 or 1.
 
     Returns:
@@ -49,12 +56,13 @@ def decide(scores: ArrayLike, thresholds: ArrayLike, min_labels: int = 0) -> Boo
     """
     values = np.asarray(scores, dtype=np.float64)
     limits = np.asarray(thresholds, dtype=np.float64)
-    if values.ndim != 2 or limits.shape != values.shape[1:]:
+    if values.ndim != 2 or limits.shape not in (values.shape, values.shape[1:]):
         raise ValueError(f"scores of shape {values.shape} and thresholds of shape {limits.shape} don't fit together")
     if min_labels not in (0, 1):
         raise ValueError(f"min_labels must be 0 or 1, found {min_labels!r}")
+    limits = np.broadcast_to(limits, values.shape)
     decided: BoolArray = values >= limits
     if min_labels == 1:
         bare = np.flatnonzero(~decided.any(axis=1))
-        decided[bare, np.argmax(values[bare] - limits, axis=1)] = True
+        decided[bare, np.argmax(values[bare] - limits[bare], axis=1)] = True
     return decided
