@@ -67,7 +67,7 @@ def render_page(
         "title": "What these privacy policies say" if len(policies) != 1 else "What this privacy policy says",
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "hues": "\n".join(_hue(label) for label in LABELS),
+        "hues": "\n".join(hue_rules(label) for label in LABELS),
         "counts": count,
         "figures": f'<p class="figures">{escape(figures)}</p>' if figures else "",
         "legend": "\n".join(_legend(sentences)),
@@ -82,7 +82,8 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-def _hue(label: str) -> str:
+def hue_rules(label: str) -> str:
+    """The rules that colour a category, light and dark."""
     hue, saturation = _HUES[label]
     tints = " ".join(
         f"--{name}-colour: hsl({hue} calc({saturation}% * var(--calm)) var(--{name}));" for name in ("tint", "tint-2")
