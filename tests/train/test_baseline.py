@@ -1,14 +1,24 @@
-"""TF-IDF with logistic regression learns what is easy, and chooses thresholds on validation alone."""
+"""The baselines learn what is easy, choose thresholds on validation alone, and share one interface."""
 
 from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from clausetag.data.errors import DataError
+from clausetag.data.errors import DataError, MissingExtraError
 from clausetag.data.labels import CHOICE, FIRST_PARTY, LABELS, SECURITY
 from clausetag.data.schema import Sentence
-from clausetag.train.baseline import fit_tfidf
+from clausetag.eval.gold import gold_matrix
+from clausetag.eval.thresholds import tune_thresholds
+from clausetag.model import backbone
+from clausetag.train import embedding
+from clausetag.train.baseline import Baseline, fit_baselines, fit_embedding, fit_majority, fit_tfidf
 
 SAID = (
     ("We collect the address of number {}.", {"labels": (FIRST_PARTY,)}),
@@ -25,49 +35,115 @@ def policy(name: str, rows: int = 24) -> list[Sentence]:
     ]
 
 
-def test_learns_majority_labels_and_skips_unlabelled_rows() -> None:
-    baseline = fit_tfidf(policy("train"), policy("validation"))
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUSETAG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(embedding, "native_bf16", lambda: False)
+
+
+@pytest.fixture(params=["tfidf", "embedding"])
+def fit(request: pytest.FixtureRequest, tiny_backbone: Path) -> Callable[..., Baseline]:
+    """`fit_tfidf`, and `fit_embedding` with the tiny backbone."""
+    if request.param == "tfidf":
+        return fit_tfidf
+    return lambda train, validation: fit_embedding(train, validation, str(tiny_backbone))
+
+
+def test_learns_majority_labels_and_skips_unlabelled_rows(fit: Callable[..., Baseline]) -> None:
+    baseline = fit(policy("train", 240), policy("validation", 240))
     asked = [Sentence("test", 0, SAID[kind][0].format(77)) for kind in range(3)]
     decided = baseline.predict(asked)
     assert [[LABELS[column] for column in np.flatnonzero(row)] for row in decided] == [[FIRST_PARTY], [CHOICE], []]
     # Every sentence on encryption is unlabelled; a minority vote is no label. Neither may teach Data Security.
-    assert baseline.classifiers[LABELS.index(SECURITY)] is None
     assert not baseline.score(asked)[:, LABELS.index(SECURITY)].any()
 
 
-def test_thresholds_come_from_validation_alone() -> None:
+def test_thresholds_come_from_validation_alone(fit: Callable[..., Baseline]) -> None:
     train = policy("train")
-    usual = fit_tfidf(train, policy("validation"))
+    usual = fit(train, policy("validation"))
     # A validation policy whose labels sit on other texts moves thresholds, not scores.
     odd = [Sentence("validation", index, SAID[2][0].format(index), labels=(FIRST_PARTY,)) for index in range(40)]
-    other = fit_tfidf(train, [*odd, *policy("more")])
-    assert usual.score(train).tolist() == other.score(train).tolist()
-    assert usual.thresholds.tolist() != other.thresholds.tolist()
+    held = [row for row in [*odd, *policy("more")] if row.labelled]
+    other = fit(train, held)
+    # Vectors depend in their last bits on the texts that they are computed with.
+    assert np.allclose(usual.score(train), other.score(train), rtol=0, atol=1e-3)
+    assert np.allclose(other.thresholds, tune_thresholds(other.score(held), gold_matrix(held)), rtol=0, atol=1e-3)
+    column = LABELS.index(FIRST_PARTY)
+    assert abs(usual.thresholds[column] - other.thresholds[column]) > 0.03
 
 
-def test_floor_always_gives_the_commonest_label_of_training() -> None:
+def test_majority_always_gives_the_commonest_label_of_training() -> None:
     more = [Sentence("more", index, f"Cookie {index} again.", labels=(CHOICE,)) for index in range(9)]
     rows = [*policy("train"), *more]
-    floor = fit_tfidf(rows, policy("validation")).floor(rows)
+    floor = fit_majority(rows).predict(rows)
     assert floor[:, LABELS.index(CHOICE)].all()
     assert floor.sum() == len(rows)
 
 
-def test_is_deterministic_and_scores_nothing_for_no_rows() -> None:
-    first, second = (fit_tfidf(policy("train"), policy("validation")) for _ in range(2))
+def test_majority_of_rows_without_any_label_gives_none() -> None:
+    rows = [Sentence("p", 0, "Welcome.", labels=())]
+    assert not fit_majority(rows).predict(rows).any()
+
+
+def test_is_deterministic_and_scores_nothing_for_no_rows(fit: Callable[..., Baseline]) -> None:
+    first, second = (fit(policy("train"), policy("validation")) for _ in range(2))
     assert first.score(policy("test")).tolist() == second.score(policy("test")).tolist()
     assert first.score([]).shape == (0, len(LABELS))
 
 
+def test_the_fit_does_not_know_whether_vectors_were_cached(tiny_backbone: Path, tmp_path: Path) -> None:
+    def scores() -> tuple[Any, Any]:
+        baseline = fit_embedding(policy("train"), policy("validation"), str(tiny_backbone))
+        return baseline.thresholds.tolist(), baseline.score(policy("test")).tolist()
+
+    cold = scores()
+    assert len(list((tmp_path / "cache" / "embeddings").iterdir())) == 2
+    assert scores() == cold
+
+
+def test_all_baselines_with_distinct_names_and_titles(monkeypatch: pytest.MonkeyPatch, tiny_backbone: Path) -> None:
+    monkeypatch.setattr(embedding, "backbone_path", lambda name: str(tiny_backbone))
+    fitted = fit_baselines(policy("train"), policy("validation"))
+    assert [baseline.name for baseline in fitted] == ["majority", "tfidf", "embedding"]
+    assert len({baseline.title for baseline in fitted}) == len({baseline.description for baseline in fitted}) == 3
+    assert "minilm-l6" in fitted[-1].description
+    for baseline in fitted:
+        scores = baseline.score(policy("test"))
+        assert scores.shape == (24, len(LABELS)) and baseline.thresholds.shape == (len(LABELS),)
+        assert ((scores >= 0) & (scores <= 1)).all()
+
+
 @pytest.mark.parametrize("empty", ["train", "validation"])
-def test_nothing_labelled_is_an_error(empty: str) -> None:
+def test_nothing_labelled_is_an_error(empty: str, fit: Callable[..., Baseline]) -> None:
     bare = [Sentence("bare", 0, "Invented.")]
     parts = {"train": policy("train"), "validation": policy("validation")} | {empty: bare}
     with pytest.raises(DataError, match="labelled sentences"):
-        fit_tfidf(parts["train"], parts["validation"])
+        fit(parts["train"], parts["validation"])
 
 
 def test_too_little_text_is_an_error() -> None:
     lone = [Sentence("p", 0, "Unrepeated.", labels=(CHOICE,))]
     with pytest.raises(DataError, match="more training text"):
         fit_tfidf(lone, lone)
+
+
+@pytest.mark.parametrize("missing", ["sklearn", "torch"])
+def test_a_missing_package_is_one_clear_line(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "clausetag.train.embedding" and missing == "torch":  # it imports torch when it is loaded first
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+        if name.partition(".")[0] == missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=re.escape("pip install 'clausetag[train]'")):
+        fit_baselines(policy("train"), policy("validation"))
+
+
+def test_a_missing_backbone_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backbone, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="backbone needs its package"):
+        fit_embedding(policy("train"), policy("validation"))
