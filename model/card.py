@@ -47,18 +47,10 @@ def render_card(config: Mapping[str, Any]) -> str:
         "## Training data",
         f"Recipe `{recipe['name']}`, backbone `{config['backbone']}`, seed {recipe['seed']}. `trained_on.json` lists "
         "every policy id and text hash that training saw.",
-        "\n".join(f"- {line}" for line in _sources(recipe)),
+        "\n".join(f"- {line}" for line in _sources(recipe, config.get("start"))),
         "## Figures",
         *_measured(config["figures"]),
-        "On the validation policies, which chose epoch and hyperparameters; for each policy, thresholds and "
-        "calibration are fitted on the others:",
-        _table(
-            ("data", "head", "n", "macro F1", "micro F1"),
-            [
-                (f["data"], f"`{f['head']}`", f"{f['n']:,}", _number(f["macro_f1"]), _number(f["micro_f1"]))
-                for f in config["validation"]
-            ],
-        ),
+        *_validated(config["validation"], config.get("untuned", ())),
         "## Intended use and limits",
         _LIMITS,
         "## Licence",
@@ -67,8 +59,10 @@ def render_card(config: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _sources(recipe: Mapping[str, Any]) -> list[str]:
+def _sources(recipe: Mapping[str, Any], start: Mapping[str, Any] | None) -> list[str]:
     lines: list[str] = []
+    if start:
+        lines.append(f"Continued from the model `{start['name']}` (recipe `{start['recipe']}`, hash {start['hash']}).")
     if recipe["opp115"]:
         parts = " and ".join(recipe["opp115"])
         lines.append(f"OPP-115 (Wilson et al., ACL 2016), {parts} policies of the policy-disjoint split: three votes.")
@@ -79,6 +73,25 @@ def _sources(recipe: Mapping[str, Any]) -> list[str]:
     if recipe["privacyglue"]:
         lines.append("PrivacyGLUE's OPP-115 task (Shankar et al., 2023), its training file.")
     return lines
+
+
+def _validated(figures: Sequence[Mapping[str, Any]], untuned: Sequence[str]) -> list[str]:
+    parts = [
+        f"Nothing validated the head `{head}`: its scores are not calibrated, its threshold is 0.5 for every label, "
+        "and the last epoch was kept."
+        for head in untuned
+    ]
+    if figures:
+        rows = [
+            (f["data"], f"`{f['head']}`", f"{f['n']:,}", _number(f["macro_f1"]), _number(f["micro_f1"]))
+            for f in figures
+        ]
+        parts += [
+            "On the validation policies, which chose epoch and hyperparameters; for each policy, thresholds and "
+            "calibration are fitted on the others:",
+            _table(("data", "head", "n", "macro F1", "micro F1"), rows),
+        ]
+    return parts
 
 
 def _measured(figures: list[dict[str, Any]]) -> list[str]:

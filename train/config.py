@@ -13,6 +13,9 @@ from typing import Any, get_type_hints
 
 from clausetag.data.errors import RecipeError
 
+EACH = "each"
+"""Value of `leave_out`: every one of `policies` in turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -22,6 +25,9 @@ class Recipe:
     """Names what the model has seen; goes into the artifact and every figure."""
     backbone: str = "minilm-l6"
     """`minilm-l6` (packaged), a folder (starting with ., / or ~), or a hub id."""
+    start: str = ""
+    """Folder of a trained model (with model.safetensors) to continue from: its encoder, heads and tokenizer take the
+    place of the backbone's."""
 
     opp115: tuple[str, ...] = ()
     """Splits of the policy-disjoint OPP-115 split to train on (`train`, `validation`)."""
@@ -31,10 +37,15 @@ class Recipe:
     """Which of the five annotated policies to train on."""
     policies_validation: tuple[str, ...] = ()
     """Which of the five choose thresholds and calibration of the head `guide`."""
+    leave_out: str = ""
+    """One of the five whose text no training may hold; `each`: one training for each of `policies`, without it."""
     extra: tuple[str, ...] = ()
     """Further labelled JSONL files (head `guide`); rows whose `split` is `validation` validate, `test` stays out."""
     privacyglue: str = ""
     """Folder with PrivacyGLUE's train_dataset.csv and validation_dataset.csv (head `passage`)."""
+    unvalidated: bool = False
+    """Go on where no data validate a head: its last epoch is kept, its scores stay uncalibrated, its threshold is 0.5.
+    Data that do validate are used nevertheless."""
 
     context: bool = True
     """Windows of consecutive sentences; false: every sentence alone, without its heading."""
@@ -117,10 +128,25 @@ class Recipe:
             both = set(getattr(self, field)) & set(getattr(self, f"{field}_validation"))
             if both:
                 raise RecipeError(f"recipe: {sorted(both)[0]!r} is in both {field} and {field}_validation")
+        if self.leave_out == EACH and len(self.policies) < 2:
+            raise RecipeError("recipe: leave_out = 'each' leaves each of policies out in turn; name at least two there")
+        if self.leave_out != EACH and self.leave_out in self.policies + self.policies_validation:
+            raise RecipeError(
+                f"recipe: {self.leave_out!r} is left out; take it out of policies and policies_validation"
+            )
         if self.guide_from_opp115 and (self.policies or self.extra or not self.passages):
             raise RecipeError("recipe: guide_from_opp115 needs passages, and no labels by the guide (policies, extra)")
         if not (self.opp115 or self.policies or self.extra or self.privacyglue):
             raise RecipeError("recipe: no training data; set opp115, policies, extra or privacyglue")
+
+    def folds(self) -> dict[str, Recipe]:
+        """For each of `policies`, the recipe of the training without it."""
+        return {
+            policy: dataclasses.replace(
+                self, policies=tuple(other for other in self.policies if other != policy), leave_out=policy
+            )
+            for policy in self.policies
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""

@@ -15,6 +15,7 @@ from clausetag.data.labels import LABEL_INDEX, LABELS
 from clausetag.data.schema import Sentence, by_policy, read_jsonl
 from clausetag.eval.gold import gold_matrix
 from clausetag.train.config import Recipe
+from clausetag.train.start import Start, load_start
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -36,21 +37,34 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What a recipe trains on, what chooses its thresholds, and the fingerprint of the former."""
+    """What a recipe trains on, what chooses its thresholds, what it continues from, and the fingerprint of all that
+    was learnt."""
 
     train: tuple[Source, ...]
     validation: tuple[Source, ...]
     notes: tuple[str, ...]
+    start: Start | None = None
+
+    def taught_heads(self) -> set[str]:
+        """Heads that have training data of their own."""
+        passages = {"passage" for source in self.train if source.passages}
+        return {source.head for source in self.train} | passages
 
     def trained_policies(self) -> set[str]:
-        """Ids of all policies trained on."""
-        return {sentence.policy for source in self.train for sentence in source.sentences}
+        """Ids of all policies trained on, in the start model's stages too."""
+        earlier: frozenset[str] = self.start.trained_on.policies if self.start else frozenset()
+        return {sentence.policy for source in self.train for sentence in source.sentences} | earlier
 
     def trained_hashes(self) -> tuple[set[str], set[str]]:
-        """Hashes of the texts whose labels were learnt, and of those that were only read, as unlabelled context."""
+        """Hashes of the texts whose labels were learnt, and of those that were only read, as unlabelled context, over
+        every stage."""
         texts = [sentence for source in self.train for sentence in source.sentences]
         learnt = {text_hash(sentence.text) for sentence in texts if sentence.labelled}
-        return learnt, {text_hash(sentence.text) for sentence in texts} - learnt
+        read = {text_hash(sentence.text) for sentence in texts}
+        if self.start:
+            learnt |= self.start.trained_on.hashes
+            read |= self.start.trained_on.context
+        return learnt, read - learnt
 
 
 def assemble(recipe: Recipe) -> TrainingData:
@@ -58,13 +72,15 @@ def assemble(recipe: Recipe) -> TrainingData:
 
     Raises:
         DataError: a corpus or file is missing or wrong.
-        LeakageError: a test policy, or its text, is among the training data.
-        RecipeError: nothing is left to validate with, so no threshold could be chosen.
+        LeakageError: a test policy, the policy left out, or text of either, is among the training data.
+        RecipeError: nothing is left to validate with, so no threshold could be chosen; or `start` is no model to
+            continue from.
     """
     train: list[Source] = []
     validation: list[Source] = []
     notes: list[str] = []
     test_sentences: list[Sentence] = []
+    start = load_start(recipe.start) if recipe.start else None
     if recipe.opp115 or recipe.opp115_validation:
         from clausetag.data.opp115 import find_opp115, read_opp115
         from clausetag.data.splits import policy_split
@@ -83,16 +99,10 @@ def assemble(recipe: Recipe) -> TrainingData:
             if wanted:
                 kept = tuple(sentence for sentence in corpus.sentences if sentence.policy in wanted)
                 into.append(Source("opp115", kept, passages if recipe.passages else {}))
-    if recipe.policies or recipe.policies_validation:
-        from clausetag.data.five import FIVE, read_five
-
-        gold = read_five()
-        for wanted_ids, into in ((recipe.policies, train), (recipe.policies_validation, validation)):
-            unknown = set(wanted_ids) - set(FIVE)
-            if unknown:
-                raise DataError(f"policies: {sorted(unknown)[0]!r} is none of {', '.join(FIVE)}")
-            if wanted_ids:
-                into.append(Source("guide", tuple(sentence for sentence in gold if sentence.policy in wanted_ids)))
+    for key, into in (("policies", train), ("policies_validation", validation)):
+        if getattr(recipe, key):
+            into.append(Source("guide", _of_the_five(getattr(recipe, key), key)))
+    left_out = _of_the_five([recipe.leave_out], "leave_out") if recipe.leave_out else ()
     for path in recipe.extra:
         rows = read_jsonl(path)
         held = [row for row in rows if row.extra.get("split") == "validation"]
@@ -107,16 +117,25 @@ def assemble(recipe: Recipe) -> TrainingData:
         train.append(train_source)
         validation.append(validation_source)
         notes += glue_notes
-    data = TrainingData(tuple(train), tuple(validation), tuple(notes))
-    if recipe.privacyglue and (recipe.opp115 or recipe.policies or recipe.extra):
+    data = TrainingData(tuple(train), tuple(validation), tuple(notes), start)
+    if recipe.privacyglue and (recipe.opp115 or recipe.policies or recipe.extra or recipe.start):
         raise DataError("recipe: privacyglue trains on its own files alone; its split crosses every policy split")
     _check_disjoint(data)
-    data = data if recipe.privacyglue else without_test_texts(data, test_sentences)
-    if not validation:
+    data = data if recipe.privacyglue else without_test_texts(data, (*test_sentences, *left_out))
+    if not validation and not recipe.unvalidated:
         raise RecipeError(
             "recipe: nothing validates; set a *_validation key, or give rows of extra the split validation"
         )
     return data
+
+
+def _of_the_five(wanted: Sequence[str], key: str) -> tuple[Sentence, ...]:
+    from clausetag.data.five import FIVE, read_five
+
+    unknown = sorted(set(wanted) - set(FIVE))
+    if unknown:
+        raise DataError(f"{key}: {unknown[0]!r} is none of {', '.join(FIVE)}")
+    return tuple(sentence for sentence in read_five() if sentence.policy in wanted)
 
 
 def _privacyglue(folder: Path) -> tuple[Source, Source, list[str]]:
@@ -143,23 +162,30 @@ def _check_disjoint(data: TrainingData) -> None:
 
 
 def without_test_texts(data: TrainingData, test: Sequence[Sentence]) -> TrainingData:
-    """Refuse training data that hold a policy of OPP-115's test split; drop sentences that recur in held-out policies.
+    """Refuse training data that hold a held-out policy; drop sentences that recur in held-out policies.
+
+    Held out are the policies of `test`, those of OPP-115's test split (by id, whether `test` has them or not), and
+    those that validate. What the start model was trained on counts, though nothing of it can be dropped.
 
     Policies copy from each other: 3.3 % of the test split's sentences stand, word for word, in its training split too.
     Left in, they would flatter every figure; texts of under five words ("Contact us") are left alone.
 
     Args:
         data: the assembled sources.
-        test: sentences of the test split; where the recipe does not use the corpus none, and its ids alone are checked.
+        test: sentences of the test split (where the recipe does not use the corpus none) and of the policy left out.
 
     Raises:
-        LeakageError: a training policy is a test policy, by id or by more than a tenth of its sentences.
+        LeakageError: a training policy is a policy held out, by id or by more than a tenth of its sentences.
     """
     from clausetag.data.splits import policy_split
 
-    planted = sorted(data.trained_policies() & set(policy_split()["test"]))
+    trained = data.trained_policies()
+    planted = sorted(trained & set(policy_split()["test"]))
     if planted:
         raise LeakageError(f"policy {planted[0]!r} belongs to OPP-115's test split and may not be trained on")
+    planted = sorted(trained & {sentence.policy for sentence in test})
+    if planted:
+        raise LeakageError(f"policy {planted[0]!r} is left out and may not be trained on, nor may the start model be")
     owners: dict[str, set[str]] = {}
     sizes: dict[str, int] = {}
     for policy, sentences in by_policy(test).items():
@@ -175,7 +201,7 @@ def without_test_texts(data: TrainingData, test: Sequence[Sentence]) -> Training
     kept = tuple(_without(source, held) for source in data.train)
     dropped = sum(len(a.sentences) - len(b.sentences) for a, b in zip(data.train, kept, strict=True))
     note = f"training sentences dropped because a validation or test policy has them too: {dropped}"
-    return TrainingData(kept, data.validation, (*data.notes, note) if dropped else data.notes)
+    return replace(data, train=kept, notes=(*data.notes, note) if dropped else data.notes)
 
 
 def _refuse_same_policy(source: Source, owners: Mapping[str, set[str]], sizes: Mapping[str, int]) -> None:
@@ -187,7 +213,7 @@ def _refuse_same_policy(source: Source, owners: Mapping[str, set[str]], sizes: M
     for (policy, owner), found in shared.items():
         if len(found) > SAME_POLICY * sizes[owner]:
             raise LeakageError(
-                f"{len(found)} of {sizes[owner]} sentences of the test policy {owner!r} stand in the training "
+                f"{len(found)} of {sizes[owner]} sentences of the held-out policy {owner!r} stand in the training "
                 f"policy {policy!r}; take it out of the training data"
             )
 

@@ -30,6 +30,7 @@ from clausetag.model.windows import collate
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import TrainingData
 from clausetag.train.provenance import git_revision, versions
+from clausetag.train.start import start_network
 from clausetag.train.steps import (
     Average,
     Examples,
@@ -68,10 +69,13 @@ class Trained:
 
 def uses_bf16(recipe: Recipe) -> bool:
     """Whether to run matrix products in bfloat16: asked for, or `auto` on a CPU that multiplies it natively."""
-    if recipe.precision == "auto":
-        supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        return bool(supported())
-    return recipe.precision == "bf16"
+    return native_bf16() if recipe.precision == "auto" else recipe.precision == "bf16"
+
+
+def native_bf16() -> bool:
+    """Whether this CPU multiplies in bfloat16 natively."""
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(supported())
 
 
 def load_tokenizer(path: str) -> Tokenizer:
@@ -102,19 +106,16 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
     """Train `recipe` in `folder`, continuing from its checkpoint if there is one.
 
     Raises:
-        RecipeError: the backbone cannot be loaded, or the folder holds a run of another recipe.
+        RecipeError: the backbone or start model cannot be loaded, or the folder holds a run of another recipe.
         DataError: there is nothing to learn from.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    path = backbone_path(recipe.backbone)
-    try:
-        model = from_backbone(path, LABELS, HEADS, recipe.head_dropout)
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"backbone {recipe.backbone}: {_first_line(error)}") from None
-    pieces = Pieces.of(load_tokenizer(path))
+    model, tokenizer = _network(recipe, data)
+    pieces = Pieces.of(tokenizer)
     examples = prepare(data.train, recipe, pieces, HEADS)
-    model.set_prior(_label_rates(examples))
+    if data.start is None:
+        model.set_prior(_label_rates(examples))
     plan = [len(epoch_batches(examples, recipe, pieces, epoch)) for epoch in range(recipe.epochs)]
     total = sum(plan)
     if total == 0:
@@ -122,9 +123,10 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
     optimiser = torch.optim.AdamW(parameter_groups(model, recipe))
     average = Average(model, recipe.ema) if recipe.ema else None
     progress = Progress()
+    identity = json.dumps([recipe.as_dict(), data.start.artifact.hash if data.start else None])
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.is_file():
-        progress = _resume(checkpoint, recipe, model, optimiser, average)
+        progress = _resume(checkpoint, identity, model, optimiser, average)
     bf16 = uses_bf16(recipe)
     bar = tqdm(total=total, initial=progress.step, unit="step", disable=quiet, smoothing=0.05, mininterval=1.0)
     started = time.monotonic()
@@ -156,7 +158,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
                 average.update(model, progress.step)
             bar.update()
             if progress.step % recipe.checkpoint_steps == 0:
-                _save(checkpoint, recipe, model, optimiser, average, progress)
+                _save(checkpoint, identity, model, optimiser, average, progress)
         own = {name: value.clone() for name, value in model.state_dict().items()} if average else None
         if average is not None:
             model.load_state_dict(average.state)
@@ -178,7 +180,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
         bar.set_postfix_str(_postfix(progress.history[-1]))
         progress.epoch += 1
         progress.step_in_epoch, progress.loss_sum = 0, 0.0
-        _save(checkpoint, recipe, model, optimiser, average, progress)
+        _save(checkpoint, identity, model, optimiser, average, progress)
         write_run(folder, recipe, data, progress)
         if recipe.patience and progress.epoch - 1 - progress.best_epoch >= recipe.patience:
             break
@@ -191,6 +193,19 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
         )
     held = held_scores(model, data.validation, recipe, pieces, bf16=False)
     return Trained(model, pieces, held, progress)
+
+
+def _network(recipe: Recipe, data: TrainingData) -> tuple[SentenceTagger, Tokenizer]:
+    """The network to train, from the start model or else the backbone, and its tokenizer."""
+    if data.start is not None:
+        network = start_network(data.start, recipe.head_dropout)
+        return network, load_tokenizer(str(data.start.artifact.folder))
+    path = backbone_path(recipe.backbone)
+    try:
+        network = from_backbone(path, LABELS, HEADS, recipe.head_dropout)
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"backbone {recipe.backbone}: {_first_line(error)}") from None
+    return network, load_tokenizer(path)
 
 
 def _label_rates(examples: Examples) -> torch.Tensor:
@@ -213,14 +228,14 @@ def _atomic_save(path: Path, value: object) -> None:
 
 def _save(
     path: Path,
-    recipe: Recipe,
+    identity: str,
     model: SentenceTagger,
     optimiser: torch.optim.Optimizer,
     average: Average | None,
     progress: Progress,
 ) -> None:
     state = {
-        "recipe": json.dumps(recipe.as_dict()),
+        "recipe": identity,
         "model": model.state_dict(),
         "optimiser": optimiser.state_dict(),
         "average": average.state if average is not None else {},
@@ -231,11 +246,11 @@ def _save(
 
 
 def _resume(
-    path: Path, recipe: Recipe, model: SentenceTagger, optimiser: torch.optim.Optimizer, average: Average | None
+    path: Path, identity: str, model: SentenceTagger, optimiser: torch.optim.Optimizer, average: Average | None
 ) -> Progress:
     try:
         state = torch.load(path, weights_only=True)
-        same = state["recipe"] == json.dumps(recipe.as_dict())
+        same = state["recipe"] == identity
     except Exception as error:
         raise RecipeError(f"{path}: not a checkpoint ({_first_line(error)}); delete it to start anew") from None
     if not same:

@@ -18,12 +18,21 @@ from clausetag.data.segment import SEGMENTER_VERSION
 from clausetag.model.artifact import FORMAT, MANIFEST, head_config, load_artifact, write_manifest
 from clausetag.model.artifact import Head as ArtifactHead
 from clausetag.model.card import write_card
-from clausetag.train.config import Recipe, read_recipe, shipped_recipes
+from clausetag.train.config import EACH, Recipe, read_recipe, shipped_recipes
 from clausetag.train.corpora import TrainingData, assemble
 from clausetag.train.curves import draw_curves
 from clausetag.train.loop import Trained, train, uses_bf16, write_run
 from clausetag.train.provenance import versions
-from clausetag.train.validate import HeadSettings, Held, cross_fitted, f1_summary, fit_settings, liberal_settings
+from clausetag.train.start import load_start
+from clausetag.train.validate import (
+    HeadSettings,
+    Held,
+    cross_fitted,
+    f1_summary,
+    fit_settings,
+    liberal_settings,
+    untuned_settings,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +55,10 @@ def main(arguments: argparse.Namespace) -> int:
         raise RecipeError(f"{folder}: is a file; give a folder to -o")
     if (folder / MANIFEST).is_file() and not (folder / "checkpoint.pt").is_file():
         raise RecipeError(f"{folder}: holds a finished model; give another -o")
-    run_training(recipe, folder, quiet=arguments.quiet)
+    if recipe.leave_out == EACH:
+        train_folds(recipe, folder, quiet=arguments.quiet)
+    else:
+        run_training(recipe, folder, quiet=arguments.quiet)
     print(f"wrote {folder}")
     return 0
 
@@ -70,6 +82,29 @@ def run_training(recipe: Recipe, folder: Path, *, quiet: bool = False) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
+def train_folds(recipe: Recipe, folder: Path, *, quiet: bool = False) -> None:
+    """Train `recipe` once for each of its policies, without that policy, in ``folder/<policy>``.
+
+    The policy left out chooses nothing: without validation rows in `extra`, a fold keeps its last epoch and goes
+    untuned (`Recipe.unvalidated`), rather than give up one of its four policies to tune on. A finished fold is kept,
+    so that the same command continues where it was stopped.
+
+    Raises:
+        ClausetagError: see `run_training`; or a finished fold is of another recipe or start model.
+    """
+    for policy, fold in recipe.folds().items():
+        target = folder / policy
+        if (target / MANIFEST).is_file() and not (target / "checkpoint.pt").is_file():
+            found = load_artifact(target).config
+            start = load_start(fold.start).described() if fold.start else None
+            if found["recipe"] != _without_folders(fold) or found.get("start") != start:
+                raise RecipeError(f"{target}: holds a model of another recipe or start model; give another -o")
+            print(f"{policy}: finished before, kept")
+            continue
+        print(f"{policy}: left out of this training")
+        run_training(fold, target, quiet=quiet)
+
+
 def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder: Path) -> None:
     """Write the files of an artifact beside the run's: settings from validation, weights, ONNX, provenance, card."""
     from clausetag.model.export import export_onnx
@@ -91,6 +126,9 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
                 **{key: round(value, 6) for key, value in summary.items()},
             }
         )
+    untuned = sorted(data.taught_heads() - set(settings)) if recipe.unvalidated else []
+    for head in untuned:
+        settings[head] = head_config(_head(untuned_settings(1 if head == "guide" else 0), head), LABELS)
     config = {
         **trained.model.config.to_dict(),  # labels and heads in order, and the encoder's own configuration
         "format": FORMAT,
@@ -98,12 +136,14 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
         "default_head": next(head for head in ("guide", "opp115", "passage") if head in settings),
         "window": recipe.window,
         "context": recipe.context,
-        "backbone": _without_folders(recipe)["backbone"],
+        "backbone": data.start.artifact.config["backbone"] if data.start else _without_folders(recipe)["backbone"],
         "recipe": _without_folders(recipe),
+        "start": data.start.described() if data.start else None,
         "precision": "bf16" if uses_bf16(recipe) else "fp32",
         "segmenter_version": SEGMENTER_VERSION,
         "versions": versions(),
         "validation": figures,
+        "untuned": untuned,
         "figures": [],
     }
     trained.pieces.tokenizer.save(str(folder / "tokenizer.json"))
@@ -133,6 +173,7 @@ def _head(settings: HeadSettings, output: str) -> ArtifactHead:
 def _without_folders(recipe: Recipe) -> dict[str, Any]:
     """The recipe as others may see it: of files given by path, their names alone."""
     values = recipe.as_dict()
+    values["start"] = Path(recipe.start).resolve().name if recipe.start else ""
     values["extra"] = [Path(path).name for path in recipe.extra]
     for key in ("privacyglue", "backbone"):
         values[key] = Path(values[key]).name if os.sep in values[key] and Path(values[key]).exists() else values[key]

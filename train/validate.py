@@ -108,6 +108,12 @@ def liberal_settings(held: Held) -> HeadSettings:
     return HeadSettings(slope, intercept, np.full(held.marked.shape[1], 0.5), 1)
 
 
+def untuned_settings(min_labels: int) -> HeadSettings:
+    """Settings of a head that nothing validates: bare sigmoids, and a label wherever it is more likely than not."""
+    n = len(LABELS)
+    return HeadSettings(np.ones(n), np.zeros(n), np.full(n, 0.5), min_labels)
+
+
 def cross_fitted(held: Held, fit: Callable[[Held], HeadSettings]) -> BoolArray:
     """Decisions on each validation policy by thresholds and calibration fitted on the other policies, bool [n, labels].
 

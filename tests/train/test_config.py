@@ -15,13 +15,13 @@ def write(tmp_path: Path, text: str) -> str:
 
 
 def test_all_shipped_recipes_are_there_and_read() -> None:
-    assert set(shipped_recipes()) >= {"default", "opp115", "quick", "privacyglue"}
+    assert set(shipped_recipes()) >= {"default", "lopo", "opp115", "policies", "privacyglue", "quick"}
     assert read_recipe("default").opp115 == ("train",)
     assert read_recipe("opp115").policies == ()
 
 
 def test_no_shipped_recipe_names_the_test_split() -> None:
-    for name in ("default", "opp115", "quick"):
+    for name in ("default", "lopo", "opp115", "policies", "quick"):
         assert "test" not in read_recipe(name).opp115 + read_recipe(name).opp115_validation
 
 
@@ -47,6 +47,8 @@ def test_overrides_are_typed() -> None:
         ("shortest_window = 300", "shortest_window = 300 is out of range"),
         ("opp115 = ['train']\nopp115_validation = ['train']", "in both"),
         ("name = 'x'", "no training data"),
+        ("policies = ['004_vtiger']\nleave_out = '004_vtiger'", "'004_vtiger' is left out; take it out of policies"),
+        ("policies = ['004_vtiger']\nleave_out = 'each'", "name at least two"),
         ("policies = ['000_sagenext']\nguide_from_opp115 = true", "guide_from_opp115 needs passages"),
         ("epochs = ", "not TOML"),
     ],
@@ -56,8 +58,18 @@ def test_a_bad_recipe_says_what_to_change(tmp_path: Path, text: str, message: st
         read_recipe(write(tmp_path, text))
 
 
+def test_folds_train_on_all_but_the_one_that_they_leave_out() -> None:
+    recipe = read_recipe("lopo")
+    folds = recipe.folds()
+    assert len(folds) == 5
+    for policy, fold in folds.items():
+        assert fold.leave_out == policy
+        assert set(fold.policies) == set(recipe.policies) - {policy}
+        assert (fold.name, fold.start, fold.epochs) == (recipe.name, recipe.start, recipe.epochs)
+
+
 def test_a_missing_recipe_lists_the_shipped_ones() -> None:
-    with pytest.raises(RecipeError, match="one of default, opp115"):
+    with pytest.raises(RecipeError, match="one of default, lopo, opp115"):
         read_recipe("nosuch")
 
 

@@ -31,7 +31,7 @@ def test_a_test_policys_text_under_another_name_is_refused() -> None:
     test = planted("We collect data", policy_split()["test"][0])
     leaked = [Sentence("renamed", i, s.text.upper() + " !", labels=()) for i, s in enumerate(test)]
     with pytest.raises(
-        LeakageError, match=r"12 of 12 sentences of the test policy .* in the training policy 'renamed'"
+        LeakageError, match=r"12 of 12 sentences of the held-out policy .* in the training policy 'renamed'"
     ):
         without_test_texts(data(*leaked), test)
 

@@ -1,0 +1,136 @@
+"""Continuing from a trained model: its weights go on, and what it has seen stays on record."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from clausetag.data.errors import DataError, LeakageError, RecipeError
+from clausetag.data.hashing import text_hash
+from clausetag.model.artifact import load_artifact, write_manifest
+from clausetag.train import loop
+from clausetag.train.config import Recipe, recipe_from
+from clausetag.train.corpora import assemble
+from clausetag.train.run import run_training
+from clausetag.train.start import load_start, start_network
+
+SEEN = {"000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"}
+"""What the tiny artifact was trained on."""
+
+
+def write_rows(path: Path, policy: str = "mine", split: str | None = None) -> str:
+    text = "Our shop in town keeps letter number {} in a green box."
+    rows = [{"policy": policy, "index": i, "text": text.format(i), "labels": ["Data Retention"]} for i in range(12)]
+    rows[0] = {"policy": policy, "index": 0, "text": "Nobody has labelled this first line yet."}
+    if split:
+        rows = [{**row, "split": split} for row in rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def recipe(tiny_recipe: dict[str, object], tiny_artifact: Path, tmp_path: Path) -> Recipe:
+    extra = write_rows(tmp_path / "mine.jsonl")
+    return recipe_from(
+        {**tiny_recipe, "name": "second", "start": str(tiny_artifact), "policies": [], "extra": [extra], "epochs": 1}
+    )
+
+
+def changed(model: Path, target: Path, **values: object) -> str:
+    """A copy of a model with other values in its config.json, sums redone."""
+    shutil.copytree(model, target)
+    config = json.loads((target / "config.json").read_text(encoding="utf-8"))
+    config.update(values)
+    (target / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    write_manifest(target)
+    return str(target)
+
+
+def test_training_starts_from_the_models_own_weights(recipe: Recipe, tiny_artifact: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    saved = load_file(tiny_artifact / "model.safetensors")
+    network = start_network(load_start(recipe.start), 0.3)
+    assert network.dropout.p == 0.3
+    assert all(torch.equal(value, saved[name]) for name, value in network.state_dict().items())
+    # At a rate of zero, training ends where it started: at the start model, head biases and all.
+    still = recipe_from({**recipe.as_dict(), "encoder_lr": 0.0, "head_lr": 0.0})
+    trained = loop.train(still, assemble(still), tmp_path / "run", quiet=True)
+    assert all(torch.equal(value, saved[name]) for name, value in trained.model.state_dict().items())
+
+
+def test_what_the_start_model_saw_is_on_record_over_every_stage(
+    recipe: Recipe, tiny_artifact: Path, tmp_path: Path
+) -> None:
+    run_training(recipe, tmp_path / "second", quiet=True)
+    second = load_artifact(tmp_path / "second")
+    seen, before = second.trained_on(), load_artifact(tiny_artifact).trained_on()
+    assert seen.policies == {*SEEN, "mine"}
+    assert seen.hashes > before.hashes
+    assert text_hash("Our shop in town keeps letter number 3 in a green box.") in seen.hashes
+    assert seen.context == before.context | {text_hash("Nobody has labelled this first line yet.")}
+    start = second.config["start"]
+    assert start == {"name": tiny_artifact.name, "hash": load_artifact(tiny_artifact).hash, "recipe": "tiny"}
+    assert second.config["recipe"]["start"] == tiny_artifact.name
+    assert str(tiny_artifact.parent) not in (second.folder / "config.json").read_text(encoding="utf-8")
+
+    # A third stage, which learns from other rows, knows of the first two.
+    (tmp_path / "more.jsonl").write_text('{"policy": "more", "index": 0, "text": "More.", "labels": []}\n')
+    third = recipe_from(
+        {**recipe.as_dict(), "start": str(tmp_path / "second"), "extra": [str(tmp_path / "more.jsonl")]}
+    )
+    assert assemble(third).trained_policies() == {*SEEN, "mine", "more"}
+    assert assemble(third).trained_hashes() == ({*seen.hashes, text_hash("More.")}, set(seen.context))
+
+
+def test_what_the_start_model_saw_neither_validates_nor_is_left_out(recipe: Recipe) -> None:
+    with pytest.raises(LeakageError, match="'000_sagenext' is both trained on and validated with"):
+        assemble(recipe_from({**recipe.as_dict(), "policies_validation": ["000_sagenext"]}))
+    with pytest.raises(LeakageError, match="'001_samanage' is left out"):
+        assemble(recipe_from({**recipe.as_dict(), "leave_out": "001_samanage"}))
+
+
+def test_a_start_model_that_cannot_go_on_is_one_clear_line(tiny_artifact: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_artifact, tmp_path / "int8")
+    (tmp_path / "int8" / "model.safetensors").unlink()
+    write_manifest(tmp_path / "int8")
+    labels = load_artifact(tiny_artifact).config["labels"]
+    cases = [
+        (str(tmp_path / "int8"), r"no model.safetensors, and int8 weights cannot be trained on"),
+        (str(tmp_path / "nowhere"), "no such folder"),
+        (changed(tiny_artifact, tmp_path / "labels", labels=[labels[1], labels[0], *labels[2:]]), "other labels"),
+        (changed(tiny_artifact, tmp_path / "heads", heads=["guide", "opp115", "passage"]), "other labels or heads"),
+    ]
+    for path, message in cases:
+        with pytest.raises(RecipeError, match=f"start: .*{message}") as caught:
+            load_start(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_network_are_refused(tiny_artifact: Path, tmp_path: Path) -> None:
+    encoder = dict(load_artifact(tiny_artifact).config["encoder_config"])
+    path = changed(tiny_artifact, tmp_path / "wide", encoder_config={**encoder, "intermediate_size": 72})
+    with pytest.raises(RecipeError, match="do not belong together") as caught:
+        start_network(load_start(path), 0.1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_changed_start_model_does_not_continue_a_run(recipe: Recipe, tiny_artifact: Path, tmp_path: Path) -> None:
+    loop.train(recipe, assemble(recipe), tmp_path / "run", quiet=True)
+    other = recipe_from({**recipe.as_dict(), "start": changed(tiny_artifact, tmp_path / "other", name="other")})
+    data = assemble(other)
+    with pytest.raises(RecipeError, match="run of another recipe"):
+        loop.train(recipe, data, tmp_path / "run", quiet=True)
+
+
+def test_privacyglue_starts_from_the_backbone_alone(recipe: Recipe, tmp_path: Path) -> None:
+    for name in ("train", "validation"):
+        (tmp_path / f"{name}_dataset.csv").write_text("We keep your letters.,Data Retention\n", encoding="utf-8")
+    with pytest.raises(DataError, match="its own files alone"):
+        assemble(
+            recipe_from({**recipe.as_dict(), "extra": [], "policies_validation": [], "privacyglue": str(tmp_path)})
+        )

@@ -1,0 +1,85 @@
+"""The trained model that a recipe continues from (`start`), instead of the bare backbone.
+
+    clausetag train opp115 -o runs/opp115
+    clausetag train lopo --set start=runs/opp115 -o runs/lopo
+
+Encoder and heads go on where they were; thresholds and calibration do not carry over, since the encoder changes. What
+the start model has seen, over every stage, the new one has seen too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clausetag.data.errors import ArtifactError, RecipeError
+from clausetag.data.labels import LABELS
+from clausetag.model.artifact import Artifact, TrainedOn, load_artifact
+
+if TYPE_CHECKING:
+    from clausetag.model.network import SentenceTagger
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A checked model folder with full-precision weights, and what its training saw."""
+
+    artifact: Artifact
+    trained_on: TrainedOn
+
+    def described(self) -> dict[str, str | None]:
+        """The line of the new model's config.json that says what it continues: folder name, hash, recipe."""
+        recipe = self.artifact.config.get("recipe")
+        name = recipe.get("name") if isinstance(recipe, dict) else None
+        return {"name": self.artifact.folder.resolve().name, "hash": self.artifact.hash, "recipe": name}
+
+
+def load_start(path: str) -> Start:
+    """Check the folder that a recipe's `start` names.
+
+    Raises:
+        RecipeError: it is no complete model, has int8 weights alone, or has other labels or heads than this version.
+    """
+    from clausetag.model.network import HEADS
+
+    try:
+        artifact = load_artifact(path)
+        trained_on = artifact.trained_on()
+    except ArtifactError as error:
+        raise RecipeError(f"start: {error}") from None
+    if not (artifact.folder / WEIGHTS).is_file():
+        raise RecipeError(
+            f"start: {path} has no {WEIGHTS}, and int8 weights cannot be trained on; "
+            "give a folder that `clausetag train` wrote"
+        )
+    if artifact.labels != LABELS or artifact.heads != HEADS:
+        raise RecipeError(f"start: {path} has other labels or heads than this version; train it anew")
+    return Start(artifact, trained_on)
+
+
+def start_network(start: Start, head_dropout: float) -> SentenceTagger:
+    """The start model's network, with its weights.
+
+    Raises:
+        RecipeError: the weights are not those of the network that its config.json describes.
+    """
+    from safetensors.torch import load_file
+
+    from clausetag.model.network import SentenceTagger, SentenceTaggerConfig
+
+    artifact = start.artifact
+    # Built anew from what describes the network: the artifact's other keys (thresholds, figures) are not the heirs'.
+    config = SentenceTaggerConfig(
+        dict(artifact.config["encoder_config"]), artifact.labels, artifact.heads, head_dropout
+    )
+    network = SentenceTagger(config)
+    try:
+        network.load_state_dict(load_file(artifact.folder / WEIGHTS))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RecipeError(
+            f"start: {artifact.folder}: weights and config.json do not belong together ({reason})"
+        ) from None
+    return network
