@@ -16,10 +16,15 @@ SET ?=
 IN ?= data/policies/*.txt
 OUT ?= out
 # Batches of changing length make glibc return and fault the same memory all the time; this keeps it.
-KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184
+TRAIN := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 $(BIN)/clausetag train
+# Whether a folder holds a finished model: `$(FINISHED) DIR || train it`.
+FINISHED := finished() { test -f "$$1/manifest.json" -a ! -f "$$1/checkpoint.pt"; }; finished
+SEEDS ?= 1 2 3
+A ?= runs/eval/a
+B ?= runs/eval/b
 
 .DEFAULT_GOAL := all
-.PHONY: all test test-all check train eval predict serve wheel clean help
+.PHONY: all test test-all check train eval compare leakage seeds transfer split-effect predict serve wheel clean help
 
 all: $(VENV)/predict.stamp ## install what predicting needs and tag the five policies into out/
 	@$(BIN)/clausetag predict 'data/policies/*.txt' -o $(OUT) --format jsonl,html --table
@@ -36,10 +41,36 @@ check: $(VENV)/dev.stamp $(VENV)/src/clausetag ## format, lint and types
 	MYPYPATH=$(VENV)/src $(BIN)/mypy -p clausetag
 
 train: $(VENV)/dev.stamp ## train RECIPE (default) in RUN; EXTRA=labelled.jsonl adds labels, SET="key=value …" overrides
-	$(KEEP_MEMORY) $(BIN)/clausetag train $(RECIPE) -o $(RUN) $(if $(EXTRA),--set extra=$(EXTRA)) $(foreach pair,$(SET),--set $(pair))
+	$(TRAIN) $(RECIPE) -o $(RUN) $(if $(EXTRA),--set extra=$(EXTRA)) $(foreach pair,$(SET),--set $(pair))
 
 eval: $(VENV)/dev.stamp ## evaluate MODEL on DATA (opp115, privacyglue, policies, or a labelled JSONL) into runs/eval
 	$(BIN)/clausetag eval $(DATA) $(if $(filter opp115,$(DATA)),--split $(SPLIT)) $(if $(MODEL),--model $(MODEL)) -o runs/eval/$(notdir $(basename $(DATA)))
+
+compare: $(VENV)/dev.stamp ## is A better than B? both are folders that `make eval` wrote
+	$(BIN)/clausetag eval compare $(A) $(B)
+
+leakage: $(VENV)/dev.stamp ## exact and near duplicates between OPP-115's splits and the five policies
+	$(BIN)/clausetag eval leakage -o runs/eval/leakage
+
+seeds: $(VENV)/dev.stamp ## train RECIPE with each of SEEDS (1 2 3), measure on DATA, mean and standard deviation
+	for seed in $(SEEDS); do $(FINISHED) runs/$(RECIPE)-$$seed || $(TRAIN) $(RECIPE) --set seed=$$seed $(foreach pair,$(SET),--set $(pair)) -o runs/$(RECIPE)-$$seed || exit 1; done
+	$(BIN)/clausetag eval $(DATA) $(foreach seed,$(SEEDS),--model runs/$(RECIPE)-$(seed)) -o runs/eval/$(RECIPE)-seeds
+
+transfer: $(VENV)/dev.stamp ## OPP-115 to the five policies, each of the five left out, and the five to OPP-115
+	$(FINISHED) runs/opp115 || $(TRAIN) opp115 -o runs/opp115
+	$(TRAIN) lopo --set start=runs/opp115 $(if $(EXTRA),--set extra=$(EXTRA)) -o runs/lopo
+	$(FINISHED) runs/policies || $(TRAIN) policies -o runs/policies
+	$(BIN)/clausetag eval policies --model runs/opp115 -o runs/eval/opp115-to-policies
+	$(BIN)/clausetag eval policies --model runs/lopo -o runs/eval/lopo
+	$(BIN)/clausetag eval opp115 --model runs/policies --head guide -o runs/eval/policies-to-opp115
+
+split-effect: $(VENV)/dev.stamp ## by how much a random split of segments flatters: trains and compares two models
+	$(BIN)/python -m clausetag.eval.split_effect runs/split-effect
+	for arm in disjoint random; do \
+	  $(FINISHED) runs/split-effect/$$arm-model || $(TRAIN) privacyglue --set privacyglue=runs/split-effect/$$arm -o runs/split-effect/$$arm-model || exit 1; \
+	  $(BIN)/clausetag eval privacyglue --test runs/split-effect/$$arm --model runs/split-effect/$$arm-model -o runs/split-effect/eval/$$arm || exit 1; \
+	done
+	$(BIN)/python -m clausetag.eval.split_effect runs/split-effect --collect
 
 predict: $(VENV)/predict.stamp ## tag IN (files, folders, globs) into OUT
 	$(BIN)/clausetag predict $(IN) $(if $(MODEL),--model $(MODEL)) -o $(OUT) --format jsonl,html --table

@@ -21,6 +21,12 @@ _VERBS: dict[str, tuple[str, str]] = {
     "serve": ("clausetag.serve", "answer over HTTP (not yet)"),
 }
 
+_SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
+    ("eval", "compare"): ("clausetag.eval.compare", "say whether one evaluated run is better than another"),
+    ("eval", "leakage"): ("clausetag.eval.leakage", "find exact and near duplicates between splits"),
+}
+"""Commands below `eval`, whose first argument is otherwise the data."""
+
 
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     """The parser; only `verb`'s own arguments are filled in, since that needs its module."""
@@ -38,6 +44,24 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+def build_subparser(verb: str, command: str) -> argparse.ArgumentParser:
+    """The parser of a command below a verb."""
+    module, summary = _SUBVERBS[verb, command]
+    parser = argparse.ArgumentParser(prog=f"clausetag {verb} {command}", description=summary.capitalize() + ".")
+    _module(module).add_arguments(parser)
+    return parser
+
+
+def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, str]:
+    """The parsed arguments of a command line, and the module that runs it."""
+    if len(arguments) > 1 and (arguments[0], arguments[1]) in _SUBVERBS:
+        module = _SUBVERBS[arguments[0], arguments[1]][0]
+        return build_subparser(arguments[0], arguments[1]).parse_args(arguments[2:]), module
+    verb = next((word for word in arguments if word in _VERBS), None)
+    namespace = build_parser(verb).parse_args(arguments)
+    return namespace, _VERBS[namespace.verb][0]
+
+
 def _module(name: str) -> Any:
     try:
         return import_module(name)
@@ -52,10 +76,9 @@ def _module(name: str) -> Any:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 all good, 1 some inputs failed, 2 wrong usage."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    verb = next((word for word in arguments if word in _VERBS), None)
     try:
-        namespace = build_parser(verb).parse_args(arguments)
-        run: Callable[[argparse.Namespace], int] = _module(_VERBS[namespace.verb][0]).main
+        namespace, module = parse(arguments)
+        run: Callable[[argparse.Namespace], int] = _module(module).main
         code = run(namespace)
         sys.stdout.flush()
         return code

@@ -116,6 +116,13 @@ def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
     for key in ("passage", "start", "end"):
         if row.get(key) is not None and (not isinstance(row[key], int) or isinstance(row[key], bool)):
             raise ValueError(f"{key!r} must be an integer, found {row[key]!r}")
+    start, end = row.get("start"), row.get("end")
+    if (start is None) != (end is None):
+        raise ValueError("'start' and 'end' go together")
+    if start is not None and (start < 0 or end - start != len(row["text"])):
+        raise ValueError(
+            f"offsets {start} to {end} don't fit a text of {len(row['text'])} characters (text is extracted[start:end])"
+        )
     if row.get("heading") is not None and not isinstance(row["heading"], str):
         raise ValueError(f"'heading' must be a string, found {row['heading']!r}")
     for key in ("policy", "text", "heading"):

@@ -1,214 +1,239 @@
-"""The same results for people: a table for the terminal, report.md, and report.html with a bar picture (f1.svg).
+"""The results as tables of text: for the terminal, for report.md, and for the HTML page.
 
-Every cell is made once, in `table`; the renderers only lay it out, so that no two reports can disagree. In-sample
-figures carry that word in the heading of their column, in the title and in the picture.
+Every cell is made once, here; the renderers only lay it out, so that no two reports can disagree. In-sample figures
+carry that word in the heading of their column and in the title.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-from pathlib import Path
+from dataclasses import dataclass
 
-from clausetag.data.schema import write_text
-from clausetag.eval.results import Results
+from clausetag.eval.metrics import SUMMARY
+from clausetag.eval.people import F1Figures
+from clausetag.eval.results import Figures, Results
+from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table, with_interval
 
 IN_SAMPLE = "in-sample"
-MISSING = "-"
+SUMMARY_NAMES = {
+    "macro_f1": "Macro F1",
+    "micro_f1": "Micro F1",
+    "weighted_f1": "Weighted F1",
+    "samples_f1": "Samples F1",
+    "macro_precision": "Macro precision",
+    "macro_recall": "Macro recall",
+    "micro_precision": "Micro precision",
+    "micro_recall": "Micro recall",
+    "subset_accuracy": "Subset accuracy",
+    "hamming_loss": "Hamming loss (0 at best)",
+    "macro_average_precision": "Mean average precision",
+}
 
 
-def table(results: Results) -> tuple[list[str], list[list[str]]]:
-    """Column headings and rows as text: one row per category, then macro, micro and weighted."""
-    mark = f" ({IN_SAMPLE})" if results.in_sample else ""
-    header = ["Category", "Support", f"P{mark}", f"R{mark}", f"F1{mark} [95 %]", f"F1 at 0.5{mark}"]
-    baseline, agreement = results.baseline, results.agreement
-    if baseline is not None:
-        header.append("TF-IDF + LR F1")
-    if agreement is not None:
-        header += ["Annotator vs annotator F1", f"Model vs annotator F1{mark}"]
-    rows: list[list[str]] = []
-    for label, scores in results.scores.per_category.items():
-        row = [label, str(scores.support), _number(scores.precision), _number(scores.recall)]
-        row += [_with_interval(scores.f1, results.intervals.per_category[label])]
-        row += [_number(results.at_0_5.per_category[label].f1)]
-        if baseline is not None:
-            row.append(_number(baseline.tfidf.per_category[label].f1))
-        if agreement is not None:
-            row += [_number(side.per_category[label]) for side in (agreement.annotators, agreement.model)]
-        rows.append(row)
-    scores_all, at_half = results.scores, results.at_0_5
-    support = str(sum(scores.support for scores in scores_all.per_category.values()))
-    tfidf = None if baseline is None else baseline.tfidf
-    sides = () if agreement is None else (agreement.annotators, agreement.model)
-    macro = ["Macro", support, _number(scores_all.macro_precision), _number(scores_all.macro_recall)]
-    macro += [_with_interval(scores_all.macro_f1, results.intervals.macro_f1), _number(at_half.macro_f1)]
-    micro = ["Micro", support, _number(scores_all.micro_precision), _number(scores_all.micro_recall)]
-    micro += [_with_interval(scores_all.micro_f1, results.intervals.micro_f1), _number(at_half.micro_f1)]
-    weighted = ["Weighted", support, MISSING, MISSING, _number(scores_all.weighted_f1), _number(at_half.weighted_f1)]
-    if tfidf is not None:
-        for row, value in ((macro, tfidf.macro_f1), (micro, tfidf.micro_f1), (weighted, tfidf.weighted_f1)):
-            row.append(_number(value))
-    for side in sides:
-        macro.append(_number(side.macro_f1))
-        micro.append(_number(side.micro_f1))
-        weighted.append(MISSING)
-    return header, [*rows, macro, micro, weighted]
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A table of text; `totals` counts the rows at its end that are over all categories."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    note: str = ""
+    totals: int = 0
 
 
 def title(results: Results) -> str:
     """One line that says what was measured on what, and whether the model has seen it."""
     seen = f" ({IN_SAMPLE}: the model may have been trained on this data)" if results.in_sample else ""
-    return f"{results.data}, {results.scores.n} {results.unit}s{seen}"
+    return f"{results.data}, {results.n} {results.unit}s{seen}"
+
+
+def tables(results: Results) -> list[Cells]:
+    """All tables, the most important first."""
+    found = [by_category(results), overall(results)]
+    if results.people is not None:
+        found.append(against_people(results))
+    found.append(calibration(results))
+    if results.published:
+        found.append(published(results))
+    return found
+
+
+def by_category(results: Results) -> Cells:
+    """One row a category, then macro, micro and weighted; beside the model, its floors and its ceiling."""
+    mark = _mark(results)
+    header = ["Category", "Support", f"P{mark}", f"R{mark}", f"F1{mark} [95 %]", f"AP{mark} [95 %]"]
+    header += [f"F1 at 0.5{mark} [95 %]", *(f"{own.title} F1" for own in results.baselines)]
+    people = None if results.people is None else results.people.pairwise
+    if people is not None:
+        header += ["Person vs person F1", f"Model vs person F1{mark}"]
+    own, half = results.figures, results.at_0_5
+    rows: list[list[str]] = []
+    for label, scores in own.scores.per_category.items():
+        bounds = own.intervals.per_category[label]
+        row = [label, str(scores.support), number(scores.precision), number(scores.recall)]
+        row += [with_interval(scores.f1, bounds["f1"])]
+        row += [with_interval(scores.average_precision, bounds["average_precision"])]
+        row += [with_interval(half.scores.per_category[label].f1, half.intervals.per_category[label]["f1"])]
+        row += [number(baseline.figures.scores.per_category[label].f1) for baseline in results.baselines]
+        if people is not None:
+            row += [number(side.per_category[label]) for side in (people.annotators, people.model)]
+        rows.append(row)
+    support = str(sum(scores.support for scores in own.scores.per_category.values()))
+    for kind in ("macro", "micro", "weighted"):
+        row = [kind.capitalize(), support]
+        if kind == "weighted":
+            row += [MISSING, MISSING]
+        else:
+            row += [number(getattr(own.scores, f"{kind}_{part}")) for part in ("precision", "recall")]
+        name = f"{kind}_f1"
+        row.append(_summary(own, name))
+        row.append(_summary(own, "macro_average_precision") if kind == "macro" else MISSING)
+        row.append(_summary(half, name))
+        row += [number(getattr(baseline.figures.scores, name)) for baseline in results.baselines]
+        if people is not None:
+            row += [number(getattr(side, name, None)) for side in (people.annotators, people.model)]
+        rows.append(row)
+    note = "AP: average precision, which no threshold touches."
+    if people is not None:
+        note += " Person: F1 of an annotator against another one, and of the model against a single annotator."
+    return Cells("By category", header, rows, note, totals=3)
+
+
+def overall(results: Results) -> Cells:
+    """Every figure over all categories, by the model's thresholds and at 0.5, with the baselines."""
+    mark = _mark(results)
+    header = ["Figure", f"Own thresholds{mark} [95 %]", f"At 0.5{mark} [95 %]"]
+    header += [f"{own.title} [95 %]" for own in results.baselines]
+    columns = [results.figures, results.at_0_5, *(own.figures for own in results.baselines)]
+    rows = [[SUMMARY_NAMES[name], *(_summary(figures, name) for figures in columns)] for name in SUMMARY]
+    note = ""
+    if results.baselines:
+        described = "; ".join(f"{own.title}: {own.description}" for own in results.baselines)
+        note = f"Baselines learnt from {results.baseline_source}. {described}."
+    return Cells("Over all categories", header, rows, note)
+
+
+def against_people(results: Results) -> Cells:
+    """The model in an annotator's place: against single annotators, and against what two of them agree on."""
+    assert results.people is not None
+    mark = _mark(results)
+    pairwise, left_out = results.people.pairwise, results.people.left_out
+    header = ["Category", "Person vs person [95 %]", f"Model vs person{mark} [95 %]", f"Lead{mark} [95 %]"]
+    kinds = [pairwise]
+    if left_out is not None:
+        kinds.append(left_out)
+        header += ["Person vs two [95 %]", f"Model vs two{mark} [95 %]", f"Lead vs two{mark} [95 %]"]
+    rows = []
+    for name in (*results.figures.scores.per_category, "macro_f1", "micro_f1"):
+        row = [{"macro_f1": "Macro", "micro_f1": "Micro"}.get(name, name)]
+        for kind in kinds:
+            row += [_person(kind.annotators, name), _person(kind.model, name), _lead(kind.lead, name)]
+        rows.append(row)
+    note = (
+        "F1. Person vs person: each annotator against each other one, and the model against each single one. Vs two: "
+        "each annotator against what both others gave, and the model against what any two gave. Lead: model minus "
+        "person; where its interval lies above 0 the model labels better than a person, where it holds 0 as well as "
+        "one, as far as these policies can tell."
+    )
+    return Cells("As good as a person?", header, rows, note, totals=2)
+
+
+def calibration(results: Results) -> Cells:
+    """ECE and Brier score of each category, before and after calibration."""
+    mark = _mark(results)
+    header = ["Category", "Positives", f"ECE before{mark}", f"ECE after{mark} [95 %]"]
+    header += [f"Brier before{mark}", f"Brier after{mark} [95 %]"]
+    rows = []
+    before, after = results.before_calibration, results.calibration
+    for label, own in after.per_category.items():
+        raw = before.per_category[label]
+        row = [label, str(own.positives), number(raw.ece, 4), with_interval(own.ece, own.ece_ci95, 4)]
+        rows.append([*row, number(raw.brier, 4), with_interval(own.brier, own.brier_ci95, 4)])
+    raw, own = before.overall, after.overall
+    row = ["All decisions", str(own.positives), number(raw.ece, 4), with_interval(own.ece, own.ece_ci95, 4)]
+    rows.append([*row, number(raw.brier, 4), with_interval(own.brier, own.brier_ci95, 4)])
+    note = "ECE: expected calibration error, ten bins of equal width. Brier: mean squared error. 0 at best, both."
+    return Cells("Calibration", header, rows, note, totals=1)
+
+
+def published(results: Results) -> Cells:
+    """Ours beside published rows of the same benchmark."""
+    header = ["Model", "Macro F1", "Micro F1", "Source"]
+    own = results.figures
+    ours = f"clausetag, recipe {results.recipe or 'unknown'}{_mark(results)}"
+    seed = results.seeds.get("model")
+    measured = "measured here" + (f", one run, seed {seed}" if seed is not None else ", one run")
+    rows = [[ours, _summary(own, "macro_f1"), _summary(own, "micro_f1"), measured]]
+    for baseline in results.baselines:
+        row = [_summary(baseline.figures, name) for name in ("macro_f1", "micro_f1")]
+        rows.append([baseline.title, *row, "measured here"])
+    rows += [[row.model, number(row.macro_f1), number(row.micro_f1), row.source] for row in results.published]
+    return Cells("Beside published figures", header, rows, " ".join(results.remarks))
 
 
 def facts(results: Results) -> list[str]:
-    """The lines under the table: model, overlap, both values of `min_labels`, floor, notes."""
-    model = ", ".join(f"{key} {value}" for key, value in results.model.items() if value is not None)
-    mark = f" ({IN_SAMPLE})" if results.in_sample else ""
+    """The lines under the tables: model, overlap, both values of `min_labels`, intervals, notes."""
+    model = ", ".join(f"{key} {value}" for key, value in results.model.items() if isinstance(value, str | int))
+    mark = _mark(results)
     lines = [
         f"Model: {model}; recipe {results.recipe or 'unknown'}; head {results.head}; min_labels {results.min_labels}",
         f"Overlap with the training texts: {results.overlap.share:.2%} "
         f"({results.overlap.count} of {results.overlap.total}), {len(results.overlap.policies)} policies",
     ]
-    for least, scores in results.variants.items():
-        macro, micro = _number(scores.macro_f1), _number(scores.micro_f1)
-        lines.append(f"With min_labels {least}: macro-F1 {macro}, micro-F1 {micro}{mark}")
-    if results.baseline is not None:
-        floor = results.baseline.floor
-        lines.append(
-            f"Baselines learnt from {results.baseline.source}; always the commonest label: "
-            f"macro-F1 {_number(floor.macro_f1)}, micro-F1 {_number(floor.micro_f1)}"
-        )
-    intervals = results.intervals
+    for least, figures in results.variants.items():
+        macro, micro = (_summary(figures, name) for name in ("macro_f1", "micro_f1"))
+        lines.append(f"With min_labels {least}: macro F1 {macro}, micro F1 {micro}{mark}")
+    intervals = results.figures.intervals
     if intervals.groups >= 2:
-        drawn = results.interval_groups
-        lines.append(f"Intervals: 95 % by bootstrap over {intervals.groups} {drawn}, {intervals.draws} draws")
+        lines.append(
+            f"Intervals: 95 %, bootstrap over {intervals.groups} {results.groups}, {intervals.draws} draws, "
+            "Student's t on their spread"
+        )
+    else:
+        lines.append("No intervals: they need two policies or more")
     return lines + [note[:1].upper() + note[1:] for note in results.notes]
 
 
 def terminal(results: Results) -> str:
-    """The table in aligned columns, for a terminal."""
-    header, rows = table(results)
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-
-    def line(cells: Sequence[str]) -> str:
-        first = cells[0].ljust(widths[0])
-        return "  ".join([first, *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))])
-
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    body = [line(row) for row in rows[:-3]] + [rule] + [line(row) for row in rows[-3:]]
-    return "\n".join([title(results), "", line(header), rule, *body, "", *facts(results)])
+    """All tables in aligned columns, for a terminal."""
+    parts = [title(results), ""]
+    for cells in tables(results):
+        rules = (len(cells.rows) - cells.totals,) if cells.totals else ()
+        parts += [cells.caption, *terminal_table(cells.header, cells.rows, rules=rules)]
+        parts += [cells.note, ""] if cells.note else [""]
+    return "\n".join([*parts, *facts(results)])
 
 
-def markdown(results: Results) -> str:
-    """report.md."""
-    header, rows = table(results)
-
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-    body = [line(header), line(["---", *["---:"] * (len(header) - 1)]), *(line(row) for row in rows)]
-    return "\n".join([f"# {title(results)}", "", *body, "", *(f"- {fact}" for fact in facts(results))]) + "\n"
-
-
-def svg(results: Results) -> str:
-    """F1 of each category as a bar with its 95 % interval; a tick marks TF-IDF + LR where it was run."""
-    left, width, step, top = 270, 420, 26, 52
-    labels = list(results.scores.per_category)
-    height = top + step * len(labels) + 30
-    baseline = None if results.baseline is None else results.baseline.tfidf
-    legend = "F1 by category, bar: model, line: 95 % interval" + ("" if baseline is None else ", tick: TF-IDF + LR")
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 70} {height}" role="img" '
-        'font-family="sans-serif" font-size="13">',
-        f"<title>{escape(title(results))}</title>",
-        f'<rect width="{left + width + 70}" height="{height}" fill="#fff"/>',
-        f'<text x="8" y="18" font-weight="bold">{escape(title(results))}</text>',
-        f'<text x="8" y="37" fill="#555">{legend}</text>',
-    ]
-    for tenth in range(0, 11, 2):
-        x = left + width * tenth / 10
-        parts.append(f'<line x1="{x}" x2="{x}" y1="{top}" y2="{height - 26}" stroke="#ddd"/>')
-        parts.append(f'<text x="{x}" y="{height - 10}" text-anchor="middle" fill="#555">{tenth / 10:.1f}</text>')
-    for row, label in enumerate(labels):
-        scores, interval = results.scores.per_category[label], results.intervals.per_category[label]
-        y = top + step * row
-        middle = y + step / 2
-        parts.append(f'<text x="{left - 8}" y="{middle + 4}" text-anchor="end">{escape(label)}</text>')
-        if scores.f1 is None:
-            parts.append(f'<text x="{left + 6}" y="{middle + 4}" fill="#555">no positive</text>')
-            continue
-        length, thick = width * scores.f1, step - 10
-        parts.append(f'<rect x="{left}" y="{y + 5}" width="{length:.1f}" height="{thick}" fill="#4477aa"/>')
-        if interval is not None:
-            low, high = (left + width * bound for bound in interval)
-            ends = f"M{low:.1f} {middle - 5}v10M{low:.1f} {middle}H{high:.1f}M{high:.1f} {middle - 5}v10"
-            parts.append(f'<path d="{ends}" stroke="#111" fill="none"/>')
-        if baseline is not None and (reference := baseline.per_category[label].f1) is not None:
-            x = left + width * reference
-            parts.append(f'<path d="M{x:.1f} {y + 2}v{step - 4}" stroke="#ee6677" stroke-width="3"/>')
-        parts.append(f'<text x="{left + width + 10}" y="{middle + 4}">{scores.f1:.2f}</text>')
-    return "\n".join([*parts, "</svg>"]) + "\n"
+def markdown(results: Results, more: Sequence[str] = ()) -> str:
+    """report.md, fit for a pull request; `more` are sections to add before the facts."""
+    parts = [f"# {title(results)}", ""]
+    for cells in tables(results):
+        parts += [f"## {cells.caption}", "", *markdown_table(cells.header, cells.rows), ""]
+        if cells.note:
+            parts += [cells.note, ""]
+    return "\n".join([*parts, *more, "## Facts", "", *(f"- {fact}" for fact in facts(results))]) + "\n"
 
 
-def html(results: Results) -> str:
-    """report.html: picture, table and facts in one file that loads nothing."""
-    header, rows = table(results)
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "\n".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
-        for row in rows
-    )
-    listed = "\n".join(f"<li>{escape(fact)}</li>" for fact in facts(results))
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title(results))}</title>
-<style>
-body {{ font: 15px/1.5 sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; background: #fff }}
-.wide {{ overflow-x: auto }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
-th, td {{ padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right }}
-th:first-child {{ text-align: left }}
-tbody tr:nth-last-child(3) > * {{ border-top: 2px solid #111 }}
-svg {{ max-width: 48rem; width: 100%; height: auto }}
-</style>
-</head>
-<body>
-<h1>{escape(title(results))}</h1>
-{svg(results)}
-<div class="wide">
-<table>
-<thead><tr>{head}</tr></thead>
-<tbody>
-{body}
-</tbody>
-</table>
-</div>
-<ul>
-{listed}
-</ul>
-</body>
-</html>
-"""
+def _mark(results: Results) -> str:
+    return f" ({IN_SAMPLE})" if results.in_sample else ""
 
 
-def write_report(results: Results, folder: Path) -> list[Path]:
-    """Write report.md, report.html, f1.svg and, last, metrics.json into `folder`; return the paths."""
-    texts = {"report.md": markdown(results), "report.html": html(results), "f1.svg": svg(results)}
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    results.write_json(folder / "metrics.json")
-    return [folder / name for name in (*texts, "metrics.json")]
+def _summary(figures: Figures, name: str) -> str:
+    digits = 4 if name == "hamming_loss" else 3
+    return with_interval(getattr(figures.scores, name), figures.intervals.summary[name], digits)
 
 
-def _number(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.3f}"
+def _value(figures: F1Figures, name: str) -> float | None:
+    value: float | None = getattr(figures, name) if name in ("macro_f1", "micro_f1") else figures.per_category[name]
+    return value
 
 
-def _with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
+def _person(figures: F1Figures, name: str) -> str:
+    return with_interval(_value(figures, name), figures.ci95[name])
+
+
+def _lead(figures: F1Figures, name: str) -> str:
+    value, interval = _value(figures, name), figures.ci95[name]
     if value is None or interval is None:
-        return _number(value)
-    return f"{value:.3f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+        return MISSING if value is None else f"{value:+.3f}"
+    return f"{value:+.3f} [{interval[0]:+.2f}, {interval[1]:+.2f}]"

@@ -1,36 +1,60 @@
-"""What one evaluation found, and its machine-readable form, `metrics.json`."""
+"""Figures of one model on one benchmark, as they go into metrics.json and into every report."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clausetag.data.schema import write_text
-from clausetag.eval.agreement import PairwiseF1
 from clausetag.eval.bootstrap import Intervals
+from clausetag.eval.calibration import Calibration
 from clausetag.eval.metrics import SUMMARY, Scores
 from clausetag.eval.overlap import OverlapResult
+from clausetag.eval.people import People
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """The corpus's annotators against each other, and the model against each single one."""
+class Figures:
+    """What one way of labelling the units is worth: points and their intervals."""
 
-    annotators: PairwiseF1
-    model: PairwiseF1
+    scores: Scores
+    intervals: Intervals
+
+    def to_dict(self) -> dict[str, Any]:
+        """Summary figures, `per_category` with the interval of F1 as `ci95` and of all figures, `ci95` of the rest."""
+        figures = self.scores.to_dict()
+        values: dict[str, Any] = {name: figures[name] for name in SUMMARY}
+        for label, row in figures["per_category"].items():
+            bounds = self.intervals.per_category[label]
+            row["ci95"] = _pair(bounds["f1"])
+            row["ci95_of"] = {name: _pair(pair) for name, pair in bounds.items()}
+        values["per_category"] = figures["per_category"]
+        values["ci95"] = {name: _pair(pair) for name, pair in self.intervals.summary.items()}
+        return values
 
 
 @dataclass(frozen=True, slots=True)
-class BaselineScores:
-    """TF-IDF with logistic regression, and always the commonest label; `source` says what they learnt from."""
+class BaselineFigures:
+    """A baseline by the same rule as the model; `name` is that of its predictions file."""
 
+    name: str
+    title: str
+    description: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published row, F1 between 0 and 1; `source` says from where."""
+
+    model: str
+    macro_f1: float
+    micro_f1: float
     source: str
-    tfidf: Scores
-    floor: Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +64,22 @@ class Results:
     data: str
     unit: str
     head: str
-    scores: Scores
+    figures: Figures
     """By the model's own thresholds, with `min_labels`."""
-    at_0_5: Scores
+    at_0_5: Figures
     """By the threshold 0.5 for every label, with `min_labels`."""
     min_labels: int
-    variants: Mapping[int, Scores]
-    """`scores` with `min_labels` 0 and 1."""
-    intervals: Intervals
-    interval_groups: str
+    variants: Mapping[int, Figures]
+    """`figures` with `min_labels` 0 and 1."""
+    groups: str
     """What the intervals draw: `policies`, or `texts` where the data name no policies."""
     thresholds: Mapping[str, float]
-    agreement: Agreement | None
-    baseline: BaselineScores | None
+    calibration: Calibration
+    before_calibration: Calibration
+    people: People | None
+    baselines: tuple[BaselineFigures, ...]
+    baseline_source: str | None
+    """What the baselines have learnt from."""
     overlap: OverlapResult
     in_sample: bool
     """The caller asked for figures on data that the model may have seen; every table and picture says so."""
@@ -62,22 +89,28 @@ class Results:
     versions: Mapping[str, str]
     git: str | None
     notes: tuple[str, ...]
+    published: tuple[Published, ...] = ()
+    remarks: tuple[str, ...] = field(default=())
+    """What to know of the protocol before comparing its figures with others."""
     command: str = ""
     """What gives these figures again; folders are left out of paths."""
 
+    @property
+    def n(self) -> int:
+        """Number of units."""
+        return self.figures.scores.n
+
     def to_dict(self) -> dict[str, Any]:
         """The object of metrics.json: the documented keys first, then what goes beyond them."""
-        figures = _figures(self.scores)
-        for label, scores in figures["per_category"].items():
-            interval = self.intervals.per_category[label]
-            scores["ci95"] = None if interval is None else list(interval)
-        agreement = self.agreement
-        baseline = self.baseline
+        headline = self.figures.to_dict()
+        intervals = self.figures.intervals
+        drawn = {self.groups: intervals.groups, "draws": intervals.draws}
         return {
-            **figures,
-            "at_0_5": _figures(self.at_0_5),
+            **headline,
+            "ci95": {**headline["ci95"], **drawn},
+            "at_0_5": self.at_0_5.to_dict(),
             "unit": self.unit,
-            "n": self.scores.n,
+            "n": self.n,
             "model": dict(self.model),
             "recipe": self.recipe,
             "data": self.data,
@@ -88,24 +121,19 @@ class Results:
             "in_sample": self.in_sample,
             "head": self.head,
             "min_labels": self.min_labels,
-            "by_min_labels": {str(least): _figures(scores) for least, scores in self.variants.items()},
+            "by_min_labels": {str(least): figures.to_dict() for least, figures in self.variants.items()},
             "thresholds": dict(self.thresholds),
-            "ci95": {
-                "macro_f1": _pair(self.intervals.macro_f1),
-                "micro_f1": _pair(self.intervals.micro_f1),
-                self.interval_groups: self.intervals.groups,
-                "draws": self.intervals.draws,
+            "people": None if self.people is None else self.people.to_dict(),
+            "baselines": {
+                "source": self.baseline_source,
+                **{own.name: {"description": own.description, **own.figures.to_dict()} for own in self.baselines},
             },
-            "agreement": None
-            if agreement is None
-            else {"annotators": _pairwise(agreement.annotators), "model": _pairwise(agreement.model)},
-            "baseline": None
-            if baseline is None
-            else {
-                "source": baseline.source,
-                "tfidf_logistic_regression": _figures(baseline.tfidf),
-                "commonest_label": _figures(baseline.floor),
-            },
+            "calibration": {"before": self.before_calibration.to_dict(), "after": self.calibration.to_dict()},
+            "published": [
+                {"model": row.model, "macro_f1": row.macro_f1, "micro_f1": row.micro_f1, "source": row.source}
+                for row in self.published
+            ],
+            "remarks": list(self.remarks),
             "notes": list(self.notes),
             "command": self.command,
         }
@@ -113,20 +141,6 @@ class Results:
     def write_json(self, path: str | os.PathLike[str]) -> None:
         """Write metrics.json by way of a temporary name."""
         write_text(Path(path), json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
-
-
-def _figures(scores: Scores) -> dict[str, Any]:
-    figures = scores.to_dict()
-    return {name: figures[name] for name in (*SUMMARY, "per_category")}
-
-
-def _pairwise(pairwise: PairwiseF1) -> dict[str, Any]:
-    return {
-        "macro_f1": pairwise.macro_f1,
-        "micro_f1": pairwise.micro_f1,
-        "per_category": dict(pairwise.per_category),
-        "pairs": pairwise.pairs,
-    }
 
 
 def _pair(interval: tuple[float, float] | None) -> list[float] | None:

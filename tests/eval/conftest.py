@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence
+from clausetag.train import embedding
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,14 @@ class SeenNothing:
     policies: frozenset[str] = frozenset()
     hashes: frozenset[str] = frozenset()
     context: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Straight:
+    """No calibration."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
 
 
 @dataclass
@@ -57,6 +67,9 @@ class FakeTagger:
         self.calls.append(("score_texts", tuple(texts), head))
         return self._rows(texts)
 
+    def head(self, name: str | None = None) -> Straight:
+        return Straight()
+
     def thresholds(self, head: str) -> np.ndarray:
         return np.array([self.label_thresholds.get(label, 0.5) for label in LABELS])
 
@@ -79,3 +92,9 @@ def no_corpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -
     """Tests read OPP-115 only where they ask for it, whatever the environment says."""
     if "corpus" not in request.fixturenames:
         monkeypatch.setenv("OPP115_DIR", "/nonexistent/opp115")
+
+
+@pytest.fixture(autouse=True)
+def tiny_embedding(tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedding baseline reads a tiny random encoder: what it is worth is not the question here."""
+    monkeypatch.setattr(embedding, "backbone_path", lambda name: str(tiny_backbone))

@@ -17,7 +17,9 @@ from clausetag.data.hashing import text_hash
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, LABELS, RETENTION, SECURITY
 from clausetag.data.schema import Sentence
 from clausetag.eval.benchmarks import BaselineData, Benchmark, load_benchmark
-from clausetag.eval.run import add_arguments, evaluate_tagger, run
+from clausetag.eval.evaluate import evaluate_tagger
+from clausetag.eval.report import by_category, markdown
+from clausetag.eval.run import add_arguments, run
 
 MakeTagger = Callable[..., Any]
 
@@ -62,7 +64,7 @@ def test_figures_files_and_context(
 ) -> None:
     tagger = fake_tagger(SCORES, THRESHOLDS)
     out = tmp_path / "deep" / "out"
-    assert run(arguments(labels_file, "-o", str(out)), tagger) == 0
+    assert run(arguments(labels_file, "-o", str(out)), [tagger]) == 0
 
     # The unlabelled heading was read in its place, and is in no figure.
     assert tagger.calls == [("score", tuple(row["text"] for row in ROWS), "guide")]
@@ -74,9 +76,11 @@ def test_figures_files_and_context(
     # Two of three voted for Data Security, one of three for Data Retention.
     assert metrics["per_category"][SECURITY]["support"] == 1
     assert metrics["per_category"][RETENTION]["f1"] is None
-    assert metrics["per_category"][DO_NOT_TRACK] | {"ci95": 0} == {
-        "precision": 0.0, "recall": None, "f1": None, "support": 0, "predicted": 1, "hits": 0, "ci95": 0,
+    absent = metrics["per_category"][DO_NOT_TRACK]
+    assert {name: absent[name] for name in ("precision", "recall", "f1", "support", "predicted", "hits")} == {
+        "precision": 0.0, "recall": None, "f1": None, "support": 0, "predicted": 1, "hits": 0,
     }  # fmt: skip
+    assert absent["average_precision"] is None and absent["ci95"] is None
     assert metrics["macro_f1"] == pytest.approx((2 / 3 + 1 + 1) / 3)
     assert metrics["micro_f1"] == pytest.approx(2 * 3 / (4 + 4))
     assert metrics["at_0_5"]["per_category"][FIRST_PARTY]["f1"] == 0.0
@@ -99,7 +103,8 @@ def test_figures_files_and_context(
     assert rows[0]["scores"][FIRST_PARTY] == 0.45
 
     assert {path.name for path in out.iterdir()} == {
-        "metrics.json", "predictions.jsonl", "report.md", "report.html", "f1.svg",
+        "metrics.json", "predictions.jsonl", "report.md", "report.html", "f1.svg", "precision_recall.svg",
+        "reliability.svg",
     }  # fmt: skip
     assert "in-sample" not in (out / "report.md").read_text(encoding="utf-8")
     assert "Macro" in capsys.readouterr().out
@@ -107,9 +112,9 @@ def test_figures_files_and_context(
 
 def test_swapped_thresholds_change_the_figures(labels_file: str, fake_tagger: MakeTagger) -> None:
     benchmark = load_benchmark(labels_file)
-    right = evaluate_tagger(fake_tagger(SCORES, THRESHOLDS), benchmark).results.scores
+    right = evaluate_tagger(fake_tagger(SCORES, THRESHOLDS), benchmark).results.figures.scores
     swapped = {FIRST_PARTY: THRESHOLDS[CHOICE], CHOICE: THRESHOLDS[FIRST_PARTY]}
-    wrong = evaluate_tagger(fake_tagger(SCORES, swapped), benchmark).results.scores
+    wrong = evaluate_tagger(fake_tagger(SCORES, swapped), benchmark).results.figures.scores
     assert right.per_category[FIRST_PARTY].hits == 1
     assert wrong.per_category[FIRST_PARTY].hits == 0
 
@@ -117,11 +122,11 @@ def test_swapped_thresholds_change_the_figures(labels_file: str, fake_tagger: Ma
 def test_both_values_of_min_labels_are_reported(labels_file: str, fake_tagger: MakeTagger) -> None:
     results = evaluate_tagger(fake_tagger(SCORES, THRESHOLDS, least=1), load_benchmark(labels_file)).results
     assert results.min_labels == 1
-    assert results.scores == results.variants[1] != results.variants[0]
+    assert results.figures == results.variants[1] != results.variants[0]
     # Without a label before: Data Retention is 0.2 below its threshold, First Party 0.3.
-    assert results.variants[0].per_category[RETENTION].predicted == 0
-    assert results.variants[1].per_category[RETENTION].predicted == 1
-    assert results.variants[1].per_category[FIRST_PARTY].hits == 2
+    assert results.variants[0].scores.per_category[RETENTION].predicted == 0
+    assert results.variants[1].scores.per_category[RETENTION].predicted == 1
+    assert results.variants[1].scores.per_category[FIRST_PARTY].hits == 2
 
 
 def test_model_with_another_label_order_is_refused(labels_file: str, fake_tagger: MakeTagger) -> None:
@@ -140,15 +145,15 @@ def test_leaked_policy_is_refused_and_in_sample_is_labelled_everywhere(
     tagger = fake_tagger(SCORES, trained_on=seen(policies=frozenset({"b"})))
     out = tmp_path / "out"
     with pytest.raises(LeakageError, match=r"1 of its policies were trained on \(b\)"):
-        run(arguments(labels_file, "-o", str(out)), tagger)
+        run(arguments(labels_file, "-o", str(out)), [tagger])
     assert not out.exists()
     assert tagger.calls == []
 
-    assert run(arguments(labels_file, "--in-sample", "-o", str(out)), tagger) == 0
+    assert run(arguments(labels_file, "--in-sample", "-o", str(out)), [tagger]) == 0
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["in_sample"] and metrics["overlap"]["policies"] == ["b"]
-    header = (out / "report.md").read_text(encoding="utf-8").splitlines()[2]
-    for column in ("P (in-sample)", "R (in-sample)", "F1 (in-sample)", "F1 at 0.5 (in-sample)"):
+    header = (out / "report.md").read_text(encoding="utf-8").splitlines()[4]
+    for column in ("P (in-sample)", "R (in-sample)", "F1 (in-sample)", "AP (in-sample)", "F1 at 0.5 (in-sample)"):
         assert column in header
     for name in ("report.html", "f1.svg"):
         assert "in-sample" in (out / name).read_text(encoding="utf-8")
@@ -170,8 +175,8 @@ def test_passages_unite_their_sentences(labels_file: str, fake_tagger: MakeTagge
         ("a", 0, (FIRST_PARTY, CHOICE)), ("a", 1, (SECURITY,)), ("b", 0, ()), ("b", 1, (FIRST_PARTY,)),
     ]  # fmt: skip
     evaluation = evaluate_tagger(fake_tagger(SCORES), benchmark)
-    assert evaluation.scores[:, LABELS.index(FIRST_PARTY)].tolist() == [0.9, 0.0, 0.0, 0.1]
-    assert evaluation.scores[1, LABELS.index(SECURITY)] == 0.55
+    assert evaluation.model.scores[:, LABELS.index(FIRST_PARTY)].tolist() == [0.9, 0.0, 0.0, 0.1]
+    assert evaluation.model.scores[1, LABELS.index(SECURITY)] == 0.55
 
 
 def test_split_of_a_file(tmp_path: Path, fake_tagger: MakeTagger) -> None:
@@ -209,7 +214,7 @@ def test_file_without_labels(tmp_path: Path) -> None:
 
 def test_output_that_is_a_file(tmp_path: Path, labels_file: str, fake_tagger: MakeTagger) -> None:
     with pytest.raises(DataError, match="exists"):
-        run(arguments(labels_file, "-o", labels_file), fake_tagger(SCORES))
+        run(arguments(labels_file, "-o", labels_file), [fake_tagger(SCORES)])
 
 
 def test_privacyglue_reads_isolated_passages_at_one_half(tmp_path: Path, fake_tagger: MakeTagger) -> None:
@@ -222,11 +227,18 @@ def test_privacyglue_reads_isolated_passages_at_one_half(tmp_path: Path, fake_ta
     tagger = fake_tagger({texts["test"]: {FIRST_PARTY: 0.49, CHOICE: 0.51}}, {FIRST_PARTY: 0.1, CHOICE: 0.9}, least=1)
     results = evaluate_tagger(tagger, benchmark).results
     assert tagger.calls == [("score_texts", (texts["test"], f"Again: {texts['test']}"), "passage")]
-    assert (results.unit, results.min_labels, results.interval_groups) == ("passage", 0, "texts")
-    assert results.scores == results.at_0_5
-    assert (results.scores.per_category[FIRST_PARTY].hits, results.scores.per_category[CHOICE].hits) == (0, 1)
-    # Its own training file gives no baseline.
-    assert load_benchmark("privacyglue", test=str(tmp_path / "train_dataset.csv")).baseline is None
+    assert (results.unit, results.min_labels, results.groups) == ("passage", 0, "texts")
+    assert results.figures == results.at_0_5
+    found = results.figures.scores.per_category
+    assert (found[FIRST_PARTY].hits, found[CHOICE].hits) == (0, 1)
+    assert {row.model: (row.macro_f1, row.micro_f1) for row in results.published} == {
+        "BERT": (0.784, 0.840), "RoBERTa": (0.795, 0.854), "Legal-BERT": (0.796, 0.843),
+        "Legal-RoBERTa": (0.791, 0.847), "PrivBERT": (0.821, 0.872),
+    }  # fmt: skip
+    assert "PrivBERT" in markdown(results) and "flatter" in markdown(results)
+    # Its own training file gives no baseline, and there is no corpus here to rebuild one from.
+    alone = load_benchmark("privacyglue", test=str(tmp_path / "train_dataset.csv"))
+    assert alone.baseline is None and any("no baseline" in note for note in alone.notes)
 
 
 def test_privacyglue_bears_its_own_repeated_texts_and_no_more(
@@ -259,12 +271,56 @@ def test_baseline_and_annotators_stand_in_the_same_table(fake_tagger: MakeTagger
     test = units("test")
     baseline = BaselineData("invented policies", units("train"), units("validation"))
     results = evaluate_tagger(fake_tagger(), Benchmark("x", "sentence", "guide", test, test, baseline)).results
-    assert results.baseline is not None and results.agreement is not None
-    assert results.baseline.tfidf.macro_f1 == 1.0
-    assert results.baseline.floor.per_category[FIRST_PARTY].recall in (0.0, 1.0)
-    assert results.agreement.annotators.per_category[FIRST_PARTY] == 0.0
-    assert results.agreement.annotators.per_category[CHOICE] == pytest.approx(2 * 6 / 18)
-    assert results.agreement.model.micro_f1 == 0.0
+    assert results.people is not None
+    named = {own.name: own.figures.scores for own in results.baselines}
+    assert named["tfidf"].macro_f1 == 1.0
+    assert named["majority"].per_category[FIRST_PARTY].recall in (0.0, 1.0)
+    pairwise = results.people.pairwise
+    assert pairwise.annotators.per_category[FIRST_PARTY] == 0.0
+    assert pairwise.annotators.per_category[CHOICE] == pytest.approx(2 * 6 / 18)
+    assert pairwise.model.micro_f1 == 0.0
+    header, rows = by_category(results).header, by_category(results).rows
+    assert "TF-IDF + LR F1" in header and "Person vs person F1" in header
+    assert {len(row) for row in rows} == {len(header)}
+
+
+def test_several_runs_give_mean_and_deviation(
+    tmp_path: Path, labels_file: str, fake_tagger: MakeTagger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worse = {text: scores for text, scores in SCORES.items() if text != ROWS[1]["text"]}
+    taggers = [
+        fake_tagger(SCORES, THRESHOLDS, hash="a"),
+        fake_tagger(worse, THRESHOLDS, hash="b", config={"name": "fake", "recipe": {"name": "none", "seed": 8}}),
+    ]
+    out = tmp_path / "out"
+    assert run(arguments(labels_file, "-o", str(out)), taggers) == 0
+    found = json.loads((out / "seeds.json").read_text(encoding="utf-8"))
+    micro = [2 * 3 / (4 + 4), 2 * 2 / (4 + 3)]
+    assert found["figures"]["micro_f1"]["mean"] == pytest.approx(sum(micro) / 2)
+    assert found["figures"]["micro_f1"]["sd"] == pytest.approx(abs(micro[0] - micro[1]) / 2**0.5)
+    assert found["figures"]["per_category"][DO_NOT_TRACK]["f1"]["mean"] is None
+    assert [row["seed"] for row in found["runs"]] == [7, 8]
+    for number, expected in enumerate(micro, start=1):
+        own = json.loads((out / f"run{number}" / "metrics.json").read_text(encoding="utf-8"))
+        assert own["micro_f1"] == pytest.approx(expected)
+    assert "seeds 7, 8" in capsys.readouterr().out
+    with pytest.raises(DataError, match="given twice"):
+        run(arguments(labels_file), [taggers[0], taggers[0]])
+
+
+def test_offsets_must_select_the_text(tmp_path: Path) -> None:
+    text = str(ROWS[1]["text"])
+    rows = [ROWS[1] | {"start": 4, "end": 4 + len(text)}]
+    path = write_rows(tmp_path, rows)
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("And " + text, encoding="utf-8")
+    assert len(load_benchmark(path).units) == 1
+    (tmp_path / "texts" / "a.txt").write_text("But, " + text, encoding="utf-8")
+    with pytest.raises(DataError, match="sentence 1 of a is not what its offsets 4 to"):
+        load_benchmark(path)
+    for wrong in ({"end": 9}, {"end": None}, {"start": -1, "end": len(text) - 1}):
+        with pytest.raises(DataError, match=r"line 1: .*(offsets|go together)"):
+            load_benchmark(write_rows(tmp_path, [rows[0] | wrong]))
 
 
 def test_wrong_number_of_rows_is_noticed(labels_file: str, fake_tagger: MakeTagger) -> None:
@@ -290,6 +346,19 @@ def corpus() -> str:
     return found
 
 
+def test_privacyglue_alone_takes_its_baseline_from_the_corpus(
+    tmp_path: Path, corpus: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clausetag.data.splits import held_back
+
+    monkeypatch.setenv("OPP115_DIR", corpus)
+    (tmp_path / "test_dataset.csv").write_text(f'"We keep the logs of all.",{RETENTION}\n', encoding="utf-8")
+    baseline = load_benchmark("privacyglue", test=str(tmp_path)).baseline
+    assert baseline is not None
+    rows = (*baseline.train, *baseline.validation)
+    assert len(rows) > 2700 and not {(row.policy, row.index) for row in rows} & held_back()
+
+
 @pytest.mark.parametrize("unit", ["sentence", "passage"])
 def test_opp115_test_split(corpus: str, unit: str, fake_tagger: MakeTagger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPP115_DIR", corpus)
@@ -307,7 +376,7 @@ def test_opp115_test_split(corpus: str, unit: str, fake_tagger: MakeTagger, monk
     assert all(row.labelled for row in benchmark.units)
     if unit == "sentence":
         assert len(benchmark.sentences) > len(benchmark.units)
-        results = evaluate_tagger(fake_tagger(), benchmark).results
-        assert results.baseline is not None and results.agreement is not None
-        assert results.baseline.tfidf.macro_f1 is not None and results.baseline.tfidf.macro_f1 > 0.5
-        assert results.agreement.annotators.macro_f1 is not None and 0.4 < results.agreement.annotators.macro_f1 < 0.7
+        results = evaluate_tagger(fake_tagger(), benchmark, baselines=False).results
+        assert results.people is not None
+        assert results.people.pairwise.annotators.macro_f1 == pytest.approx(0.521, abs=0.001)
+        assert results.people.pairwise.annotators.micro_f1 == pytest.approx(0.583, abs=0.001)

@@ -1,0 +1,242 @@
+"""Measure a tagger on a benchmark: scores, labels, and every figure with its interval, floors and ceilings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from clausetag.data.errors import DataError, MissingExtraError
+from clausetag.data.labels import LABELS
+from clausetag.data.schema import Sentence
+from clausetag.eval.benchmarks import Benchmark
+from clausetag.eval.bootstrap import bootstrap_intervals
+from clausetag.eval.calibration import calibration
+from clausetag.eval.folds import FoldTagger, unit_thresholds
+from clausetag.eval.gold import gold_matrix
+from clausetag.eval.metrics import Scores
+from clausetag.eval.overlap import OverlapResult, overlap, refuse_leakage
+from clausetag.eval.people import compare_with_people
+from clausetag.eval.resample import Resampler, resampler
+from clausetag.eval.results import BaselineFigures, Figures, Results
+from clausetag.model.decision import BoolArray, FloatArray, decide, uncalibrate
+
+BOOTSTRAP_SEED = 0
+Measure = Callable[[BoolArray, BoolArray, FloatArray], Scores]
+
+
+class TrainedOn(Protocol):
+    """What an artifact records of its training data."""
+
+    @property
+    def policies(self) -> frozenset[str]: ...
+    @property
+    def hashes(self) -> frozenset[str]: ...
+    @property
+    def context(self) -> frozenset[str]: ...
+
+
+class HeadSettings(Protocol):
+    """Calibration of one head: float[k] each."""
+
+    @property
+    def slope(self) -> Any: ...
+    @property
+    def intercept(self) -> Any: ...
+
+
+class Scorer(Protocol):
+    """What evaluation needs of a tagger; `clausetag.model.tagger.Tagger` is one."""
+
+    @property
+    def labels(self) -> Sequence[str]: ...
+    @property
+    def trained_on(self) -> TrainedOn: ...
+    @property
+    def hash(self) -> str: ...
+    @property
+    def config(self) -> Mapping[str, Any]: ...
+    def score(self, sentences: Sequence[Sentence], *, head: str | None = None) -> Any: ...
+    def score_passages(self, sentences: Sequence[Sentence]) -> tuple[list[tuple[str, int]], Any]: ...
+    def score_texts(self, texts: Sequence[str], head: str = "passage") -> Any: ...
+    def head(self, name: str | None = None) -> HeadSettings: ...
+    def thresholds(self, head: str) -> Any: ...
+    def min_labels(self, head: str) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """One system's answers to the units: probabilities float[n, k] and labels bool[n, k]."""
+
+    scores: FloatArray
+    predicted: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures, and what they were made from."""
+
+    benchmark: Benchmark
+    results: Results
+    gold: BoolArray
+    model: Labelling
+    thresholds: FloatArray
+    """float[n, k]: those that each unit was decided by."""
+    baselines: Mapping[str, Labelling]
+
+    @property
+    def units(self) -> tuple[Sentence, ...]:
+        """The measured rows."""
+        return self.benchmark.units
+
+
+def evaluate_tagger(
+    tagger: Scorer | FoldTagger, benchmark: Benchmark, *, in_sample: bool = False, baselines: bool = True
+) -> Evaluation:
+    """Measure `tagger` on `benchmark`.
+
+    Raises:
+        LeakageError: the model has seen the units, and `in_sample` is false.
+        DataError: the model's labels are not the project's.
+    """
+    if tuple(tagger.labels) != LABELS:
+        raise DataError("the model's labels, or their order, are not those of this version; it cannot be compared")
+    trained_on = tagger.trained_on
+    seen = overlap(trained_on.hashes, benchmark.units, trained_on.policies, limit=benchmark.max_overlap)
+    refuse_leakage(seen, in_sample=in_sample)
+    units = benchmark.units
+    measure = metric()
+    scores = unit_scores(tagger, benchmark)
+    if benchmark.threshold is None:
+        thresholds = unit_thresholds(tagger, units, benchmark.head)
+        min_labels = int(tagger.min_labels(benchmark.head))
+    else:
+        thresholds, min_labels = np.full((len(units), len(LABELS)), benchmark.threshold), 0
+    gold = gold_matrix(units)
+    # Isolated texts name no policy; their intervals are too narrow by what texts of one policy have in common.
+    groups = [str(row) if benchmark.isolated else unit.policy for row, unit in enumerate(units)]
+    drawn = resampler(groups, seed=BOOTSTRAP_SEED)
+
+    def figures(values: FloatArray, limits: FloatArray, least: int) -> Figures:
+        predicted = decide(values, limits, least)
+        return Figures(measure(predicted, gold, values), bootstrap_intervals(predicted, gold, drawn, scores=values))
+
+    others: dict[str, Labelling] = {}
+    rows: list[BaselineFigures] = []
+    if baselines and benchmark.baseline is not None:
+        for own in fit_baselines(benchmark):
+            values = own.score(units)
+            limits = own.thresholds if benchmark.threshold is None else np.full(len(LABELS), benchmark.threshold)
+            others[own.name] = Labelling(values, decide(values, limits, min_labels))
+            rows.append(BaselineFigures(own.name, own.title, own.description, figures(values, limits, min_labels)))
+    headline = figures(scores, thresholds, min_labels)
+    variants = {least: figures(scores, thresholds, least) for least in (0, 1)}
+    half = np.full(len(LABELS), 0.5)
+    predicted = decide(scores, thresholds, min_labels)
+    recipe = tagger.config.get("recipe")
+    configured = recipe if isinstance(recipe, Mapping) else {"name": recipe}
+    from clausetag.train.provenance import git_revision, versions
+
+    results = Results(
+        data=benchmark.data,
+        unit=benchmark.unit,
+        head=benchmark.head,
+        figures=headline,
+        at_0_5=figures(scores, half, min_labels),
+        min_labels=min_labels,
+        variants=variants,
+        groups="texts" if benchmark.isolated else "policies",
+        thresholds=dict(zip(LABELS, thresholds.mean(axis=0).tolist(), strict=True)),
+        calibration=calibration(scores, gold, drawn),
+        before_calibration=calibration(_uncalibrated(tagger, units, scores, benchmark.head), gold, drawn),
+        people=None if benchmark.isolated else compare_with_people(units, predicted, drawn),
+        baselines=tuple(rows),
+        baseline_source=benchmark.baseline.source if rows and benchmark.baseline is not None else None,
+        overlap=seen,
+        in_sample=in_sample,
+        model={"name": tagger.config.get("name"), "hash": tagger.hash},
+        recipe=configured.get("name"),
+        seeds={"model": configured.get("seed"), "bootstrap": BOOTSTRAP_SEED},
+        versions=versions(),
+        git=git_revision(),
+        notes=tuple(_notes(tagger, benchmark, seen, headline, drawn)),
+        published=benchmark.published,
+        remarks=benchmark.remarks,
+    )
+    return Evaluation(benchmark, results, gold, Labelling(scores, predicted), thresholds, others)
+
+
+def _notes(
+    tagger: Scorer | FoldTagger, benchmark: Benchmark, seen: OverlapResult, headline: Figures, drawn: Resampler
+) -> list[str]:
+    notes = [*headline.scores.notes, *benchmark.notes]
+    if seen.leaks:
+        notes.append("the model has seen this data: these figures say how well it fits, not how good it is")
+    read = overlap(tagger.trained_on.context, benchmark.units)
+    if read.count:
+        notes.append(f"training read {read.count} of these {read.total} texts as context, without their labels")
+    if isinstance(tagger, FoldTagger):
+        notes.append("each policy is scored by a model that was trained without it; thresholds shown are their mean")
+    if 2 <= drawn.groups < 10:
+        notes.append(f"intervals from {drawn.groups} policies are wide, and rough for rare categories")
+    return notes
+
+
+def unit_scores(tagger: Scorer | FoldTagger, benchmark: Benchmark) -> FloatArray:
+    """Probabilities float[n, k] of the units, read in their policies: unlabelled sentences are context."""
+    if benchmark.isolated:
+        return np.asarray(tagger.score_texts([unit.text for unit in benchmark.units], head=benchmark.head))
+    if benchmark.unit == "passage":
+        keys, scores = tagger.score_passages(benchmark.sentences)
+        wanted = [(unit.policy, unit.index) for unit in benchmark.units]
+    else:
+        keys = [(sentence.policy, sentence.index) for sentence in benchmark.sentences]
+        scores = tagger.score(benchmark.sentences, head=benchmark.head)
+        wanted = [(unit.policy, unit.index) for unit in benchmark.units]
+    position = {key: row for row, key in enumerate(keys)}
+    matrix = np.asarray(scores, dtype=np.float64)
+    if len(matrix) != len(keys):
+        raise ValueError(f"the tagger returned {len(matrix)} rows of scores for {len(keys)} {benchmark.unit}s")
+    # A labelled segment can hold no sentence (a lone rule or bullet): the model sees nothing there and gives nothing.
+    found = np.zeros((len(wanted), len(LABELS)))
+    for row, key in enumerate(wanted):
+        if key in position:
+            found[row] = matrix[position[key]]
+    return found
+
+
+def _uncalibrated(tagger: Scorer | FoldTagger, units: Sequence[Sentence], scores: FloatArray, head: str) -> FloatArray:
+    """The probabilities before calibration, float[n, k]; each unit's by the fold that scored it."""
+    if not isinstance(tagger, FoldTagger):
+        settings = tagger.head(head)
+        return uncalibrate(scores, settings.slope, settings.intercept)
+    raw = np.empty_like(scores)
+    for row, unit in enumerate(units):
+        settings = tagger.fold(unit.policy).head(head)
+        raw[row] = uncalibrate(scores[row], settings.slope, settings.intercept)
+    return raw
+
+
+def fit_baselines(benchmark: Benchmark) -> list[Any]:
+    """The baselines fitted on the benchmark's own training rows."""
+    from clausetag.train.baseline import fit_baselines as fit
+
+    assert benchmark.baseline is not None
+    return list(fit(benchmark.baseline.train, benchmark.baseline.validation))
+
+
+def metric() -> Measure:
+    """The project's `evaluate` metric as a function of labels bool[n, k], gold bool[n, k] and scores float[n, k]."""
+    try:
+        from clausetag.eval.multilabel import MultiLabel
+    except ImportError as error:
+        raise MissingExtraError(f"evaluation needs {error.name}: pip install 'clausetag[train]'") from None
+    computing = MultiLabel(keep_in_memory=True)
+
+    def measure(predicted: BoolArray, gold: BoolArray, scores: FloatArray) -> Scores:
+        figures = computing.compute(predictions=predicted.astype(int), references=gold.astype(int), scores=scores)
+        return Scores.from_dict(figures)
+
+    return measure

@@ -1,0 +1,127 @@
+"""Several runs of one recipe: mean and standard deviation over seeds, as PrivacyGLUE reports them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clausetag.data.errors import DataError
+from clausetag.data.schema import write_text
+from clausetag.eval.metrics import SUMMARY
+from clausetag.eval.report import SUMMARY_NAMES, Cells
+from clausetag.eval.results import Figures, Results
+from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One figure over runs; None where it is undefined in some run. `sd` is that of a sample (n - 1)."""
+
+    mean: float | None
+    sd: float | None
+    lowest: float | None
+    highest: float | None
+
+
+def spread(values: Sequence[float | None]) -> Spread:
+    """Mean, standard deviation and range of one figure over runs."""
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return Spread(None, None, None, None)
+    numbers = np.array(known)
+    sd = float(numbers.std(ddof=1)) if len(known) > 1 else None
+    return Spread(float(numbers.mean()), sd, float(numbers.min()), float(numbers.max()))
+
+
+def over_seeds(runs: Sequence[Results]) -> dict[str, Any]:
+    """The object of seeds.json: the runs, and every figure's mean and standard deviation, own thresholds and 0.5.
+
+    Raises:
+        DataError: two runs are the same model, or were measured on different data.
+    """
+    hashes = [run.model.get("hash") for run in runs]
+    if len(set(hashes)) < len(hashes):
+        raise DataError("the same model was given twice; give one folder for each seed")
+    if len({(run.data, run.unit, run.n) for run in runs}) > 1:
+        raise DataError("the runs were measured on different data")
+    recipes = sorted({str(run.recipe) for run in runs})
+    notes = [] if len(recipes) == 1 else [f"these are runs of different recipes: {', '.join(recipes)}"]
+    return {
+        "data": runs[0].data,
+        "unit": runs[0].unit,
+        "n": runs[0].n,
+        "recipe": recipes[0] if len(recipes) == 1 else recipes,
+        "in_sample": any(run.in_sample for run in runs),
+        "runs": [
+            {
+                "model": dict(run.model),
+                "seed": run.seeds.get("model"),
+                **{name: getattr(run.figures.scores, name) for name in SUMMARY},
+            }
+            for run in runs
+        ],
+        "figures": _spreads([run.figures for run in runs]),
+        "at_0_5": _spreads([run.at_0_5 for run in runs]),
+        "notes": notes,
+    }
+
+
+def _spreads(runs: Sequence[Figures]) -> dict[str, Any]:
+    found: dict[str, Any] = {name: _plain(spread([getattr(run.scores, name) for run in runs])) for name in SUMMARY}
+    labels = list(runs[0].scores.per_category)
+    found["per_category"] = {
+        label: {
+            part: _plain(spread([getattr(run.scores.per_category[label], part) for run in runs]))
+            for part in ("precision", "recall", "f1", "average_precision")
+        }
+        for label in labels
+    }
+    return found
+
+
+def _plain(own: Spread) -> dict[str, float | None]:
+    return {"mean": own.mean, "sd": own.sd, "lowest": own.lowest, "highest": own.highest}
+
+
+def cells(found: dict[str, Any]) -> Cells:
+    """A table of mean, standard deviation and range, own thresholds beside 0.5."""
+    mark = " (in-sample)" if found["in_sample"] else ""
+    header = ["Figure", f"Mean ± sd{mark}", "Lowest", "Highest", f"At 0.5, mean ± sd{mark}"]
+    rows = []
+    for label, figures in found["figures"]["per_category"].items():
+        rows.append(_row(label, figures["f1"], found["at_0_5"]["per_category"][label]["f1"]))
+    rows += [_row(SUMMARY_NAMES[name], found["figures"][name], found["at_0_5"][name]) for name in SUMMARY]
+    seeds = ", ".join(str(run["seed"]) for run in found["runs"])
+    note = " ".join([f"F1 by category; {len(found['runs'])} runs, seeds {seeds}.", *found["notes"]])
+    return Cells("Over seeds", header, rows, note, totals=len(SUMMARY))
+
+
+def _row(name: str, own: dict[str, float | None], half: dict[str, float | None]) -> list[str]:
+    return [name, _mean_sd(own), number(own["lowest"]), number(own["highest"]), _mean_sd(half)]
+
+
+def _mean_sd(own: dict[str, float | None]) -> str:
+    if own["mean"] is None:
+        return MISSING
+    return number(own["mean"]) + ("" if own["sd"] is None else f" ± {own['sd']:.3f}")
+
+
+def write_seeds(found: dict[str, Any], folder: Path) -> None:
+    """Write seeds.md and seeds.json."""
+    table = cells(found)
+    title = f"# {found['data']}, {found['n']} {found['unit']}s, {len(found['runs'])} runs"
+    text = "\n".join([title, "", *markdown_table(table.header, table.rows), "", table.note]) + "\n"
+    write_text(folder / "seeds.md", text)
+    write_text(folder / "seeds.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+
+
+def terminal(found: dict[str, Any]) -> str:
+    """The table for a terminal."""
+    table = cells(found)
+    lines = terminal_table(table.header, table.rows, rules=(len(table.rows) - table.totals,))
+    return "\n".join([f"{found['data']}, {found['n']} {found['unit']}s", "", *lines, "", table.note])
