@@ -33,8 +33,8 @@ PRIVACYGLUE_PUBLISHED = (
 )
 PRIVACYGLUE_PROTOCOL = (
     "PrivacyGLUE splits OPP-115 by segment at random: each of its 110 test policies is in its training file too, and "
-    "17 texts stand in both, so these figures flatter every model beside what it would reach on policies that it has "
-    "never seen. The recipe privacyglue, trained on its files alone, is the like-for-like row."
+    "17 texts stand in both. A policy repeats itself, so such figures can flatter a model beside what it would reach "
+    "on policies that it has never seen. The recipe privacyglue, trained on its files alone, is the like-for-like row."
 )
 
 
@@ -249,7 +249,7 @@ def _rows(data: str, sentences: tuple[Sentence, ...], unit: str, split: str | No
         known = sorted({str(sentence.extra["split"]) for sentence in sentences if "split" in sentence.extra})
         if split not in known:
             raise DataError(f"{data}: no row has the split {split!r}; its splits: {', '.join(known) or 'none'}")
-        measured = [row for row in sentences if row.labelled and row.extra.get("split") == split]
+        measured = [row for row in sentences if row.labelled and str(row.extra.get("split")) == split]
     policies = {sentence.policy for sentence in measured}
     name = Path(data).name if data != "policies" else data
     units = tuple(measured) if unit == "sentence" else _joined(data, measured)

@@ -29,12 +29,28 @@ class Intervals:
     seed: int
 
 
+RankIntervals = FloatArray
+"""float[2, k + 1]: bounds of the average precision of each category and of their mean."""
+
+
+def rank_intervals(scores: ArrayLike, references: ArrayLike, drawn: Resampler) -> RankIntervals:
+    """Intervals of average precision, which no threshold touches: made once for all ways to decide.
+
+    Raises:
+        ValueError: shapes differ.
+    """
+    values, gold = np.asarray(scores, dtype=np.float64), np.asarray(references, dtype=bool)
+    if not len(gold):
+        return np.full((2, gold.shape[1] + 1), np.nan)
+    return drawn.interval(average_precision_statistic(values, gold, drawn))
+
+
 def bootstrap_intervals(
     predictions: ArrayLike,
     references: ArrayLike,
     groups: Sequence[str] | Resampler,
     *,
-    scores: ArrayLike | None = None,
+    ranks: RankIntervals | None = None,
     labels: Sequence[str] = LABELS,
     draws: int = DRAWS,
     seed: int = 0,
@@ -47,7 +63,7 @@ def bootstrap_intervals(
     Args:
         predictions, references: 0/1 of shape [n, k].
         groups: what is drawn as a whole, for each of the n rows (its policy id), or the draws made before.
-        scores: float [n, k], for average precision; None: no interval for it.
+        ranks: from `rank_intervals`; None: no interval for average precision.
 
     Raises:
         ValueError: lengths differ.
@@ -59,9 +75,8 @@ def bootstrap_intervals(
         raise ValueError(f"{len(predicted)} predictions, {len(gold)} references, {len(drawn.rows)} groups")
     k = len(labels)
     bounds = drawn.interval(figures_statistic(predicted, gold, drawn))
-    ranks = np.full((2, k + 1), np.nan)
-    if scores is not None and len(gold):
-        ranks = drawn.interval(average_precision_statistic(np.asarray(scores, dtype=np.float64), gold, drawn))
+    if ranks is None:
+        ranks = np.full((2, k + 1), np.nan)
     per_category = {
         label: {
             **{

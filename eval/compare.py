@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 
 from clausetag.data.errors import DataError
+from clausetag.data.labels import LABELS
+from clausetag.data.privacyglue import POLICY as PRIVACYGLUE
 from clausetag.data.schema import write_text
 from clausetag.eval.predictions import aligned, read_predictions
 from clausetag.eval.resample import DRAWS, resampler
@@ -45,8 +47,8 @@ def main(arguments: argparse.Namespace) -> int:
     second = aligned(first, read_predictions(arguments.second))
     groups = [policy for policy, _ in first.keys]
     drawn_by = "policies"
-    if len(set(groups)) == 1 and len(groups) > 1:
-        # Texts without a policy around them (PrivacyGLUE), or a single policy.
+    if set(groups) == {PRIVACYGLUE}:
+        # Texts without a policy around them.
         groups, drawn_by = [str(row) for row in range(len(groups))], "texts"
     drawn = resampler(groups, draws=arguments.draws, seed=arguments.seed)
     tests = paired_tests(first.predicted, second.predicted, first.gold, drawn)
@@ -62,9 +64,15 @@ def main(arguments: argparse.Namespace) -> int:
     changed = int((first.predicted != second.predicted).any(axis=1).sum())
     lines.append(f"The two label {changed} of {rows} rows differently")
     if drawn_by == "texts":
-        lines.append("the rows name one policy: texts were drawn instead, which makes the intervals too narrow")
-    if smallest_p(drawn.groups) * 2 >= LEVEL:
+        lines.append("The rows name no policy: texts were drawn instead, which makes the intervals too narrow")
+    least = smallest_p(drawn.groups)
+    if least * 2 >= LEVEL:
         lines.append(f"{drawn.groups} {drawn_by} are too few: no difference, however large, could be evidence here")
+    elif least * len(LABELS) >= LEVEL:
+        lines.append(f"{drawn.groups} {drawn_by} are too few for evidence on a single category")
+    for letter, own in (("A", first), ("B", second)):
+        if own.in_sample:
+            lines.append(f"{letter} is in-sample: that system may have been trained on these rows")
     if arguments.output is not None:
         folder = Path(arguments.output)
         names = {"first": Path(arguments.first).name, "second": Path(arguments.second).name}
@@ -77,6 +85,7 @@ def main(arguments: argparse.Namespace) -> int:
             "seed": drawn.seed,
             "rows_that_differ": changed,
             "figures": as_rows(tests),
+            "in_sample": [first.in_sample, second.in_sample],
             "notes": lines[3:],
         }
         try:

@@ -7,8 +7,8 @@ the difference alone does not say: `clausetag.eval.label_quality` ranks gold lab
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +19,6 @@ from clausetag.data.schema import Sentence, by_policy
 from clausetag.model.decision import BoolArray, FloatArray
 
 IntArray = NDArray[np.int64]
-Kind = Literal["miss", "false_alarm"]
 Unit = Literal["sentence", "passage"]
 CONTEXT_CHARACTERS = 240
 """What is shown of a neighbouring passage: as much of it as lies nearest."""
@@ -183,23 +182,6 @@ def error_list(
         for row, place in zip(rows, places, strict=True)
     ]
     return sorted(items, key=_surest_first)
-
-
-def filter_errors(items: Iterable[ErrorItem], label: str | None = None, kind: Kind | None = None) -> list[ErrorItem]:
-    """Items that have a mistake of this label and kind (None: of any), surest of *that* mistake first.
-
-    The items returned carry in `wrong` and `confidence` the mistakes asked for alone.
-    """
-    kept = []
-    for item in items:
-        wrong = {
-            name: sure
-            for name, sure in item.wrong.items()
-            if label in (None, name) and kind in (None, "miss" if name in item.missed else "false_alarm")
-        }
-        if wrong:
-            kept.append(replace(item, wrong=wrong, confidence=max(wrong.values())))
-    return sorted(kept, key=_surest_first)
 
 
 def surroundings(

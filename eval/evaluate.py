@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from clausetag.data.errors import DataError, MissingExtraError
+from clausetag.data.hashing import is_boilerplate, text_hash
 from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence
-from clausetag.eval.benchmarks import Benchmark
-from clausetag.eval.bootstrap import bootstrap_intervals
+from clausetag.eval.benchmarks import BaselineData, Benchmark
+from clausetag.eval.bootstrap import RankIntervals, bootstrap_intervals, rank_intervals
 from clausetag.eval.calibration import calibration
 from clausetag.eval.folds import FoldTagger, unit_thresholds
 from clausetag.eval.gold import gold_matrix
@@ -36,6 +37,10 @@ class TrainedOn(Protocol):
     def hashes(self) -> frozenset[str]: ...
     @property
     def context(self) -> frozenset[str]: ...
+    @property
+    def validation_policies(self) -> frozenset[str]: ...
+    @property
+    def validation(self) -> frozenset[str]: ...
 
 
 class HeadSettings(Protocol):
@@ -119,20 +124,25 @@ def evaluate_tagger(
     groups = [str(row) if benchmark.isolated else unit.policy for row, unit in enumerate(units)]
     drawn = resampler(groups, seed=BOOTSTRAP_SEED)
 
-    def figures(values: FloatArray, limits: FloatArray, least: int) -> Figures:
+    def figures(values: FloatArray, limits: FloatArray, least: int, ranks: RankIntervals) -> Figures:
         predicted = decide(values, limits, least)
-        return Figures(measure(predicted, gold, values), bootstrap_intervals(predicted, gold, drawn, scores=values))
+        return Figures(measure(predicted, gold, values), bootstrap_intervals(predicted, gold, drawn, ranks=ranks))
 
     others: dict[str, Labelling] = {}
     rows: list[BaselineFigures] = []
+    fitted: list[Any] = []
+    more: list[str] = []
     if baselines and benchmark.baseline is not None:
-        for own in fit_baselines(benchmark):
+        fitted, more = fit_baselines(benchmark.baseline, units)
+        for own in fitted:
             values = own.score(units)
             limits = own.thresholds if benchmark.threshold is None else np.full(len(LABELS), benchmark.threshold)
             others[own.name] = Labelling(values, decide(values, limits, min_labels))
-            rows.append(BaselineFigures(own.name, own.title, own.description, figures(values, limits, min_labels)))
-    headline = figures(scores, thresholds, min_labels)
-    variants = {least: figures(scores, thresholds, least) for least in (0, 1)}
+            found = figures(values, limits, min_labels, rank_intervals(values, gold, drawn))
+            rows.append(BaselineFigures(own.name, own.title, own.description, found))
+    ranks = rank_intervals(scores, gold, drawn)
+    variants = {least: figures(scores, thresholds, least, ranks) for least in (0, 1)}
+    headline = variants[min_labels]
     half = np.full(len(LABELS), 0.5)
     predicted = decide(scores, thresholds, min_labels)
     recipe = tagger.config.get("recipe")
@@ -144,7 +154,7 @@ def evaluate_tagger(
         unit=benchmark.unit,
         head=benchmark.head,
         figures=headline,
-        at_0_5=figures(scores, half, min_labels),
+        at_0_5=figures(scores, half, min_labels, ranks),
         min_labels=min_labels,
         variants=variants,
         groups="texts" if benchmark.isolated else "policies",
@@ -161,7 +171,7 @@ def evaluate_tagger(
         seeds={"model": configured.get("seed"), "bootstrap": BOOTSTRAP_SEED},
         versions=versions(),
         git=git_revision(),
-        notes=tuple(_notes(tagger, benchmark, seen, headline, drawn)),
+        notes=(*_notes(tagger, benchmark, seen, headline, drawn), *more),
         published=benchmark.published,
         remarks=benchmark.remarks,
     )
@@ -179,8 +189,15 @@ def _notes(
         notes.append(f"training read {read.count} of these {read.total} texts as context, without their labels")
     if isinstance(tagger, FoldTagger):
         notes.append("each policy is scored by a model that was trained without it; thresholds shown are their mean")
+    chose = overlap(tagger.trained_on.validation, benchmark.units, tagger.trained_on.validation_policies)
+    if chose.leaks:
+        notes.append(
+            f"{chose.count} of these {chose.total} texts chose the model's epoch, thresholds or calibration: figures "
+            "by its thresholds, and its calibration, look better here than on other policies"
+        )
     if 2 <= drawn.groups < 10:
-        notes.append(f"intervals from {drawn.groups} policies are wide, and rough for rare categories")
+        drawn_by = "texts" if benchmark.isolated else "policies"
+        notes.append(f"intervals from {drawn.groups} {drawn_by} are wide, and rough for rare categories")
     return notes
 
 
@@ -219,12 +236,20 @@ def _uncalibrated(tagger: Scorer | FoldTagger, units: Sequence[Sentence], scores
     return raw
 
 
-def fit_baselines(benchmark: Benchmark) -> list[Any]:
-    """The baselines fitted on the benchmark's own training rows."""
+def fit_baselines(data: BaselineData, units: Sequence[Sentence]) -> tuple[list[Any], list[str]]:
+    """The baselines fitted on `data` without the texts that are measured, and a note on what was left out."""
     from clausetag.train.baseline import fit_baselines as fit
 
-    assert benchmark.baseline is not None
-    return list(fit(benchmark.baseline.train, benchmark.baseline.validation))
+    measured = {text_hash(unit.text) for unit in units if not is_boilerplate(unit.text)}
+    train, validation = (
+        [row for row in rows if text_hash(row.text) not in measured] for rows in (data.train, data.validation)
+    )
+    left_out = len(data.train) + len(data.validation) - len(train) - len(validation)
+    notes = [f"rows left out of the baselines' data because they are measured here: {left_out}"] if left_out else []
+    try:
+        return list(fit(train, validation)), notes
+    except DataError as error:
+        return [], [*notes, f"no baseline: {error}"]
 
 
 def metric() -> Measure:

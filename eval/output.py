@@ -13,7 +13,7 @@ from clausetag.eval.label_quality import label_quality, suspect_list
 from clausetag.eval.page import Headline, Page, Table, render
 from clausetag.eval.pictures import Bar, Curve, f1_bars, precision_recall_panel, reliability_panels
 from clausetag.eval.predictions import PREDICTIONS, prediction_rows
-from clausetag.eval.report import IN_SAMPLE, Cells, facts, markdown, tables, title
+from clausetag.eval.report import IN_FULL, IN_SAMPLE, Cells, facts, markdown, tables, title
 from clausetag.eval.results import Results
 from clausetag.eval.tables import markdown_table, number
 
@@ -26,6 +26,7 @@ _SECTIONS = {
     "As good as a person?": "comparison",
     "Calibration": "calibration",
     "Beside published figures": "comparison",
+    IN_FULL: "categories",
 }
 
 
@@ -37,10 +38,18 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     results, unit = evaluation.results, evaluation.results.unit
+    # What an earlier evaluation left here must not be taken for this one's, not even if this one is stopped half-way.
+    for stale in (folder / "metrics.json", folder / "seeds.json", *folder.glob("predictions-*.jsonl")):
+        stale.unlink(missing_ok=True)
     written = [folder / PREDICTIONS]
-    write_jsonl(
-        written[0], prediction_rows(evaluation.units, evaluation.model.scores, evaluation.model.predicted, unit)
+    rows = prediction_rows(
+        evaluation.units,
+        evaluation.model.scores,
+        evaluation.model.predicted,
+        unit,
+        in_sample=results.in_sample,
     )
+    write_jsonl(written[0], rows)
     for name, own in evaluation.baselines.items():
         written.append(folder / f"predictions-{name}.jsonl")
         write_jsonl(written[-1], prediction_rows(evaluation.units, own.scores, own.predicted, unit))
@@ -115,8 +124,11 @@ def headlines(results: Results) -> list[Headline]:
         found.append(Headline(what, number(getattr(own.scores, name)), detail))
     if results.people is not None:
         people = results.people.pairwise
-        persons = f"a person: {number(people.annotators.macro_f1)}"
-        found.append(Headline("Macro F1 against a single person", number(people.model.macro_f1), persons))
+        lead = people.lead.ci95["macro_f1"]
+        detail = f"a person against another: {number(people.annotators.macro_f1)}"
+        if lead is not None:
+            detail += f"; lead, 95 %: {lead[0]:+.3f} to {lead[1]:+.3f}"
+        found.append(Headline("Macro F1 against single persons", number(people.model.macro_f1), detail))
     return found
 
 

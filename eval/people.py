@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike
 
 from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence
+from clausetag.eval.agreement import masi_alpha
 from clausetag.eval.gold import label_matrix
 from clausetag.eval.resample import Interval, Resampler, Statistic, as_interval
 from clausetag.model.decision import BoolArray, FloatArray
@@ -38,7 +39,7 @@ Marks = dict[str, BoolArray]
 
 @dataclass(frozen=True, slots=True)
 class F1Figures:
-    """F1 (or a difference of two) by category, and over all; with intervals; None where nobody gave the label."""
+    """F1 (or a difference of two) by category, and over all; with intervals; None where no reference has the label."""
 
     per_category: Mapping[str, float | None]
     macro_f1: float | None
@@ -83,12 +84,15 @@ class People:
     pairwise: Against
     left_out: Against | None
     """None where no row has three annotators."""
+    alpha: float | None
+    """Krippendorff's alpha of the annotators over label sets, MASI distance; None without three a row throughout."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
             "pairwise": self.pairwise.to_dict(),
             "left_out": None if self.left_out is None else self.left_out.to_dict(),
+            "alpha_masi": self.alpha,
         }
 
 
@@ -107,7 +111,15 @@ def compare_with_people(
     pairwise = _against(marks, predicted, drawn, labels, _pairs, _singles)
     if pairwise is None:
         return None
-    return People(pairwise, _against(marks, predicted, drawn, labels, _left_out, _agreed))
+    return People(pairwise, _against(marks, predicted, drawn, labels, _left_out, _agreed), _alpha(marks))
+
+
+def _alpha(marks: Sequence[Marks]) -> float | None:
+    known = [list(given.values()) for given in marks if given]
+    if {len(given) for given in known} != {3}:
+        return None
+    # Alpha asks what was said of a row, not by whom, so the place in the team is name enough.
+    return masi_alpha([[tuple(np.flatnonzero(given[who])) for given in known] for who in range(3)])
 
 
 def annotator_marks(units: Sequence[Sentence], labels: Sequence[str] = LABELS) -> list[Marks]:
@@ -158,7 +170,7 @@ def _against(
 ) -> Against | None:
     shape = (len(marks), len(labels))
     hits, sizes = np.zeros(shape), np.zeros(shape)
-    model_hits, model_sizes = np.zeros(shape), np.zeros(shape)
+    model_hits, model_sizes, given_by_people = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     comparisons = 0
     for row, given in enumerate(marks):
         for first, second in people(given):
@@ -168,10 +180,13 @@ def _against(
         for reference in references(given):
             model_hits[row] += predicted[row] & reference
             model_sizes[row] += predicted[row].astype(int) + reference
+            given_by_people[row] += reference
     if not comparisons:
         return None
-    of_people = _f1_statistic(drawn.sums(hits), drawn.sums(sizes))
-    of_model = _f1_statistic(drawn.sums(model_hits), drawn.sums(model_sizes))
+    # A category that no reference has is undefined for both sides: what the model gave there is no comparison.
+    support = drawn.sums(given_by_people)
+    of_people = _f1_statistic(drawn.sums(hits), drawn.sums(sizes), support)
+    of_model = _f1_statistic(drawn.sums(model_hits), drawn.sums(model_sizes), support)
 
     def lead(weights: FloatArray) -> FloatArray:
         return of_model(weights) - of_people(weights)
@@ -184,12 +199,12 @@ def _against(
     )
 
 
-def _f1_statistic(hits: FloatArray, sizes: FloatArray) -> Statistic:
-    """F1 of each category, macro and micro: float[m, k + 2]."""
+def _f1_statistic(hits: FloatArray, sizes: FloatArray, support: FloatArray) -> Statistic:
+    """F1 of each category, macro and micro: float[m, k + 2]; `support` is how often a reference has the label."""
 
     def statistic(weights: FloatArray) -> FloatArray:
         n_hits, n_sizes = weights @ hits, weights @ sizes
-        f1 = np.where(n_sizes > 0, 2.0 * n_hits / np.maximum(n_sizes, 1.0), np.nan)
+        f1 = np.where(weights @ support > 0, 2.0 * n_hits / np.maximum(n_sizes, 1.0), np.nan)
         known = np.isfinite(f1)
         macro = np.where(known.any(axis=1), np.nansum(f1, axis=1) / np.maximum(known.sum(axis=1), 1), np.nan)
         total = n_sizes.sum(axis=1)

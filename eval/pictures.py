@@ -11,6 +11,9 @@ from clausetag.eval.curves import PrecisionRecall
 from clausetag.eval.drawing import Drawing, Key, plain, px
 from clausetag.eval.resample import Interval
 
+STEADY = 10
+"""Rows from which on a bin's share is drawn in full."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -155,14 +158,20 @@ def reliability_panel(label: str, after: Reliability, before: Reliability | None
         if side is None:
             continue
         places = [(left + size * own.mean_score, top + size * (1 - own.observed)) for own in side.bins]
-        if len(places) > 1:
-            parts.append(f'<path class="{curve}" d="M{"L".join(f"{px(x)} {px(y)}" for x, y in places)}"/>')
+        # A share among a few rows says little: no line leads to it, and its mark is small.
+        steady = [place for place, own in zip(places, side.bins, strict=True) if own.count >= STEADY]
+        if len(steady) > 1:
+            parts.append(f'<path class="{curve}" d="M{"L".join(f"{px(x)} {px(y)}" for x, y in steady)}"/>')
         for (x, y), own in zip(places, side.bins, strict=True):
             words = f"mean score {own.mean_score:.2f}, observed {own.observed:.2f}, {own.count:,} rows"
+            half = 3.5 if own.count >= STEADY else 1.75
             if side is after:
-                parts.append(f'<circle class="dot" cx="{px(x)}" cy="{px(y)}" r="4.5"><title>{words}</title></circle>')
+                parts.append(
+                    f'<circle class="dot" cx="{px(x)}" cy="{px(y)}" r="{half + 1}"><title>{words}</title></circle>'
+                )
             else:
-                parts.append(f'<rect class="hollow" x="{px(x - 3.5)}" y="{px(y - 3.5)}" width="7" height="7">')
+                parts.append(f'<rect class="hollow" x="{px(x - half)}" y="{px(y - half)}" width="{2 * half}" ')
+                parts.append(f'height="{2 * half}">')
                 parts.append(f"<title>{words}</title></rect>")
     base = top + size + 22 + strip
     largest = max((own.count for own in after.bins), default=1)
@@ -179,7 +188,12 @@ def reliability_panel(label: str, after: Reliability, before: Reliability | None
         square = '<path class="other" d="M0 7H26"/><rect class="hollow" x="9.5" y="3.5" width="7" height="7"/>'
         legend.append(Key(square, "raw score"))
     legend.append(Key('<path class="floor" d="M0 13L26 1"/>', "perfect"))
-    legend.append(Key('<path class="bar" d="M2 14V2H11V14zM14 14V8H23V14z"/>', "rows per bin (log scale)"))
+    legend.append(
+        Key(
+            '<path class="bar" d="M2 14V2H11V14zM14 14V8H23V14z"/>',
+            "rows per bin (log scale); small marks: fewer than ten rows",
+        )
+    )
     return Drawing(240, base + 20, f"Reliability, {label}: {line}", "".join(parts), tuple(legend))
 
 

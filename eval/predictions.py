@@ -32,6 +32,8 @@ class Predictions:
     predicted: BoolArray
     unit: str | None
     """"sentence" or "passage"; None where a lone file does not say."""
+    in_sample: bool = False
+    """The system may have been trained on these rows."""
 
 
 def prediction_rows(
@@ -40,8 +42,13 @@ def prediction_rows(
     predicted: BoolArray,
     unit: str,
     labels: Sequence[str] = LABELS,
+    *,
+    in_sample: bool = False,
 ) -> list[dict[str, Any]]:
-    """Rows to write: predicted `labels` and `scores`; the right labels under `gold`, votes as they were, the `unit`."""
+    """Rows to write: predicted `labels` and `scores`; the right labels under `gold`, votes as they were, the `unit`.
+
+    With `in_sample` every row says that the system may have learnt it.
+    """
     rows = []
     for own, values, chosen in zip(units, scores, predicted, strict=True):
         names = [label for label, given in zip(labels, chosen, strict=True) if given]
@@ -51,6 +58,8 @@ def prediction_rows(
         if own.votes is not None:
             row["votes"] = dict(own.votes)
         row["unit"] = unit
+        if in_sample:
+            row["in_sample"] = True
         rows.append(row)
     return rows
 
@@ -71,6 +80,7 @@ def read_predictions(source: str) -> Predictions:
     predicted: list[Sequence[str]] = []
     units: set[str | None] = set()
     seen: dict[Key, int] = {}
+    in_sample = False
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
@@ -86,10 +96,11 @@ def read_predictions(source: str) -> Predictions:
             gold.append(row["gold"])
             predicted.append(row["labels"])
             units.add(row.get("unit"))
+            in_sample = in_sample or row.get("in_sample") is True
     if not keys:
         raise DataError(f"{source}: holds no prediction")
     unit = units.pop() if len(units) == 1 else None
-    return Predictions(source, tuple(keys), tuple(hashes), label_matrix(gold), label_matrix(predicted), unit)
+    return Predictions(source, tuple(keys), tuple(hashes), label_matrix(gold), label_matrix(predicted), unit, in_sample)
 
 
 def _row(line: bytes, where: str) -> Mapping[str, Any]:
@@ -104,6 +115,8 @@ def _row(line: bytes, where: str) -> Mapping[str, Any]:
         check_labels(row["labels"])
     except UnicodeDecodeError:
         raise DataError(f"{where}: not UTF-8") from None
+    except RecursionError:
+        raise DataError(f"{where}: not JSON (brackets nest too deeply)") from None
     except ValueError as error:
         raise DataError(f"{where}: {error}") from None
     return row
@@ -133,4 +146,6 @@ def aligned(first: Predictions, second: Predictions) -> Predictions:
     labels = int((first.gold != second.gold[order]).any(axis=1).sum())
     if labels:
         raise DataError(f"{pair} were measured against different right labels ({labels} rows); evaluate both again")
-    return Predictions(second.name, first.keys, first.hashes, first.gold, second.predicted[order], second.unit)
+    return Predictions(
+        second.name, first.keys, first.hashes, first.gold, second.predicted[order], second.unit, second.in_sample
+    )

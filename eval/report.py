@@ -15,6 +15,7 @@ from clausetag.eval.results import Figures, Results
 from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table, with_interval
 
 IN_SAMPLE = "in-sample"
+IN_FULL = "By category, with every interval"
 SUMMARY_NAMES = {
     "macro_f1": "Macro F1",
     "micro_f1": "Micro F1",
@@ -44,7 +45,7 @@ class Cells:
 def title(results: Results) -> str:
     """One line that says what was measured on what, and whether the model has seen it."""
     seen = f" ({IN_SAMPLE}: the model may have been trained on this data)" if results.in_sample else ""
-    return f"{results.data}, {results.n} {results.unit}s{seen}"
+    return f"{results.data}, {results.n:,} {results.unit}s{seen}"
 
 
 def tables(results: Results) -> list[Cells]:
@@ -53,6 +54,7 @@ def tables(results: Results) -> list[Cells]:
     if results.people is not None:
         found.append(against_people(results))
     found.append(calibration(results))
+    found.append(in_full(results))
     if results.published:
         found.append(published(results))
     return found
@@ -113,6 +115,22 @@ def overall(results: Results) -> Cells:
     return Cells("Over all categories", header, rows, note)
 
 
+def in_full(results: Results) -> Cells:
+    """Precision, recall and F1 of each category with intervals: own thresholds, 0.5, and F1 of each baseline."""
+    mark = _mark(results)
+    header = ["Category", *(f"{part}{mark} [95 %]" for part in ("P", "R", "F1"))]
+    header += [f"{part} at 0.5{mark} [95 %]" for part in ("P", "R", "F1")]
+    header += [f"{own.title} F1 [95 %]" for own in results.baselines]
+    rows = []
+    for label in results.figures.scores.per_category:
+        row = [label]
+        for figures in (results.figures, results.at_0_5):
+            row += [_of_category(figures, label, part) for part in ("precision", "recall", "f1")]
+        rows.append([*row, *(_of_category(own.figures, label, "f1") for own in results.baselines)])
+    note = "No interval where the figure is undefined, has its positives in one policy, or is the same in every draw."
+    return Cells(IN_FULL, header, rows, note)
+
+
 def against_people(results: Results) -> Cells:
     """The model in an annotator's place: against single annotators, and against what two of them agree on."""
     assert results.people is not None
@@ -132,8 +150,8 @@ def against_people(results: Results) -> Cells:
     note = (
         "F1. Person vs person: each annotator against each other one, and the model against each single one. Vs two: "
         "each annotator against what both others gave, and the model against what any two gave. Lead: model minus "
-        "person; where its interval lies above 0 the model labels better than a person, where it holds 0 as well as "
-        "one, as far as these policies can tell."
+        "person; where its interval lies above 0 the model labels better than a person, below 0 worse; where it holds "
+        "0 these policies cannot tell the two apart."
     )
     return Cells("As good as a person?", header, rows, note, totals=2)
 
@@ -183,6 +201,8 @@ def facts(results: Results) -> list[str]:
     for least, figures in results.variants.items():
         macro, micro = (_summary(figures, name) for name in ("macro_f1", "micro_f1"))
         lines.append(f"With min_labels {least}: macro F1 {macro}, micro F1 {micro}{mark}")
+    if results.people is not None and results.people.alpha is not None:
+        lines.append(f"Annotators: Krippendorff's alpha over label sets (MASI distance) {results.people.alpha:.3f}")
     intervals = results.figures.intervals
     if intervals.groups >= 2:
         lines.append(
@@ -195,9 +215,11 @@ def facts(results: Results) -> list[str]:
 
 
 def terminal(results: Results) -> str:
-    """All tables in aligned columns, for a terminal."""
+    """The tables in aligned columns, for a terminal; the widest is left to the reports."""
     parts = [title(results), ""]
     for cells in tables(results):
+        if cells.caption == IN_FULL:
+            continue
         rules = (len(cells.rows) - cells.totals,) if cells.totals else ()
         parts += [cells.caption, *terminal_table(cells.header, cells.rows, rules=rules)]
         parts += [cells.note, ""] if cells.note else [""]
@@ -221,6 +243,11 @@ def _mark(results: Results) -> str:
 def _summary(figures: Figures, name: str) -> str:
     digits = 4 if name == "hamming_loss" else 3
     return with_interval(getattr(figures.scores, name), figures.intervals.summary[name], digits)
+
+
+def _of_category(figures: Figures, label: str, part: str) -> str:
+    value: float | None = getattr(figures.scores.per_category[label], part)
+    return with_interval(value, figures.intervals.per_category[label][part])
 
 
 def _value(figures: F1Figures, name: str) -> float | None:

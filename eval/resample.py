@@ -7,10 +7,10 @@ A figure is given as a *statistic*: a function from weights of the policies, flo
 of weights, float[m, …]; NaN where it is undefined. A draw is the row of how often each policy was drawn.
 
 Intervals. Percentiles of the draws, the usual choice, cover too little where policies are few: 79 to 83 % instead of 95
-with five policies, 90 to 92 % with twenty (simulated, tests/eval/test_coverage.py), since a bootstrap of g groups
-underestimates the spread by (g - 1) / g and knows nothing of Student's t. So the spread of the draws is used: figure
-plus or minus t(g - 1) standard errors, the error widened by g / (g - 1); for figures between 0 and 1 on the scale
-arcsin(sqrt(x)), where their spread depends little on their height and no bound leaves the scale.
+with five policies, 90 to 92 % with twenty (simulated, docs/LOG.md), since a bootstrap of g groups underestimates the
+spread by (g - 1) / g and knows nothing of Student's t. So the spread of the draws around the figure is used (root mean
+square, which takes their bias in): figure plus or minus t(g - 1) times it, widened by g / (g - 1); for figures between
+0 and 1 on the scale arcsin(sqrt(x)), where their spread depends little on their height and no bound leaves the scale.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from clausetag.model.decision import FloatArray
 DRAWS = 2000
 CHUNK = 500
 """Draws that a statistic is given at once: what keeps a row for each draw and sentence stays small."""
+FLAT = 1e-9
+"""A spread below this is none at all."""
 Statistic = Callable[[FloatArray], FloatArray]
 Interval = tuple[float, float]
 
@@ -66,7 +68,10 @@ class Resampler:
         return np.concatenate([statistic(self.times[at : at + CHUNK]) for at in range(0, self.draws, CHUNK)])
 
     def interval(self, statistic: Statistic, *, share: bool = True) -> FloatArray:
-        """95 % interval of a statistic: float[2, …], low then high; NaN where undefined or under two groups.
+        """95 % interval of a statistic: float[2, …], low then high.
+
+        NaN where there is nothing to base one on: the figure is undefined, or fewer than two groups have it by
+        themselves (all positives of a category in one policy), or, for a share, no draw differs from another.
 
         Args:
             statistic: the figure under weights of the groups.
@@ -76,13 +81,16 @@ class Resampler:
         if self.groups < 2:
             return np.full((2, *value.shape), np.nan)
         drawn = self.values(statistic)
+        centre = _angle(value) if share else value
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a figure undefined in every draw has no spread
-            spread = np.nanstd(_angle(drawn) if share else drawn, axis=0)
+            spread = np.sqrt(np.nanmean(((_angle(drawn) if share else drawn) - centre) ** 2, axis=0))
+        alone = np.isfinite(statistic(np.eye(self.groups))).sum(axis=0)
+        spread = np.where((alone < 2) | (share & (spread < FLAT)), np.nan, spread)
         half = student_t(self.groups - 1) * spread * np.sqrt(self.groups / (self.groups - 1))
         if not share:
             return np.stack([value - half, value + half])
-        angle = _angle(value)
+        angle = centre
         low, high = np.maximum(angle - half, 0.0), np.minimum(angle + half, np.pi / 2)
         return np.stack([np.sin(low) ** 2, np.sin(high) ** 2])
 

@@ -61,6 +61,8 @@ def main(arguments: argparse.Namespace) -> int:
         ClausetagError: the data or a model are missing or wrong, or a model has seen the data.
     """
     models: list[str | None] = list(arguments.model or [None])
+    if "" in models:
+        raise DataError("--model is empty; give a folder, or leave --model out for the shipped model")
     return run(arguments, [load(model) for model in models])
 
 
@@ -79,6 +81,11 @@ def load(model: str | os.PathLike[str] | None) -> Scorer | FoldTagger:
 
 def run(arguments: argparse.Namespace, taggers: Sequence[Scorer | FoldTagger]) -> int:
     """`main` with the taggers already loaded."""
+    hashes = [tagger.hash for tagger in taggers]
+    if len(set(hashes)) < len(hashes):
+        raise DataError("the same model was given twice; give one folder for each seed")
+    if arguments.output is not None:
+        make_folder(Path(arguments.output))
     benchmark = load_benchmark(
         arguments.data,
         unit=arguments.unit,
@@ -112,6 +119,23 @@ def run(arguments: argparse.Namespace, taggers: Sequence[Scorer | FoldTagger]) -
     return 0
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder for the output, before minutes are spent on what could not be written.
+
+    Raises:
+        DataError: it is a file, or cannot be written.
+    """
+    try:
+        created = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise DataError(f"{folder}: cannot be written")
+        if created:
+            folder.rmdir()  # nothing is left behind should the measurement be refused
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror or error}; give a folder to -o") from None
+
+
 def command_of(arguments: argparse.Namespace) -> str:
     """The command line of these arguments, without the model and with file names in place of paths."""
     words = ["clausetag", "eval", Path(arguments.data).name]
@@ -119,5 +143,6 @@ def command_of(arguments: argparse.Namespace) -> str:
         value = getattr(arguments, option)
         if value is not None:
             words += [f"--{option}", Path(value).name]
-    words += [f"--{flag.replace('_', '-')}" for flag in ("unmask", "in_sample") if getattr(arguments, flag)]
+    flags = ("unmask", "in_sample", "no_baselines")
+    words += [f"--{flag.replace('_', '-')}" for flag in flags if getattr(arguments, flag)]
     return " ".join(words)

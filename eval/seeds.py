@@ -50,12 +50,13 @@ def over_seeds(runs: Sequence[Results]) -> dict[str, Any]:
     if len({(run.data, run.unit, run.n) for run in runs}) > 1:
         raise DataError("the runs were measured on different data")
     recipes = sorted({str(run.recipe) for run in runs})
-    notes = [] if len(recipes) == 1 else [f"these are runs of different recipes: {', '.join(recipes)}"]
+    if len(recipes) > 1:
+        raise DataError(f"a mean over seeds is one of one recipe, these are {', '.join(recipes)}; measure each alone")
     return {
         "data": runs[0].data,
         "unit": runs[0].unit,
         "n": runs[0].n,
-        "recipe": recipes[0] if len(recipes) == 1 else recipes,
+        "recipe": recipes[0],
         "in_sample": any(run.in_sample for run in runs),
         "runs": [
             {
@@ -67,7 +68,14 @@ def over_seeds(runs: Sequence[Results]) -> dict[str, Any]:
         ],
         "figures": _spreads([run.figures for run in runs]),
         "at_0_5": _spreads([run.at_0_5 for run in runs]),
-        "notes": notes,
+        "published": [
+            {"model": row.model, "macro_f1": row.macro_f1, "micro_f1": row.micro_f1, "source": row.source}
+            for row in runs[0].published
+        ],
+        "baselines": [
+            {"model": own.title, "macro_f1": own.figures.scores.macro_f1, "micro_f1": own.figures.scores.micro_f1}
+            for own in runs[0].baselines
+        ],
     }
 
 
@@ -97,8 +105,23 @@ def cells(found: dict[str, Any]) -> Cells:
         rows.append(_row(label, figures["f1"], found["at_0_5"]["per_category"][label]["f1"]))
     rows += [_row(SUMMARY_NAMES[name], found["figures"][name], found["at_0_5"][name]) for name in SUMMARY]
     seeds = ", ".join(str(run["seed"]) for run in found["runs"])
-    note = " ".join([f"F1 by category; {len(found['runs'])} runs, seeds {seeds}.", *found["notes"]])
+    note = f"F1 by category; {len(found['runs'])} runs, seeds {seeds}."
     return Cells("Over seeds", header, rows, note, totals=len(SUMMARY))
+
+
+def beside(found: dict[str, Any]) -> Cells | None:
+    """Our mean beside published ones and the baselines; None where there are neither."""
+    others = [*found["baselines"], *found["published"]]
+    if not others:
+        return None
+    own = [_mean_sd(found["figures"][name]) for name in ("macro_f1", "micro_f1")]
+    mark = " (in-sample)" if found["in_sample"] else ""
+    source = f"measured here, mean of {len(found['runs'])} seeds{mark}"
+    rows = [[f"clausetag, recipe {found['recipe']}", *own, source]]
+    for row in others:
+        values = [number(row[name]) for name in ("macro_f1", "micro_f1")]
+        rows.append([row["model"], *values, row.get("source", "measured here")])
+    return Cells("Beside others", ["Model", "Macro F1", "Micro F1", "Source"], rows)
 
 
 def _row(name: str, own: dict[str, float | None], half: dict[str, float | None]) -> list[str]:
@@ -115,7 +138,11 @@ def write_seeds(found: dict[str, Any], folder: Path) -> None:
     """Write seeds.md and seeds.json."""
     table = cells(found)
     title = f"# {found['data']}, {found['n']} {found['unit']}s, {len(found['runs'])} runs"
-    text = "\n".join([title, "", *markdown_table(table.header, table.rows), "", table.note]) + "\n"
+    lines = [title, "", *markdown_table(table.header, table.rows), "", table.note]
+    others = beside(found)
+    if others is not None:
+        lines += ["", f"## {others.caption}", "", *markdown_table(others.header, others.rows)]
+    text = "\n".join(lines) + "\n"
     write_text(folder / "seeds.md", text)
     write_text(folder / "seeds.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
 
@@ -124,4 +151,7 @@ def terminal(found: dict[str, Any]) -> str:
     """The table for a terminal."""
     table = cells(found)
     lines = terminal_table(table.header, table.rows, rules=(len(table.rows) - table.totals,))
-    return "\n".join([f"{found['data']}, {found['n']} {found['unit']}s", "", *lines, "", table.note])
+    others = beside(found)
+    if others is not None:
+        lines += ["", others.caption, *terminal_table(others.header, others.rows)]
+    return "\n".join([f"{found['data']}, {found['n']:,} {found['unit']}s", "", *lines, "", table.note])

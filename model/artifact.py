@@ -52,6 +52,10 @@ class TrainedOn:
     """Texts whose labels were learnt."""
     context: frozenset[str]
     """Texts that were read as unlabelled context alone."""
+    validation_policies: frozenset[str] = frozenset()
+    """Policies that chose the epoch, thresholds or calibration; none of them was trained on."""
+    validation: frozenset[str] = frozenset()
+    """Their labelled texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class Artifact:
             frozenset(values.get("policies", ())),
             frozenset(values.get("hashes", ())),
             frozenset(values.get("context", ())),
+            frozenset(values.get("validation_policies", ())),
+            frozenset(values.get("validation", ())),
         )
 
 

@@ -55,6 +55,15 @@ class TrainingData:
         earlier: frozenset[str] = self.start.trained_on.policies if self.start else frozenset()
         return {sentence.policy for source in self.train for sentence in source.sentences} | earlier
 
+    def validated(self) -> tuple[set[str], set[str]]:
+        """Policies, and hashes of the labelled texts, that choose epoch, thresholds or calibration, in every stage."""
+        rows = [sentence for source in self.validation for sentence in source.sentences if sentence.labelled]
+        policies, hashes = {row.policy for row in rows}, {text_hash(row.text) for row in rows}
+        if self.start:
+            policies |= self.start.trained_on.validation_policies
+            hashes |= self.start.trained_on.validation
+        return policies, hashes
+
     def trained_hashes(self) -> tuple[set[str], set[str]]:
         """Hashes of the texts whose labels were learnt, and of those that were only read, as unlabelled context, over
         every stage."""

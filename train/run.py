@@ -150,7 +150,14 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     trained.model.save_pretrained(folder, safe_serialization=True)
     export_onnx(trained.model, folder / "model.onnx")
     learnt, read = data.trained_hashes()
-    seen = {"policies": sorted(data.trained_policies()), "hashes": sorted(learnt), "context": sorted(read)}
+    policies, validation = data.validated()
+    seen = {
+        "policies": sorted(data.trained_policies()),
+        "hashes": sorted(learnt),
+        "context": sorted(read),
+        "validation_policies": sorted(policies),
+        "validation": sorted(validation),
+    }
     write_text(folder / "trained_on.json", json.dumps(seen, indent=0) + "\n")
     write_text(folder / "config.json", json.dumps(config, indent=1) + "\n")
     write_card(folder, config)

@@ -20,6 +20,8 @@ class SeenNothing:
     policies: frozenset[str] = frozenset()
     hashes: frozenset[str] = frozenset()
     context: frozenset[str] = frozenset()
+    validation_policies: frozenset[str] = frozenset()
+    validation: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

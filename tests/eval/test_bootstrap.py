@@ -10,6 +10,7 @@ from clausetag.eval.bootstrap import (
     average_precision_statistic,
     bootstrap_intervals,
     figures_statistic,
+    rank_intervals,
 )
 from clausetag.eval.metrics import SUMMARY, multilabel_scores
 from clausetag.eval.resample import resampler
@@ -30,7 +31,9 @@ def data(policies: int, rows: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
 def test_figures_lie_inside_their_intervals() -> None:
     predicted, gold, names = data(20, 30)
     scores = np.clip(predicted * 0.5 + np.random.default_rng(1).random(gold.shape) * 0.5, 0, 1)
-    found = bootstrap_intervals(predicted, gold, names, scores=scores, labels=NAMES)
+    drawn = resampler(names)
+    ranks = rank_intervals(scores, gold, drawn)
+    found = bootstrap_intervals(predicted, gold, drawn, ranks=ranks, labels=NAMES)
     figures = multilabel_scores(predicted, gold, NAMES, scores=scores)
     pairs = [(getattr(figures, name), found.summary[name]) for name in SUMMARY]
     for label in NAMES:
@@ -90,14 +93,30 @@ def _same(value: float, expected: float | None) -> bool:
 
 
 def test_undefined_has_no_interval() -> None:
-    gold = np.array([[1, 0], [1, 0], [0, 0]], dtype=bool)
-    found = bootstrap_intervals(gold | np.array([[0, 1]] * 3, dtype=bool), gold, ["p", "q", "r"], labels=NAMES)
-    assert found.per_category["a"]["f1"] == (1.0, 1.0)
+    gold = np.array([[1, 0], [1, 0], [0, 0], [1, 0]], dtype=bool)
+    predicted = np.array([[1, 1], [0, 1], [0, 1], [1, 1]], dtype=bool)
+    found = bootstrap_intervals(predicted, gold, ["p", "q", "r", "s"], labels=NAMES)
+    assert found.per_category["a"]["f1"] is not None
     assert found.per_category["b"]["f1"] is None
-    assert found.summary["macro_f1"] == (1.0, 1.0)
-    alone = bootstrap_intervals(gold, gold, ["p"] * 3, labels=NAMES)
-    assert (alone.summary["micro_f1"], alone.per_category["a"]["f1"], alone.groups) == (None, None, 1)
     assert found.per_category["a"]["average_precision"] is None  # no scores were given
+    alone = bootstrap_intervals(gold, gold, ["p"] * 4, labels=NAMES)
+    assert (alone.summary["micro_f1"], alone.per_category["a"]["f1"], alone.groups) == (None, None, 1)
+
+
+def test_no_interval_of_no_width() -> None:
+    """All positives in one policy, or the same figure in every draw: nothing says how far the figure could move."""
+    names = [f"p{row // 5}" for row in range(40)]
+    gold = np.zeros((40, 2), dtype=bool)
+    gold[:3, 0] = True  # one policy has them all
+    gold[::5, 1] = True
+    predicted = gold.copy()
+    predicted[7, 0] = predicted[2, 0] = True
+    found = bootstrap_intervals(predicted, gold, names, labels=NAMES)
+    assert found.per_category["a"]["f1"] is None
+    assert found.per_category["b"]["f1"] is None  # perfect throughout
+    predicted[5, 1] = False
+    wide = bootstrap_intervals(predicted, gold, names, labels=NAMES).per_category["b"]["f1"]
+    assert wide is not None and wide[1] - wide[0] > 0.05
 
 
 def test_lengths_must_agree() -> None:

@@ -71,9 +71,35 @@ def test_too_few_policies_are_said_to_be_too_few(tmp_path: Path, capsys: pytest.
     assert compare(good, bad, "--draws", "200") == 0
     said = capsys.readouterr().out
     assert "too few" in said and "A is better" not in said
-    alone = write_run(tmp_path / "c", 0.9, policies=1)
-    assert compare(alone, alone, "--draws", "200") == 0
-    assert "texts were drawn instead" in capsys.readouterr().out
+    seven, worse = write_run(tmp_path / "e", 0.95, policies=7), write_run(tmp_path / "f", 0.6, policies=7)
+    assert compare(seven, worse, "--draws", "200") == 0
+    said = capsys.readouterr().out
+    assert "macro F1: A is better" in said and "too few for evidence on a single category" in said
+    alone, other = write_run(tmp_path / "c", 0.95, policies=1), write_run(tmp_path / "d", 0.6, policies=1)
+    assert compare(alone, other, "--draws", "200") == 0
+    said = capsys.readouterr().out
+    assert "1 policies are too few" in said and "A is better" not in said
+
+
+def test_texts_without_policies_are_drawn_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, quality in (("a", 0.95), ("b", 0.6)):
+        write_run(tmp_path / name, quality, policies=3)
+        edit(
+            tmp_path / name / "predictions.jsonl",
+            lambda rows: [row.update(policy="privacyglue", index=place) for place, row in enumerate(rows)],
+        )
+    assert compare(str(tmp_path / "a"), str(tmp_path / "b"), "--draws", "200") == 0
+    said = capsys.readouterr().out
+    assert "60 texts" in said and "texts were drawn instead" in said and "A is better" in said
+
+
+def test_in_sample_runs_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = write_run(tmp_path / "a", 0.95), write_run(tmp_path / "b", 0.6)
+    edit(tmp_path / "a/predictions.jsonl", lambda rows: [row.update(in_sample=True) for row in rows])
+    assert compare(good, bad, "--draws", "200", "-o", str(tmp_path / "out")) == 0
+    said = capsys.readouterr().out
+    assert "A is in-sample" in said and "B is in-sample" not in said
+    assert json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))["in_sample"] == [True, False]
 
 
 def edit(path: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
@@ -110,6 +136,9 @@ def test_missing_and_broken_files_are_one_line(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "broken.jsonl").write_text("{not json\n", encoding="utf-8")
     assert cli(["eval", "compare", good, str(tmp_path / "broken.jsonl")]) == 2
     assert "line 1" in capsys.readouterr().err
+    (tmp_path / "deep.jsonl").write_text("[" * 200_000, encoding="utf-8")
+    assert cli(["eval", "compare", good, str(tmp_path / "deep.jsonl")]) == 2
+    assert "nest too deeply" in capsys.readouterr().err
     (tmp_path / "latin.jsonl").write_bytes(b'{"policy": "\xe9"}\n')
     assert cli(["eval", "compare", good, str(tmp_path / "latin.jsonl")]) == 2
     assert "UTF-8" in capsys.readouterr().err

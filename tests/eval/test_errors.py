@@ -1,4 +1,4 @@
-"""Confusions counted by hand, and the list of errors: order, filters and the surroundings of each."""
+"""Confusions counted by hand, and the list of errors: order and the surroundings of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence
-from clausetag.eval.errors import CONTEXT_CHARACTERS, ErrorItem, confusions, error_list, filter_errors, surroundings
+from clausetag.eval.errors import CONTEXT_CHARACTERS, ErrorItem, confusions, error_list, surroundings
 
 NAMES = ("a", "b", "c")
 
@@ -116,20 +116,6 @@ def test_labels_given_for_want_of_any_are_told() -> None:
     item, other = listed(rows("a", "-"), [[0.2, 0.3, 0.1], [0.1, 0.3, 0.5]], rows("b", "bc"))
     assert (item.index, item.forced) == (0, ("b",))
     assert (other.index, other.forced) == (1, ("b",))
-
-
-def test_filters_by_label_and_kind() -> None:
-    scores = [[0.1, 0.6, 0.1], [0.4, 0.9, 0.0], [0.0, 0.8, 0.0], [0.1, 0.2, 0.1]]
-    items = listed(rows("a", "a", "-", "b"), scores, np.array(scores) >= 0.5)
-    assert [item.index for item in items] == [0, 1, 2, 3]
-    assert filter_errors(items) == items
-    assert [item.index for item in filter_errors(items, "b")] == [1, 2, 3, 0]
-    alarms = filter_errors(items, "b", "false_alarm")
-    assert [(item.index, item.confidence) for item in alarms] == [(1, 0.9), (2, 0.8), (0, 0.6)]
-    assert [item.index for item in filter_errors(items, "b", "miss")] == [3]
-    assert [item.index for item in filter_errors(items, kind="miss")] == [0, 3, 1]
-    assert alarms[2].missed == ("a",) and alarms[2].wrong == {"b": 0.6}
-    assert filter_errors(items, "c") == []
 
 
 def test_sentences_stand_between_their_neighbours() -> None:

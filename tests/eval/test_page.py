@@ -236,8 +236,8 @@ def test_the_matrix_leads_to_its_errors() -> None:
 def test_suspects_say_which_way_gold_is_doubted() -> None:
     (case,) = _tree(render(_page())).xpath("//ol[@class='suspects']/li")
     words = _squeezed(case)
-    assert "Given, doubtful Sec Data Security gold right with probability 0.03" in words
-    assert "Not given, probable Opt User Choice/Control gold right with probability 0.11" in words
+    assert "Given, doubtful Sec Data Security the model gives what gold says 0.03" in words
+    assert "Not given, probable Opt User Choice/Control the model gives what gold says 0.11" in words
     assert "label quality 0.07" in words
 
 

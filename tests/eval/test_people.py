@@ -78,8 +78,8 @@ def test_an_annotator_left_out_against_what_both_others_gave() -> None:
     assert found is not None and found.comparisons == 6
     assert found.annotators.per_category[FIRST_PARTY] == 1.0
     # No two annotators agree on Choice anywhere: two marks against nothing, and the model's three times one.
-    assert found.annotators.per_category[CHOICE] == 0.0
-    assert found.model.per_category[CHOICE] == 0.0
+    assert found.annotators.per_category[CHOICE] is None
+    assert found.model.per_category[CHOICE] is None
     # First party: each agreed pair gave it at the first unit, and so did the model.
     assert found.model.per_category[FIRST_PARTY] == 1.0
     # Hits 3; sizes 2 * 3 of First Party, 1 + 1 of Choice.
@@ -127,6 +127,18 @@ def test_pooled_f1_is_that_of_scikit_learn() -> None:
     assert found.left_out.annotators.micro_f1 == pytest.approx(f1_score(owners, agreed, average="micro"))
     model = np.concatenate([marks[0]] * 3)
     assert found.left_out.model.macro_f1 == pytest.approx(f1_score(model, agreed, average="macro"))
+
+
+def test_what_nobody_gave_is_undefined_for_the_model_too() -> None:
+    units = [unit(row, {"1": [CHOICE], "2": [CHOICE], "3": [CHOICE]}) for row in range(4)]
+    predicted = label_matrix([(CHOICE, SECURITY)] * 4)
+    found = compared(units, predicted)
+    assert found.left_out is not None
+    for kind in (found.pairwise, found.left_out):
+        assert kind.model.per_category[SECURITY] is None
+        assert kind.annotators.macro_f1 == kind.model.macro_f1 == 1.0
+        assert kind.lead.macro_f1 == 0.0
+    assert found.pairwise.model.micro_f1 is not None and found.pairwise.model.micro_f1 < 1.0
 
 
 def test_no_annotators_no_comparison() -> None:

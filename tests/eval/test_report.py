@@ -11,12 +11,12 @@ import pytest
 
 from clausetag.data.labels import DO_NOT_TRACK, FIRST_PARTY, LABELS
 from clausetag.data.schema import Sentence
-from clausetag.eval.bootstrap import bootstrap_intervals
+from clausetag.eval.bootstrap import bootstrap_intervals, rank_intervals
 from clausetag.eval.calibration import calibration
 from clausetag.eval.metrics import multilabel_scores
 from clausetag.eval.overlap import OverlapResult
 from clausetag.eval.people import compare_with_people
-from clausetag.eval.report import by_category, markdown, tables, terminal
+from clausetag.eval.report import IN_FULL, by_category, markdown, tables, terminal
 from clausetag.eval.resample import resampler
 from clausetag.eval.results import BaselineFigures, Figures, Published, Results
 
@@ -29,8 +29,9 @@ def results() -> Results:
     predicted = np.where(rng.random(gold.shape) < 0.8, gold, ~gold)
     values = np.where(predicted, 0.8, 0.1)
     drawn = resampler([str(row // 10) for row in range(60)], draws=100)
+    ranks = rank_intervals(values, gold, drawn)
     figures = Figures(
-        multilabel_scores(predicted, gold, scores=values), bootstrap_intervals(predicted, gold, drawn, scores=values)
+        multilabel_scores(predicted, gold, scores=values), bootstrap_intervals(predicted, gold, drawn, ranks=ranks)
     )
     perfect = Figures(multilabel_scores(gold, gold), bootstrap_intervals(gold, gold, drawn))
     given = [[LABELS[column] for column in np.flatnonzero(row)] for row in gold]
@@ -82,11 +83,11 @@ def test_rows_carry_every_category_and_the_means(results: Results) -> None:
 def test_every_table_is_a_rectangle_and_stands_in_every_report(results: Results) -> None:
     published = replace(results, published=(Published("Somebody's", 0.5, 0.6, "a paper"),))
     found = tables(published)
-    assert len(found) == 5
+    assert len(found) == 6
     for cells in found:
         assert {len(row) for row in cells.rows} == {len(cells.header)}
         assert f"## {cells.caption}" in markdown(published)
-        assert cells.caption in terminal(published)
+        assert (cells.caption in terminal(published)) != (cells.caption == IN_FULL)
     assert "| Somebody's | 0.500 | 0.600 | a paper |" in markdown(published)
 
 

@@ -20,6 +20,7 @@ from clausetag.eval.benchmarks import BaselineData, Benchmark, load_benchmark
 from clausetag.eval.evaluate import evaluate_tagger
 from clausetag.eval.report import by_category, markdown
 from clausetag.eval.run import add_arguments, run
+from clausetag.train import baseline
 
 MakeTagger = Callable[..., Any]
 
@@ -262,7 +263,7 @@ def test_baseline_and_annotators_stand_in_the_same_table(fake_tagger: MakeTagger
         said = [("We collect the address of number {}.", FIRST_PARTY), ("You can switch cookie {} off.", CHOICE)]
         return tuple(
             Sentence(
-                policy, index, said[index % 2][0].format(index), labels=(said[index % 2][1],),
+                policy, index, said[index % 2][0].format(f"{policy} {index}"), labels=(said[index % 2][1],),
                 extra={"annotators": {"1": [said[index % 2][1]], "2": [CHOICE]}},
             )
             for index in range(12)
@@ -306,6 +307,48 @@ def test_several_runs_give_mean_and_deviation(
     assert "seeds 7, 8" in capsys.readouterr().out
     with pytest.raises(DataError, match="given twice"):
         run(arguments(labels_file), [taggers[0], taggers[0]])
+    other = fake_tagger(SCORES, hash="c", config={"name": "fake", "recipe": {"name": "another", "seed": 1}})
+    with pytest.raises(DataError, match="one of one recipe"):
+        run(arguments(labels_file), [taggers[0], other])
+
+
+def test_stale_files_and_a_refused_run_leave_nothing_wrong(
+    tmp_path: Path, labels_file: str, fake_tagger: MakeTagger, seen: Callable[..., Any]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("predictions-tfidf.jsonl", "seeds.json", "mine.txt"):
+        (out / name).write_text("stale", encoding="utf-8")
+    assert run(arguments(labels_file, "-o", str(out)), [fake_tagger(SCORES)]) == 0
+    assert (out / "mine.txt").exists()
+    assert not (out / "predictions-tfidf.jsonl").exists() and not (out / "seeds.json").exists()
+    tagger = fake_tagger(SCORES)
+    with pytest.raises(DataError, match="give a folder to -o"):
+        run(arguments(labels_file, "-o", labels_file + "/below"), [tagger])
+    assert tagger.calls == []  # refused before anything was scored
+
+
+def test_rows_that_chose_the_thresholds_are_named(
+    labels_file: str, fake_tagger: MakeTagger, seen: Callable[..., Any]
+) -> None:
+    chose = seen(validation=frozenset(text_hash(str(row["text"])) for row in ROWS))
+    results = evaluate_tagger(fake_tagger(SCORES, trained_on=chose), load_benchmark(labels_file)).results
+    assert any("5 of these 5 texts chose the model's epoch" in note for note in results.notes)
+    plain = evaluate_tagger(fake_tagger(SCORES), load_benchmark(labels_file)).results
+    assert not any("chose" in note for note in plain.notes)
+
+
+def test_baselines_do_not_learn_what_is_measured(fake_tagger: MakeTagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "We collect the address that you type into form number {}."
+    rows = tuple(Sentence("p", row, said.format(row), labels=(FIRST_PARTY,)) for row in range(8))
+    copies = tuple(Sentence("copy", row.index, row.text.upper(), labels=row.labels) for row in rows)
+    others = tuple(Sentence("q", row, f"Cookie {row} can be switched off here.", labels=(CHOICE,)) for row in range(8))
+    learnt: list[Sentence] = []
+    monkeypatch.setattr(baseline, "fit_baselines", lambda train, held: learnt.extend((*train, *held)) or ())
+    data = BaselineData("somewhere", (*copies, *others), (*others, copies[0]))
+    results = evaluate_tagger(fake_tagger(), Benchmark("x", "sentence", "guide", rows, rows, data)).results
+    assert learnt == [*others, *others]
+    assert any("left out of the baselines' data because they are measured here: 9" in note for note in results.notes)
 
 
 def test_offsets_must_select_the_text(tmp_path: Path) -> None:
