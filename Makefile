@@ -20,11 +20,12 @@ TRAIN := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 $(
 # Whether a folder holds a finished model: `$(FINISHED) DIR || train it`.
 FINISHED := finished() { test -f "$$1/manifest.json" -a ! -f "$$1/checkpoint.pt"; }; finished
 SEEDS ?= 1 2 3
+POLICIES ?= policies.jsonl.gz
 A ?= runs/eval/a
 B ?= runs/eval/b
 
 .DEFAULT_GOAL := all
-.PHONY: all test test-all check train eval compare leakage seeds transfer split-effect predict serve wheel clean help
+.PHONY: all test test-all check train eval labels compare leakage seeds transfer split-effect predict serve wheel clean help
 
 all: $(VENV)/predict.stamp ## install what predicting needs and tag the five policies into out/
 	@$(BIN)/clausetag predict 'data/policies/*.txt' -o $(OUT) --format jsonl,html --table
@@ -45,6 +46,10 @@ train: $(VENV)/dev.stamp ## train RECIPE (default) in RUN; EXTRA=labelled.jsonl 
 
 eval: $(VENV)/dev.stamp ## evaluate MODEL on DATA (opp115, privacyglue, policies, or a labelled JSONL) into runs/eval
 	$(BIN)/clausetag eval $(DATA) $(if $(filter opp115,$(DATA)),--split $(SPLIT)) $(if $(MODEL),--model $(MODEL)) -o runs/eval/$(notdir $(basename $(DATA)))
+
+labels: $(VENV)/predict.stamp ## join data/annotations/today.jsonl with POLICIES (JSONL of id and text, may end in .gz) for EXTRA
+	@mkdir -p runs
+	$(BIN)/clausetag data join data/annotations/today.jsonl $(POLICIES) -o runs/today.jsonl
 
 compare: $(VENV)/dev.stamp ## is A better than B? both are folders that `make eval` wrote
 	$(BIN)/clausetag eval compare $(A) $(B)

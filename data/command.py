@@ -1,6 +1,8 @@
 """`clausetag data`: prepare corpora.
 
 clausetag data opp115 OPP-115_v1_0.zip -o corpora/opp115
+clausetag data strip labelled.jsonl -o labels.jsonl
+clausetag data join labels.jsonl policies.jsonl.gz -o labelled.jsonl
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from clausetag.data.bare_labels import join, read_bare, read_policies, strip
 from clausetag.data.errors import DataError
 from clausetag.data.opp115 import Corpus, find_opp115, read_opp115
-from clausetag.data.schema import write_jsonl, write_text
+from clausetag.data.schema import read_jsonl, write_jsonl, write_text
 from clausetag.data.splits import policy_split
 
 
@@ -26,9 +29,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unmask", action="store_true", help="use the labels of the 701 held-back segments, where the corpus has them"
     )
 
+    strip = corpora.add_parser("strip", help="labels without their texts, to be shared where the texts may not be")
+    strip.add_argument("source", metavar="LABELLED", help="a labelled JSONL")
+    strip.add_argument("-o", "--output", required=True, metavar="FILE", help="the labels, by hashes of the texts")
+    join = corpora.add_parser("join", help="put labels without texts together with the texts again")
+    join.add_argument("source", metavar="LABELS", help="what `clausetag data strip` wrote")
+    join.add_argument("policies", metavar="POLICIES", help="JSONL of policies (id, text), may end in .gz")
+    join.add_argument("-o", "--output", required=True, metavar="FILE", help="the labelled JSONL")
+
 
 def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag data`; returns the exit code."""
+    if arguments.corpus == "strip":
+        policies = strip(read_jsonl(arguments.source), arguments.output)
+        print(f"{policies} policies")
+        return 0
+    if arguments.corpus == "join":
+        rows, notes = join(read_policies(arguments.policies), read_bare(arguments.source))
+        if not rows:
+            raise DataError(f"{arguments.policies}: has none of the policies that {arguments.source} has labels for")
+        write_jsonl(arguments.output, rows)
+        said = [f"{len({row['policy'] for row in rows})} policies, {len(rows):,} sentences"]
+        print("\n".join([*said, *(f"note: {note}" for note in notes)]))
+        return 0
     source = find_opp115(download=True) if arguments.source == "download" else Path(arguments.source)
     corpus = read_opp115(source, unmask=arguments.unmask)
     write_corpus(corpus, Path(arguments.output))

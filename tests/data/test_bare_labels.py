@@ -1,0 +1,78 @@
+"""Labels leave their texts and find them again."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from clausetag.cli import main
+from clausetag.data.five import FIVE, document_of, read_five
+from clausetag.data.schema import read_jsonl, write_jsonl
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    rows = [row.row() | {"source": "given", "name": row.policy} for row in read_five()]
+    write_jsonl(tmp_path / "labelled.jsonl", rows)
+    return tmp_path / "labelled.jsonl"
+
+
+def write_policies(path: Path, texts: dict[str, str]) -> None:
+    with gzip.open(path, "wt", encoding="utf-8") as stream:
+        stream.writelines(json.dumps({"id": policy, "text": text}) + "\n" for policy, text in texts.items())
+
+
+def test_there_and_back(tmp_path: Path, labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare, policies, back = tmp_path / "bare.jsonl", tmp_path / "policies.jsonl.gz", tmp_path / "back.jsonl"
+    assert main(["data", "strip", str(labelled), "-o", str(bare)]) == 0
+    text = bare.read_text(encoding="utf-8")
+    assert not any(row.text in text for row in read_five() if len(row.text) > 20)
+    texts = {policy: document_of(policy).text for policy in FIVE}
+    write_policies(policies, texts | {"another": "We sell nothing."})
+    assert main(["data", "join", str(bare), str(policies), "-o", str(back)]) == 0
+    before = {(row.policy, row.text): row.labels for row in read_jsonl(labelled)}
+    after = {(row.policy, row.text): row.labels for row in read_jsonl(back) if row.labels is not None}
+    assert set(after) <= set(before) and len(after) > 0.95 * len(before)
+    assert all(before[key] == labels for key, labels in after.items())
+    assert {row.policy for row in read_jsonl(back)} == set(FIVE)
+    assert all(row.extra["name"] == row.policy for row in read_jsonl(back))
+
+
+def test_what_does_not_fit_is_said(tmp_path: Path, labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare, policies, back = tmp_path / "bare.jsonl", tmp_path / "policies.jsonl.gz", tmp_path / "back.jsonl"
+    assert main(["data", "strip", str(labelled), "-o", str(bare)]) == 0
+    write_policies(policies, {FIVE[0]: "Nothing of this was ever labelled. " + document_of(FIVE[0]).text})
+    assert main(["data", "join", str(bare), str(policies), "-o", str(back)]) == 0
+    said = capsys.readouterr().out
+    assert "4 policies with labels are not among the texts" in said
+    new = [row for row in read_jsonl(back) if row.text.startswith("Nothing of this")]
+    assert new and new[0].labels is None
+    write_policies(policies, {"another": "We sell nothing."})
+    assert main(["data", "join", str(bare), str(policies), "-o", str(tmp_path / "none.jsonl")]) == 2
+    assert not (tmp_path / "none.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]\n",
+        '{"labels": ["Cookies"]}\n',
+        '{"labels": ["Data Security"]}\n{"policy": "p", "sentences": [["x", [1]]]}\n',
+    ],
+)
+def test_foreign_files_are_one_line(tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bare.jsonl").write_text(content, encoding="utf-8")
+    (tmp_path / "p.jsonl").write_text('{"id": "p", "text": "We sell nothing."}\n', encoding="utf-8")
+    assert (
+        main(["data", "join", str(tmp_path / "bare.jsonl"), str(tmp_path / "p.jsonl"), "-o", str(tmp_path / "o")]) == 2
+    )
+    assert capsys.readouterr().err.count("\n") == 1
+    (tmp_path / "p.gz").write_bytes(b"no gzip")
+    (tmp_path / "good.jsonl").write_text(
+        '{"labels": ["Data Security"]}\n{"policy": "p", "sentences": [["x", [0]]]}\n', encoding="utf-8"
+    )
+    assert main(["data", "join", str(tmp_path / "good.jsonl"), str(tmp_path / "p.gz"), "-o", str(tmp_path / "o")]) == 2
