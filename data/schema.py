@@ -113,6 +113,8 @@ def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
             raise ValueError(f"the key {key!r} is missing")
         if not isinstance(row[key], kind) or isinstance(row[key], bool):
             raise ValueError(f"{key!r} must be {'a string' if kind is str else 'an integer'}, found {row[key]!r}")
+    if not row["text"].strip():
+        raise ValueError("'text' is empty")
     for key in ("passage", "start", "end"):
         if row.get(key) is not None and (not isinstance(row[key], int) or isinstance(row[key], bool)):
             raise ValueError(f"{key!r} must be an integer, found {row[key]!r}")
@@ -205,7 +207,7 @@ def iter_json_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
     """
     name = os.fspath(path)
     try:
-        with open(path, encoding="utf-8") as lines:
+        with open(path, encoding="utf-8-sig") as lines:  # some editors put a byte-order mark in front
             for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue

@@ -208,6 +208,14 @@ def test_wrong_usage_is_one_clear_line(given: dict[str, Any], reason: str) -> No
     assert "\n" not in str(caught.value)
 
 
+def test_byte_order_mark_and_empty_text(tmp_path: Path) -> None:
+    path = Path(write_rows(tmp_path, ROWS))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(load_benchmark(str(path)).units) == 5
+    with pytest.raises(DataError, match="line 1: 'text' is empty"):
+        load_benchmark(write_rows(tmp_path, [ROWS[1] | {"text": " \n"}]))
+
+
 def test_file_without_labels(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing labelled"):
         load_benchmark(write_rows(tmp_path, ROWS[:1]))
