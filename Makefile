@@ -16,16 +16,20 @@ SET ?=
 IN ?= data/policies/*.txt
 OUT ?= out
 # Batches of changing length make glibc return and fault the same memory all the time; this keeps it.
-TRAIN := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 $(BIN)/clausetag train
+KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184
+TRAIN := $(KEEP_MEMORY) $(BIN)/clausetag train
 # Whether a folder holds a finished model: `$(FINISHED) DIR || train it`.
 FINISHED := finished() { test -f "$$1/manifest.json" -a ! -f "$$1/checkpoint.pt"; }; finished
 SEEDS ?= 1 2 3
 POLICIES ?= policies.jsonl.gz
+UNLABELLED ?=
+HELD ?=
+POOL ?= runs/pool.jsonl
 A ?= runs/eval/a
 B ?= runs/eval/b
 
 .DEFAULT_GOAL := all
-.PHONY: all test test-all check train eval labels compare leakage seeds transfer split-effect predict serve wheel clean help
+.PHONY: all test test-all check pool pretrain teacher distil train eval labels compare leakage seeds transfer split-effect predict serve wheel clean help
 
 all: $(VENV)/predict.stamp ## install what predicting needs and tag the five policies into out/
 	@$(BIN)/clausetag predict 'data/policies/*.txt' -o $(OUT) --format jsonl,html --table
@@ -40,6 +44,23 @@ check: $(VENV)/dev.stamp $(VENV)/src/clausetag ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=$(VENV)/src $(BIN)/mypy -p clausetag
+
+pool: $(VENV)/dev.stamp ## draw runs/pool.jsonl from UNLABELLED (JSONL of id and text, may end in .gz), without HELD's validation rows
+	@test -n "$(UNLABELLED)" || { echo "make pool: set UNLABELLED=policies.jsonl.gz (rows of id and text)"; exit 2; }
+	@mkdir -p runs
+	test -s $(POOL) || $(BIN)/clausetag data pool $(UNLABELLED) $(foreach file,$(HELD),--held $(file)) -o $(POOL)
+
+pretrain: $(VENV)/dev.stamp ## continue the encoder's pretraining on runs/pool.jsonl into runs/pretrained
+	@test -s $(POOL) || { echo "make pretrain: $(POOL) is missing; make pool UNLABELLED=… draws it"; exit 2; }
+	test -f runs/pretrained/config.json || $(KEEP_MEMORY) $(BIN)/clausetag pretrain $(POOL) -o runs/pretrained
+
+teacher: $(VENV)/teacher.stamp ## train the large teacher (MPNet) into runs/teacher; EXTRA=labelled.jsonl adds labels
+	$(FINISHED) runs/teacher || $(TRAIN) teacher -o runs/teacher $(if $(EXTRA),--set extra=$(EXTRA))
+
+distil: $(VENV)/dev.stamp ## the teacher's scores of RECIPE's training sentences and the pool's into runs/distilled
+	@test -f runs/teacher/manifest.json || { echo "make distil: runs/teacher holds no finished model; make teacher trains it"; exit 2; }
+	@test -s $(POOL) || { echo "make distil: $(POOL) is missing; make pool UNLABELLED=… draws it"; exit 2; }
+	test -f runs/distilled/distilled.json || $(KEEP_MEMORY) $(BIN)/clausetag distil $(RECIPE) $(if $(EXTRA),--set extra=$(EXTRA)) --teacher runs/teacher --pool $(POOL) -o runs/distilled
 
 train: $(VENV)/dev.stamp ## train RECIPE (default) in RUN; EXTRA=labelled.jsonl adds labels, SET="key=value …" overrides
 	$(TRAIN) $(RECIPE) -o $(RUN) $(if $(EXTRA),--set extra=$(EXTRA)) $(foreach pair,$(SET),--set $(pair))
@@ -107,6 +128,10 @@ $(VENV)/predict.stamp: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e '.[dev]'
 	@touch $@ $(VENV)/predict.stamp
+
+$(VENV)/teacher.stamp: $(VENV)/dev.stamp
+	$(INSTALL) -e '.[dev,teacher]'
+	@touch $@
 
 # mypy cannot follow an editable install; through this link the checkout is the package.
 $(VENV)/src/clausetag:

@@ -17,6 +17,8 @@ _VERBS: dict[str, tuple[str, str]] = {
     "train": ("clausetag.train.run", "train a model from a recipe and write it as a folder"),
     "eval": ("clausetag.eval.run", "per-category F1 with intervals, baselines and the annotators' own agreement"),
     "data": ("clausetag.data.command", "prepare corpora as labelled JSONL"),
+    "pretrain": ("clausetag.train.pretrain", "continue an encoder's pretraining on unlabelled policies"),
+    "distil": ("clausetag.train.distil", "score training sentences and unlabelled ones by teachers"),
     "export": ("clausetag.train.export", "write a trained model as one ONNX file with int8 weights and a card"),
     "serve": ("clausetag.serve", "answer over HTTP (not yet)"),
 }

@@ -3,16 +3,20 @@
 clausetag data opp115 OPP-115_v1_0.zip -o corpora/opp115
 clausetag data strip labelled.jsonl -o labels.jsonl
 clausetag data join labels.jsonl policies.jsonl.gz -o labelled.jsonl
+clausetag data pool policies.jsonl.gz --held labelled.jsonl -o pool.jsonl
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from clausetag.data.bare_labels import join, read_bare, read_policies, strip
 from clausetag.data.errors import DataError
+from clausetag.data.five import read_five
 from clausetag.data.opp115 import Corpus, find_opp115, read_opp115
+from clausetag.data.pool import HeldOut, draw_pool
 from clausetag.data.schema import read_jsonl, write_jsonl, write_text
 from clausetag.data.splits import policy_split
 
@@ -36,6 +40,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     join.add_argument("source", metavar="LABELS", help="what `clausetag data strip` wrote")
     join.add_argument("policies", metavar="POLICIES", help="JSONL of policies (id, text), may end in .gz")
     join.add_argument("-o", "--output", required=True, metavar="FILE", help="the labelled JSONL")
+    pool = corpora.add_parser("pool", help="sentences of unlabelled policies, without those that are measured on")
+    pool.add_argument("policies", metavar="POLICIES", help="JSONL of policies (id, text), may end in .gz")
+    pool.add_argument(
+        "--held",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="labelled JSONL whose validation and test rows may not be in it; repeat it for several. "
+        "OPP-115 and the five policies are held always",
+    )
+    pool.add_argument(
+        "--sentences", type=int, default=420_000, metavar="N", help="stop at so many sentences (default: %(default)s)"
+    )
+    pool.add_argument("--seed", type=int, default=1, help="draws the policies (default: %(default)s)")
+    pool.add_argument("-o", "--output", required=True, metavar="FILE", help="the sentences, a JSONL")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -52,10 +71,34 @@ def main(arguments: argparse.Namespace) -> int:
         said = [f"{len({row['policy'] for row in rows})} policies, {len(rows):,} sentences"]
         print("\n".join([*said, *(f"note: {note}" for note in notes)]))
         return 0
+    if arguments.corpus == "pool":
+        return _pool(arguments)
     source = find_opp115(download=True) if arguments.source == "download" else Path(arguments.source)
     corpus = read_opp115(source, unmask=arguments.unmask)
     write_corpus(corpus, Path(arguments.output))
     return 0
+
+
+def _pool(arguments: argparse.Namespace) -> int:
+    if arguments.sentences < 1:
+        raise DataError(f"--sentences {arguments.sentences}: give at least 1")
+    texts = [sentence.text for sentence in read_opp115(find_opp115(download=True)).sentences]
+    texts += [sentence.text for sentence in read_five()]
+    for path in arguments.held:
+        rows = [row for row in read_jsonl(path) if row.extra.get("split") in ("validation", "test")]
+        if not rows:
+            raise DataError(f"{path}: no row's split is validation or test, so there is nothing to hold out")
+        texts += [row.text for row in rows]
+    pool = draw_pool(read_policies(arguments.policies), HeldOut(texts), arguments.sentences, arguments.seed)
+    if not pool.sentences:
+        raise DataError(f"{arguments.policies}: no policy in it can be used ({_counted(pool.left_out)})")
+    write_jsonl(arguments.output, (sentence.row() for sentence in pool.sentences))
+    print(f"{pool.policies:,} policies, {len(pool.sentences):,} sentences; left out: {_counted(pool.left_out)}")
+    return 0
+
+
+def _counted(left_out: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in sorted(left_out.items()) if count) or "nothing"
 
 
 def write_corpus(corpus: Corpus, folder: Path) -> None:

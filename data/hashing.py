@@ -21,6 +21,14 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(normalise(text).encode("utf-8")).hexdigest()[:16]
 
 
+def pool_key(key: str) -> str:
+    """The shorter form, 8 digits, of a `text_hash` in which texts of the unlabelled pool are recorded.
+
+    There may be hundreds of thousands: of another text one in ten thousand is taken for one of 400,000.
+    """
+    return key[:8]
+
+
 def is_boilerplate(text: str) -> bool:
     """Whether `text` has fewer than `MIN_WORDS` words (runs of non-space that hold a letter or digit)."""
     words = sum(any(character.isalnum() for character in word) for word in text.split())

@@ -19,12 +19,12 @@ from typing import Any
 from clausetag.data.errors import DataError
 from clausetag.data.hashing import MIN_WORDS
 from clausetag.data.schema import write_jsonl, write_text
+from clausetag.data.shingles import SHINGLE
 from clausetag.eval.leakage_splits import UNITS, load_splits
 from clausetag.eval.near_duplicates import (
     MIN_ALIKE_SHARE,
     MIN_ALIKE_TEXTS,
     PERMUTATIONS,
-    SHINGLE,
     Comparison,
     Match,
     Side,

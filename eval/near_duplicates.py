@@ -11,16 +11,14 @@ similarity, so nothing is reported that is not there. What may be missed is know
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from clausetag.data.hashing import is_boilerplate, normalise, text_hash
+from clausetag.data.shingles import jaccard, shingles, words
 
-SHINGLE = 3
-"""Words of a shingle."""
 PERMUTATIONS = 128
 MIN_RECALL = 0.999
 """Of pairs right at the threshold; more alike pairs are found more surely."""
@@ -28,7 +26,6 @@ MIN_ALIKE_TEXTS = 3
 MIN_ALIKE_SHARE = 0.1
 """Two policies look alike if this share of the shorter one's texts, and this many, stand in the other."""
 _SEED = 1
-_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +116,6 @@ def lsh_for(threshold: float) -> Lsh:
     """The fewest candidates, by the longest bands, at which a pair at `threshold` is found with `MIN_RECALL`."""
     shapes = (Lsh(PERMUTATIONS // rows, rows) for rows in range(PERMUTATIONS // 2, 0, -1))
     return next((shape for shape in shapes if shape.recall(threshold) >= MIN_RECALL), Lsh(PERMUTATIONS, 1))
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The case-folded runs of letters and digits."""
-    return tuple(_WORD.findall(text.casefold()))
-
-
-def shingles(sequence: Sequence[str]) -> frozenset[str]:
-    """All runs of `SHINGLE` words; a shorter sequence is one shingle of its own."""
-    count = max(len(sequence) - SHINGLE + 1, 1)
-    return frozenset(" ".join(sequence[start : start + SHINGLE]) for start in range(count))
-
-
-def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    """Size of the intersection over size of the union."""
-    shared = len(a & b)
-    return shared / (len(a) + len(b) - shared) if a or b else 1.0
 
 
 def near_pairs(sets: Sequence[frozenset[str]], threshold: float) -> list[tuple[int, int, float]]:

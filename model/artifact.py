@@ -28,6 +28,7 @@ from clausetag.data.schema import write_text
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+TRAINED_ON = "trained_on.json"
 DEFAULT = "standard"
 
 
@@ -58,6 +59,24 @@ class TrainedOn:
     """Their labelled texts."""
 
 
+def read_trained_on(path: Path) -> TrainedOn:
+    """Read a `trained_on.json`.
+
+    Raises:
+        ArtifactError: it is missing or damaged.
+    """
+    values = _read_json(path)
+    if not all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in values.values()):
+        raise ArtifactError(f"{path}: must hold lists of strings")
+    return TrainedOn(
+        frozenset(values.get("policies", ())),
+        frozenset(values.get("hashes", ())),
+        frozenset(values.get("context", ())),
+        frozenset(values.get("validation_policies", ())),
+        frozenset(values.get("validation", ())),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """A checked model folder."""
@@ -80,17 +99,7 @@ class Artifact:
         Raises:
             ArtifactError: it is missing or damaged.
         """
-        path = self.folder / "trained_on.json"
-        values = _read_json(path)
-        if not all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in values.values()):
-            raise ArtifactError(f"{path}: must hold lists of strings")
-        return TrainedOn(
-            frozenset(values.get("policies", ())),
-            frozenset(values.get("hashes", ())),
-            frozenset(values.get("context", ())),
-            frozenset(values.get("validation_policies", ())),
-            frozenset(values.get("validation", ())),
-        )
+        return read_trained_on(self.folder / TRAINED_ON)
 
 
 def shipped(name: str = DEFAULT) -> Path:

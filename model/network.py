@@ -1,4 +1,10 @@
-"""The network: an encoder, mean pooling over each unit, and one linear head per label source on a shared one."""
+"""The network: an encoder, and per label source and label a linear head that attends to each unit's tokens.
+
+Label-wise attention after Mullenbach et al. (NAACL 2018). The head is linear, so that it can be applied to the tokens
+before they are pooled: a unit's logit is the mean of its tokens' logits, weighted by their attention. Two products
+with the pooling matrix give that for all units at once, and with attention at zero, where training starts, it is the
+head of the mean-pooled vector.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +20,9 @@ from clausetag.data.labels import LABELS
 
 HEADS = ("opp115", "guide", "passage")
 """Label sources: OPP-115's annotators on sentences, the annotation guide on sentences, OPP-115's on passages."""
+
+_STRONGEST = 8.0
+"""Bound of a token's attention, in log-odds; e^8 is 3,000 times an average token's weight, and does not overflow."""
 
 
 class SentenceTaggerConfig(PretrainedConfig):
@@ -56,15 +65,16 @@ class SentenceTagger(PreTrainedModel):
         self.dropout = nn.Dropout(config.head_dropout)
         self.shared = nn.Linear(hidden, len(config.labels))
         self.own = nn.Linear(hidden, len(config.heads) * len(config.labels))
+        self.attend = nn.Linear(hidden, len(config.heads) * len(config.labels), bias=False)
 
     def _init_weights(self, module: nn.Module) -> None:
         if module is getattr(self, "shared", None):
             nn.init.normal_(module.weight, std=0.02)
             nn.init.zeros_(module.bias)
-        elif module is getattr(self, "own", None):
-            # The sources start as one and grow apart only as far as their data says.
-            nn.init.zeros_(module.weight)
-            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear) and module in (getattr(self, "own", None), getattr(self, "attend", None)):
+            # The sources start as one, tokens as equals; both grow apart only as far as the data says.
+            for parameter in module.parameters():
+                nn.init.zeros_(parameter)
 
     def set_prior(self, rates: Tensor) -> None:
         """Start each label's shared bias at the log-odds of its rate (float [labels]), so that rare labels are seen."""
@@ -75,14 +85,39 @@ class SentenceTagger(PreTrainedModel):
     def forward(self, input_ids: Tensor, attention_mask: Tensor, pool: Tensor) -> Tensor:
         """Logits float [B, U, heads, labels] from ids and mask int64 [B, T] and pooling weights float [B, U, T]."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        pooled = self.dropout(torch.matmul(pool.to(hidden.dtype), hidden))
-        own = self.own(pooled).unflatten(-1, (len(self.config.heads), len(self.config.labels)))
-        logits: Tensor = self.shared(pooled).unsqueeze(-2) + own
+        # In full precision also where the encoder is not: it is next to nothing, and exponentials magnify errors.
+        with torch.autocast("cpu", enabled=False):
+            return self._pooled(self.dropout(hidden).float(), pool)
+
+    def _pooled(self, hidden: Tensor, pool: Tensor) -> Tensor:
+        shape = (len(self.config.heads), len(self.config.labels))
+        said = (self.shared(hidden).unsqueeze(-2) + self.own(hidden).unflatten(-1, shape)).flatten(-2)
+        attention = torch.exp(self.attend(hidden).clamp(-_STRONGEST, _STRONGEST))
+        # Rows of the pooling matrix that pad a window with few units are zero.
+        weight = torch.matmul(pool, attention).clamp_min(1e-6)
+        logits: Tensor = (torch.matmul(pool, attention * said) / weight).unflatten(-1, shape)
         return logits
 
 
-def from_backbone(path: str, labels: Sequence[str], heads: Sequence[str], head_dropout: float) -> SentenceTagger:
+def from_backbone(
+    path: str, labels: Sequence[str], heads: Sequence[str], head_dropout: float, attention_dropout: float = 0.0
+) -> SentenceTagger:
     """A tagger with a pretrained encoder (hub id or folder) and fresh heads.
+
+    Raises:
+        OSError: the hub id or folder cannot be loaded.
+    """
+    encoder = load_encoder(path)
+    values = encoder.config.to_dict()
+    values.pop("_name_or_path", None)  # a folder of this machine means nothing elsewhere
+    config = SentenceTaggerConfig(with_attention_dropout(values, attention_dropout), labels, heads, head_dropout)
+    tagger = SentenceTagger(config)
+    tagger.encoder.load_state_dict(encoder.state_dict())
+    return tagger
+
+
+def load_encoder(path: str) -> Any:
+    """The pretrained encoder of a hub id or folder, in float32, without a pooler.
 
     Raises:
         OSError: the hub id or folder cannot be loaded.
@@ -91,13 +126,13 @@ def from_backbone(path: str, labels: Sequence[str], heads: Sequence[str], head_d
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     model_type = AutoConfig.from_pretrained(path).model_type
-    encoder = AutoModel.from_pretrained(path, dtype=torch.float32, **_without_pooler(model_type))
-    values = encoder.config.to_dict()
-    values.pop("_name_or_path", None)  # a folder of this machine means nothing elsewhere
-    config = SentenceTaggerConfig(values, labels, heads, head_dropout)
-    tagger = SentenceTagger(config)
-    tagger.encoder.load_state_dict(encoder.state_dict())
-    return tagger
+    return AutoModel.from_pretrained(path, dtype=torch.float32, **_without_pooler(model_type))
+
+
+def with_attention_dropout(encoder_config: dict[str, Any], rate: float) -> dict[str, Any]:
+    """An encoder's configuration with another dropout on attention weights, whatever the architecture calls it."""
+    names = {"attention_probs_dropout_prob", "attention_dropout"} & set(encoder_config)
+    return {**encoder_config, **dict.fromkeys(names, rate)}
 
 
 def _without_pooler(model_type: str) -> dict[str, Any]:

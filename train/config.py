@@ -43,6 +43,14 @@ class Recipe:
     """Further labelled JSONL files (head `guide`); rows whose `split` is `validation` validate, `test` stays out."""
     privacyglue: str = ""
     """Folder with PrivacyGLUE's train_dataset.csv and validation_dataset.csv (head `passage`)."""
+    distilled: str = ""
+    """Folder that `clausetag distil` wrote: what teachers say of the training sentences, and of an unlabelled pool."""
+    teacher_share: float = 0.5
+    """Of labelled sentences: the teachers' share in the targets, beside the labels."""
+    taught_weight: float = 0.5
+    """Weight of the loss where the teachers alone give the target, beside a labelled sentence's."""
+    pool_parts: int = 3
+    """The pool is read in so many parts, one an epoch."""
     unvalidated: bool = False
     """Go on where no data validate a head: its last epoch is kept, its scores stay uncalibrated, its threshold is 0.5.
     Data that do validate are used nevertheless."""
@@ -58,6 +66,8 @@ class Recipe:
     """Also learn OPP-115's passages, pooled over the passage, in the same windows."""
     passage_weight: float = 0.5
     """Weight of a passage's loss beside a sentence's."""
+    guide_weight: float = 1.0
+    """Weight of the loss of a sentence labelled by the guide beside that of a sentence of OPP-115."""
     window: int = 256
     """Most word pieces of a window."""
     shortest_window: int = 32
@@ -81,6 +91,8 @@ class Recipe:
     """Gradient norm clip."""
     head_dropout: float = 0.1
     """Dropout on pooled vectors."""
+    attention_dropout: float = 0.0
+    """Dropout on attention weights. 0 saves a fifth of a step's time."""
     ema: float = 0.0
     """Decay of an exponential moving average of the weights, which is what is evaluated and saved; 0: none."""
     patience: int = 0
@@ -107,7 +119,12 @@ class Recipe:
             ("weight_decay", 0.0, 1.0),
             ("max_norm", 1e-6, 1e6),
             ("head_dropout", 0.0, 0.9),
+            ("attention_dropout", 0.0, 0.9),
             ("passage_weight", 0.0, 100.0),
+            ("guide_weight", 0.0, 100.0),
+            ("teacher_share", 0.0, 1.0),
+            ("taught_weight", 0.0, 100.0),
+            ("pool_parts", 1, 1000),
             ("ema", 0.0, 0.99999),
             ("patience", 0, 1000),
             ("seed", 0, 2**31),

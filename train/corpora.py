@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from clausetag.data.errors import DataError, LeakageError, RecipeError
-from clausetag.data.hashing import is_boilerplate, text_hash
-from clausetag.data.labels import LABEL_INDEX, LABELS
+from clausetag.data.hashing import is_boilerplate, pool_key, text_hash
 from clausetag.data.schema import Sentence, by_policy, read_jsonl
-from clausetag.eval.gold import gold_matrix
+from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
 from clausetag.train.config import Recipe
 from clausetag.train.start import Start, load_start
+from clausetag.train.teaching import Teaching, load_teaching
 
-FloatArray = npt.NDArray[np.float32]
+POOL = "pool"
+"""Stands in place of a head for the source without labels, from which every head learns what teachers say."""
 
 SAME_POLICY = 0.1
 """A training policy that holds more than this share of a test policy's sentences is taken for that policy."""
@@ -44,35 +42,43 @@ class TrainingData:
     validation: tuple[Source, ...]
     notes: tuple[str, ...]
     start: Start | None = None
+    teaching: Teaching | None = None
+    """What teachers say about these sentences."""
+    stages: tuple[TrainedOn, ...] = ()
+    """What earlier stages saw: pretraining, the start model's training, the teachers'."""
 
     def taught_heads(self) -> set[str]:
         """Heads that have training data of their own."""
         passages = {"passage" for source in self.train if source.passages}
-        return {source.head for source in self.train} | passages
+        taught = set(self.teaching.heads) if self.teaching else set()
+        return {source.head for source in self.train if source.head != POOL} | passages | taught
 
     def trained_policies(self) -> set[str]:
-        """Ids of all policies trained on, in the start model's stages too."""
-        earlier: frozenset[str] = self.start.trained_on.policies if self.start else frozenset()
-        return {sentence.policy for source in self.train for sentence in source.sentences} | earlier
+        """Ids of all policies trained on, in earlier stages too."""
+        policies = {sentence.policy for source in self.train for sentence in source.sentences}
+        return policies.union(*(stage.policies for stage in self.stages))
 
     def validated(self) -> tuple[set[str], set[str]]:
         """Policies, and hashes of the labelled texts, that choose epoch, thresholds or calibration, in every stage."""
         rows = [sentence for source in self.validation for sentence in source.sentences if sentence.labelled]
         policies, hashes = {row.policy for row in rows}, {text_hash(row.text) for row in rows}
-        if self.start:
-            policies |= self.start.trained_on.validation_policies
-            hashes |= self.start.trained_on.validation
+        policies.update(*(stage.validation_policies for stage in self.stages))
+        hashes.update(*(stage.validation for stage in self.stages))
         return policies, hashes
 
     def trained_hashes(self) -> tuple[set[str], set[str]]:
-        """Hashes of the texts whose labels were learnt, and of those that were only read, as unlabelled context, over
-        every stage."""
-        texts = [sentence for source in self.train for sentence in source.sentences]
-        learnt = {text_hash(sentence.text) for sentence in texts if sentence.labelled}
-        read = {text_hash(sentence.text) for sentence in texts}
-        if self.start:
-            learnt |= self.start.trained_on.hashes
-            read |= self.start.trained_on.context
+        """Hashes of the texts whose labels were learnt, and of those that were only read, unlabelled, over every
+        stage."""
+        learnt: set[str] = set()
+        read: set[str] = set()
+        for source in self.train:
+            for sentence in source.sentences:
+                key = text_hash(sentence.text)
+                read.add(pool_key(key) if source.head == POOL else key)
+                if sentence.labelled:
+                    learnt.add(key)
+        learnt.update(*(stage.hashes for stage in self.stages))
+        read.update(*(stage.context for stage in self.stages))
         return learnt, read - learnt
 
 
@@ -90,6 +96,11 @@ def assemble(recipe: Recipe) -> TrainingData:
     notes: list[str] = []
     test_sentences: list[Sentence] = []
     start = load_start(recipe.start) if recipe.start else None
+    stages = [start.trained_on] if start else []
+    pretrained = Path(recipe.backbone).expanduser() / TRAINED_ON
+    if pretrained.is_file():
+        stages.append(read_trained_on(pretrained))
+    teaching = load_teaching(recipe.distilled) if recipe.distilled else None
     if recipe.opp115 or recipe.opp115_validation:
         from clausetag.data.opp115 import find_opp115, read_opp115
         from clausetag.data.splits import policy_split
@@ -126,7 +137,10 @@ def assemble(recipe: Recipe) -> TrainingData:
         train.append(train_source)
         validation.append(validation_source)
         notes += glue_notes
-    data = TrainingData(tuple(train), tuple(validation), tuple(notes), start)
+    if teaching:
+        train.append(Source(POOL, teaching.pool, whole=bool(recipe.privacyglue)))
+        stages += teaching.trained_on
+    data = TrainingData(tuple(train), tuple(validation), tuple(notes), start, teaching, tuple(stages))
     if recipe.privacyglue and (recipe.opp115 or recipe.policies or recipe.extra or recipe.start):
         raise DataError("recipe: privacyglue trains on its own files alone; its split crosses every policy split")
     _check_disjoint(data)
@@ -237,36 +251,3 @@ def _without(source: Source, held: set[str]) -> Source:
         elif sentence.passage is not None:
             passages.pop((sentence.policy, sentence.passage), None)
     return replace(source, sentences=tuple(kept), passages=passages)
-
-
-def inherited_rows(source: Source) -> tuple[FloatArray, FloatArray]:
-    """Targets for the guide's habit from OPP-115's votes, float [n, labels], and a mask float [n].
-
-    A sentence that some annotator marked keeps its votes; one that none marked takes the votes of its passage, since
-    annotators mark the core of a practice and leave headings and lead-ins out, and the guide labels every sentence.
-    """
-    values, mask = target_rows(source.sentences, "votes")
-    for number in np.flatnonzero((mask > 0) & ~values.any(axis=1)):
-        sentence = source.sentences[number]
-        votes = source.passages.get((sentence.policy, sentence.passage if sentence.passage is not None else -1), {})
-        for label, share in votes.items():
-            values[number, LABEL_INDEX[label]] = share
-        mask[number] = float(bool(votes))
-    return values, mask
-
-
-def target_rows(sentences: Iterable[Sentence], targets: str) -> tuple[FloatArray, FloatArray]:
-    """Soft or hard targets float [n, labels] and a mask float [n]: 0 for unlabelled rows, which are context only."""
-    rows = list(sentences)
-    values = np.zeros((len(rows), len(LABELS)), dtype=np.float32)
-    mask = np.zeros(len(rows), dtype=np.float32)
-    for number, sentence in enumerate(rows):
-        if not sentence.labelled:
-            continue
-        mask[number] = 1.0
-        if targets == "votes" and sentence.votes is not None:
-            for label, share in sentence.votes.items():
-                values[number, LABEL_INDEX[label]] = share
-        else:
-            values[number] = gold_matrix([sentence])[0]
-    return values, mask

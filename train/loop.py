@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 from tqdm import tqdm
@@ -113,17 +112,25 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
     torch.manual_seed(recipe.seed)
     model, tokenizer = _network(recipe, data)
     pieces = Pieces.of(tokenizer)
-    examples = prepare(data.train, recipe, pieces, HEADS)
+    examples = prepare(data.train, recipe, pieces, HEADS, data.teaching)
     if data.start is None:
         model.set_prior(_label_rates(examples))
     plan = [len(epoch_batches(examples, recipe, pieces, epoch)) for epoch in range(recipe.epochs)]
     total = sum(plan)
     if total == 0:
         raise DataError("the training data have no labelled sentence")
-    optimiser = torch.optim.AdamW(parameter_groups(model, recipe))
+    optimiser = torch.optim.AdamW(parameter_groups(model, recipe), fused=True)
+    # On CPUs the plain formula is half as fast again as torch's fused attention, whose backward pass is slow.
+    model.encoder.set_attn_implementation("eager")
     average = Average(model, recipe.ema) if recipe.ema else None
     progress = Progress()
-    identity = json.dumps([recipe.as_dict(), data.start.artifact.hash if data.start else None])
+    identity = json.dumps(
+        [
+            recipe.as_dict(),
+            data.start.artifact.hash if data.start else None,
+            data.teaching.hash if data.teaching else None,
+        ]
+    )
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.is_file():
         progress = _resume(checkpoint, identity, model, optimiser, average)
@@ -139,7 +146,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * factor
             batch = collate([item.window for item in run], pieces.pad_id)
-            window, place, head, targets, weights = unit_targets(run, batch, examples, HEADS)
+            window, place, head, targets, weights = unit_targets(run, batch, examples)
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
                 logits = model(
                     torch.from_numpy(batch.input_ids),
@@ -174,7 +181,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
         )
         if score > progress.best_score:
             progress.best_score, progress.best_epoch = score, progress.epoch
-            _atomic_save(best, model.state_dict())
+            atomic_save(best, model.state_dict())
         if own is not None:
             model.load_state_dict(own)
         bar.set_postfix_str(_postfix(progress.history[-1]))
@@ -187,6 +194,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
     bar.close()
     model.load_state_dict(torch.load(best, weights_only=True))
     model.train(False)
+    model.encoder.set_attn_implementation("sdpa")
     if not quiet:
         print(
             f"trained {progress.step} steps in {time.monotonic() - started:.0f} s; best epoch {progress.best_epoch + 1}"
@@ -198,20 +206,20 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
 def _network(recipe: Recipe, data: TrainingData) -> tuple[SentenceTagger, Tokenizer]:
     """The network to train, from the start model or else the backbone, and its tokenizer."""
     if data.start is not None:
-        network = start_network(data.start, recipe.head_dropout)
+        network = start_network(data.start, recipe.head_dropout, recipe.attention_dropout)
         return network, load_tokenizer(str(data.start.artifact.folder))
     path = backbone_path(recipe.backbone)
     try:
-        network = from_backbone(path, LABELS, HEADS, recipe.head_dropout)
+        network = from_backbone(path, LABELS, HEADS, recipe.head_dropout, recipe.attention_dropout)
     except (OSError, ValueError) as error:
         raise RecipeError(f"backbone {recipe.backbone}: {_first_line(error)}") from None
     return network, load_tokenizer(path)
 
 
 def _label_rates(examples: Examples) -> torch.Tensor:
-    targets = np.concatenate(examples.sentence_targets)
-    weights = np.concatenate(examples.sentence_weights)
-    return torch.from_numpy((targets * weights[:, None]).sum(0) / max(1.0, float(weights.sum())))
+    lessons = [lesson for source in examples.sentences for lesson in source]
+    total = sum(float(lesson.weights.sum()) for lesson in lessons)
+    return torch.from_numpy(sum((lesson.targets * lesson.weights[:, None]).sum(0) for lesson in lessons) / total)
 
 
 def _postfix(row: dict[str, Any]) -> str:
@@ -220,7 +228,8 @@ def _postfix(row: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _atomic_save(path: Path, value: object) -> None:
+def atomic_save(path: Path, value: object) -> None:
+    """Save by way of a temporary name and a rename: never a half-written checkpoint."""
     temporary = path.with_suffix(".tmp")
     torch.save(value, temporary)
     os.replace(temporary, path)
@@ -242,7 +251,7 @@ def _save(
         "progress": json.dumps(vars(progress)),
         "random": torch.get_rng_state(),
     }
-    _atomic_save(path, state)
+    atomic_save(path, state)
 
 
 def _resume(

@@ -59,7 +59,7 @@ def load_start(path: str) -> Start:
     return Start(artifact, trained_on)
 
 
-def start_network(start: Start, head_dropout: float) -> SentenceTagger:
+def start_network(start: Start, head_dropout: float, attention_dropout: float = 0.0) -> SentenceTagger:
     """The start model's network, with its weights.
 
     Raises:
@@ -67,13 +67,12 @@ def start_network(start: Start, head_dropout: float) -> SentenceTagger:
     """
     from safetensors.torch import load_file
 
-    from clausetag.model.network import SentenceTagger, SentenceTaggerConfig
+    from clausetag.model.network import SentenceTagger, SentenceTaggerConfig, with_attention_dropout
 
     artifact = start.artifact
     # Built anew from what describes the network: the artifact's other keys (thresholds, figures) are not the heirs'.
-    config = SentenceTaggerConfig(
-        dict(artifact.config["encoder_config"]), artifact.labels, artifact.heads, head_dropout
-    )
+    encoder_config = with_attention_dropout(artifact.config["encoder_config"], attention_dropout)
+    config = SentenceTaggerConfig(encoder_config, artifact.labels, artifact.heads, head_dropout)
     network = SentenceTagger(config)
     try:
         network.load_state_dict(load_file(artifact.folder / WEIGHTS))

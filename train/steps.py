@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from clausetag.data.labels import LABELS
 from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.model.network import SentenceTagger, layer_depth
 from clausetag.model.windows import Batch, Window, batches, pack, whole_passages
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import Source, inherited_rows, target_rows
+from clausetag.train.corpora import POOL, Source
+from clausetag.train.targets import Lesson, passage_lessons, sentence_lessons
+from clausetag.train.teaching import Teaching
 
 _BUCKET = 64
 """Windows of about equal length are found among so many neighbours, so that order stays random and padding small."""
@@ -23,65 +25,33 @@ _BUCKET = 64
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Encoded sources with their targets: float [n, labels], the head that learns from each row, weight per row."""
+    """Encoded sources, and of each what its sentences and its passages teach."""
 
     encoded: tuple[Encoded, ...]
-    sentence_targets: tuple[FloatArray, ...]
-    sentence_weights: tuple[FloatArray, ...]
-    guide_targets: tuple[FloatArray, ...]
-    """Second targets of the same sentences, for the head `guide`; all of weight 0 unless the recipe asks for them."""
-    guide_weights: tuple[FloatArray, ...]
-    passage_targets: tuple[FloatArray, ...]
-    passage_weights: tuple[FloatArray, ...]
-    heads: tuple[int, ...]
-    """Index of each source's head."""
+    sentences: tuple[tuple[Lesson, ...], ...]
+    passages: tuple[tuple[Lesson, ...], ...]
+    pool: tuple[bool, ...]
+    """Whether a source is the unlabelled pool, of which each epoch reads a part."""
 
 
-def prepare(sources: Sequence[Source], recipe: Recipe, pieces: Pieces, heads: Sequence[str]) -> Examples:
+def prepare(
+    sources: Sequence[Source], recipe: Recipe, pieces: Pieces, heads: Sequence[str], teaching: Teaching | None = None
+) -> Examples:
     """Encode `sources` and lay out their targets."""
     encoded: list[Encoded] = []
-    targets: list[FloatArray] = []
-    weights: list[FloatArray] = []
-    guide_targets: list[FloatArray] = []
-    guide_weights: list[FloatArray] = []
-    passage_targets: list[FloatArray] = []
-    passage_weights: list[FloatArray] = []
     for source in sources:
         if source.whole:
-            this = encode_texts([sentence.text for sentence in source.sentences], pieces)
+            encoded.append(encode_texts([sentence.text for sentence in source.sentences], pieces))
         else:
-            this = encode_sentences(source.sentences, pieces, context=recipe.context)
-        encoded.append(this)
-        values, mask = target_rows(source.sentences, recipe.targets)
-        targets.append(values)
-        weights.append(mask)
-        if recipe.guide_from_opp115 and source.head == "opp115":
-            values, mask = inherited_rows(source)
-            guide_targets.append(values)
-            guide_weights.append(mask)
-        else:
-            guide_targets.append(values)
-            guide_weights.append(np.zeros_like(mask))
-        rows = np.zeros((len(this.passages), len(LABELS)), dtype=np.float32)
-        weight = np.zeros(len(this.passages), dtype=np.float32)
-        for row, key in enumerate(this.passages):
-            votes = source.passages.get(key)
-            if votes is None:
-                continue
-            weight[row] = recipe.passage_weight
-            for label, share in votes.items():
-                rows[row, LABELS.index(label)] = share if recipe.targets == "votes" else float(share > 0.5)
-        passage_targets.append(rows)
-        passage_weights.append(weight)
+            encoded.append(encode_sentences(source.sentences, pieces, context=recipe.context))
     return Examples(
         tuple(encoded),
-        tuple(targets),
-        tuple(weights),
-        tuple(guide_targets),
-        tuple(guide_weights),
-        tuple(passage_targets),
-        tuple(passage_weights),
-        tuple(heads.index(source.head) for source in sources),
+        tuple(sentence_lessons(source, recipe, heads, teaching) for source in sources),
+        tuple(
+            passage_lessons(source, this.passages, recipe, heads, teaching)
+            for source, this in zip(sources, encoded, strict=True)
+        ),
+        tuple(source.head == POOL for source in sources),
     )
 
 
@@ -98,13 +68,15 @@ def epoch_batches(examples: Examples, recipe: Recipe, pieces: Pieces, epoch: int
     draw = random.Random(f"{recipe.seed}/{epoch}")
     windows: list[SourcedWindow] = []
     for number, encoded in enumerate(examples.encoded):
-        weights, passage_weights = examples.sentence_weights[number], examples.passage_weights[number]
-        for policy in encoded.policies:
+        taught = _taught(examples.sentences[number], encoded.n_sentences)
+        taught_passages = _taught(examples.passages[number], len(encoded.passages))
+        parts = recipe.pool_parts if examples.pool[number] else 1
+        for policy in encoded.policies[epoch % parts :: parts]:
             for window in pack(
                 policy, recipe.window, pieces.cls_id, pieces.sep_id, draw=draw, shortest=recipe.shortest_window
             ):
-                units = tuple(unit for unit in window.sentences if weights[unit.row] > 0)
-                passages = tuple(u for u in whole_passages(window, policy) if passage_weights[u.row] > 0)
+                units = tuple(unit for unit in window.sentences if taught[unit.row])
+                passages = tuple(u for u in whole_passages(window, policy) if taught_passages[u.row])
                 if units or passages:
                     windows.append(SourcedWindow(number, Window(window.ids, units, passages)))
     draw.shuffle(windows)
@@ -119,33 +91,33 @@ def epoch_batches(examples: Examples, recipe: Recipe, pieces: Pieces, epoch: int
     return runs
 
 
+def _taught(lessons: Sequence[Lesson], rows: int) -> npt.NDArray[np.bool_]:
+    """Which of `rows` rows teach any head."""
+    taught = np.zeros(rows, dtype=np.bool_)
+    for lesson in lessons:
+        taught |= lesson.weights > 0
+    return taught
+
+
 def unit_targets(
-    run: Sequence[SourcedWindow], batch: Batch, examples: Examples, heads: Sequence[str]
+    run: Sequence[SourcedWindow], batch: Batch, examples: Examples
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Window, place, head (int64 [N]), targets (float [N, labels]) and weights (float [N]) of what a batch teaches.
 
     A unit stands once for each head that learns from it.
     """
-    guide_head, passage_head = heads.index("guide"), heads.index("passage")
     index: list[tuple[int, int, int]] = []
     targets: list[FloatArray] = []
     weights: list[float] = []
     for number, item in enumerate(run):
-        source = item.source
         n_sentences = len(item.window.sentences)
         for place, unit in enumerate(batch.units[number]):
-            if place < n_sentences:
-                index.append((number, place, examples.heads[source]))
-                targets.append(examples.sentence_targets[source][unit.row])
-                weights.append(float(examples.sentence_weights[source][unit.row]))
-                if examples.guide_weights[source][unit.row] > 0:
-                    index.append((number, place, guide_head))
-                    targets.append(examples.guide_targets[source][unit.row])
-                    weights.append(float(examples.guide_weights[source][unit.row]))
-            else:
-                index.append((number, place, passage_head))
-                targets.append(examples.passage_targets[source][unit.row])
-                weights.append(float(examples.passage_weights[source][unit.row]))
+            lessons = (examples.sentences if place < n_sentences else examples.passages)[item.source]
+            for lesson in lessons:
+                if lesson.weights[unit.row] > 0:
+                    index.append((number, place, lesson.head))
+                    targets.append(lesson.targets[unit.row])
+                    weights.append(float(lesson.weights[unit.row]))
     places = torch.tensor(index, dtype=torch.int64)
     return places[:, 0], places[:, 1], places[:, 2], torch.from_numpy(np.stack(targets)), torch.tensor(weights)
 

@@ -17,8 +17,9 @@ from clausetag.model.decision import calibrate, decide
 from clausetag.model.encode import FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.model.network import SentenceTagger
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import Source, inherited_rows, target_rows
+from clausetag.train.corpora import Source
 from clausetag.train.predict import predict_logits
+from clausetag.train.targets import inherited_rows, target_rows
 
 BoolArray = npt.NDArray[np.bool_]
 

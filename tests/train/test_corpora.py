@@ -14,7 +14,8 @@ from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence
 from clausetag.data.splits import policy_split
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import Source, TrainingData, assemble, inherited_rows, target_rows, without_test_texts
+from clausetag.train.corpora import Source, TrainingData, assemble, without_test_texts
+from clausetag.train.targets import inherited_rows, target_rows
 
 
 def planted(text: str, policy: str = "mine", n: int = 12) -> list[Sentence]:

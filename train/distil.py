@@ -1,0 +1,241 @@
+"""`clausetag distil`: what teachers say of a recipe's training sentences and of an unlabelled pool.
+
+    clausetag train teacher -o runs/teacher
+    clausetag distil default --teacher runs/teacher --pool runs/pool.jsonl -o runs/distilled
+    clausetag train default --set distilled=runs/distilled -o runs/default
+
+A small student learns a larger teacher's probabilities (Hinton et al. 2015), on unlabelled text of the domain too
+(Turc et al. 2019). Several teachers are averaged. The scores are kept, so that any number of students can be trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from clausetag.data.errors import DataError, RecipeError
+from clausetag.data.labels import LABELS
+from clausetag.data.schema import Sentence, by_policy, read_jsonl, write_jsonl, write_text
+from clausetag.model.artifact import TRAINED_ON
+from clausetag.model.encode import Pieces, encode_sentences, encode_texts
+from clausetag.model.network import HEADS, SentenceTagger
+from clausetag.train.config import Recipe, read_recipe, shipped_recipes
+from clausetag.train.corpora import Source, TrainingData, assemble
+from clausetag.train.loop import load_tokenizer, native_bf16
+from clausetag.train.predict import predict_logits
+from clausetag.train.provenance import versions
+from clausetag.train.start import Start, load_start, start_network
+from clausetag.train.teaching import ABOUT, POOL_FILE, SCORES, passage_key, sentence_key
+
+_PART = 2000
+"""Sentences that are scored between two savings."""
+_MIN_PASSAGE_WORDS = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clausetag distil`."""
+    parser.add_argument("recipe", help=f"the student's: a .toml file, or one of {', '.join(shipped_recipes())}")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a key of the recipe"
+    )
+    parser.add_argument(
+        "--teacher", action="append", required=True, metavar="DIR", help="a trained model; repeat it to average several"
+    )
+    parser.add_argument("--pool", metavar="FILE", help="JSONL of unlabelled sentences (`clausetag data pool`)")
+    parser.add_argument(
+        "--sentences", type=int, default=60_000, metavar="N", help="of the pool at most so many (default: %(default)s)"
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder; an unfinished one is continued")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run `clausetag distil`; returns the exit code."""
+    recipe = replace(read_recipe(arguments.recipe, arguments.overrides), distilled="")
+    folder = Path(arguments.output)
+    if (folder / ABOUT).is_file():
+        raise RecipeError(f"{folder}: holds finished scores; give another -o")
+    teachers = [load_start(path) for path in arguments.teacher]
+    data = assemble(recipe)
+    pool = (
+        draw(read_jsonl(arguments.pool), data, arguments.sentences, whole=bool(recipe.privacyglue))
+        if arguments.pool
+        else ()
+    )
+    distil(recipe, data, pool, teachers, folder, quiet=arguments.quiet)
+    print(f"wrote {folder}")
+    return 0
+
+
+def draw(sentences: Sequence[Sentence], data: TrainingData, limit: int, *, whole: bool) -> tuple[Sentence, ...]:
+    """Whole policies of the pool, in order, until there are `limit` sentences; none that is labelled or validates.
+
+    With `whole` each block becomes one row, as the passages of PrivacyGLUE are.
+    """
+    known = data.trained_policies() | data.validated()[0]
+    drawn: list[Sentence] = []
+    for policy, group in by_policy(sentences).items():
+        if len(drawn) >= limit:
+            break
+        if policy in known:
+            continue
+        drawn += _passages(group) if whole else [replace(one, labels=None, votes=None) for one in group]
+    if not drawn:
+        raise DataError("the pool has no policy that is not labelled already")
+    return tuple(drawn)
+
+
+def _passages(group: Sequence[Sentence]) -> list[Sentence]:
+    blocks: dict[int | None, list[str]] = {}
+    for sentence in group:
+        blocks.setdefault(sentence.passage, []).append(sentence.text)
+    texts = [" ".join(parts) for parts in blocks.values()]
+    kept = [text for text in texts if len(text.split()) >= _MIN_PASSAGE_WORDS]
+    return [Sentence(policy=f"{group[0].policy}-{number}", index=0, text=text) for number, text in enumerate(kept)]
+
+
+def distil(
+    recipe: Recipe,
+    data: TrainingData,
+    pool: Sequence[Sentence],
+    teachers: Sequence[Start],
+    folder: Path,
+    *,
+    quiet: bool = False,
+) -> None:
+    """Score the recipe's training sentences and the pool by every teacher, and write the mean scores to `folder`.
+
+    Raises:
+        RecipeError: the teachers have learnt no head in common, or `folder` holds other scores.
+    """
+    settings = [set(teacher.artifact.settings) for teacher in teachers]
+    heads = tuple(head for head in HEADS if all(head in found for found in settings))
+    if not heads:
+        raise RecipeError("the teachers have learnt no head in common")
+    sources = [*data.train, Source("pool", tuple(pool), whole=bool(recipe.privacyglue))]
+    identity = _identity(sources, teachers)
+    parts = folder / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    mark = parts / "identity"
+    if mark.is_file() and mark.read_text(encoding="utf-8") != identity:
+        raise RecipeError(f"{folder}: holds unfinished scores of other data or teachers; give another -o, or delete it")
+    write_text(mark, identity)
+    work = [(source, part) for source in sources for part in _parts(source.sentences)]
+    bar = tqdm(total=len(work) * len(teachers), unit="part", disable=quiet)
+    for number, teacher in enumerate(teachers):
+        network: SentenceTagger | None = None
+        for place, (source, part) in enumerate(work):
+            target = parts / f"{number}-{place}.npz"
+            if not target.is_file():
+                if network is None:
+                    network = start_network(teacher, 0.0)
+                    network.train(False)
+                    pieces = Pieces.of(load_tokenizer(str(teacher.artifact.folder)))
+                _score(network, pieces, teacher, source, part, [HEADS.index(head) for head in heads], target)
+            bar.update()
+    bar.close()
+    _collect(parts, len(teachers), len(work), folder)
+    if pool:
+        write_jsonl(folder / POOL_FILE, [sentence.row() for sentence in pool])
+    _write_seen(folder, teachers)
+    about = {
+        "heads": list(heads),
+        "hash": identity,
+        "teachers": [teacher.described() for teacher in teachers],
+        "versions": versions(),
+    }
+    write_text(folder / ABOUT, json.dumps(about, indent=1) + "\n")
+    shutil.rmtree(parts)
+
+
+def _identity(sources: Sequence[Source], teachers: Sequence[Start]) -> str:
+    digest = hashlib.sha256()
+    for teacher in teachers:
+        digest.update(teacher.artifact.hash.encode())
+    for source in sources:
+        for sentence in source.sentences:
+            digest.update(sentence_key(sentence).encode("utf-8", "replace"))
+    return digest.hexdigest()[:12]
+
+
+def _parts(sentences: Sequence[Sentence]) -> list[tuple[Sentence, ...]]:
+    """Whole policies, about `_PART` sentences at a time."""
+    parts: list[list[Sentence]] = [[]]
+    for group in by_policy(sentences).values():
+        if len(parts[-1]) >= _PART:
+            parts.append([])
+        parts[-1] += group
+    return [tuple(part) for part in parts if part]
+
+
+def _score(
+    network: SentenceTagger,
+    pieces: Pieces,
+    teacher: Start,
+    source: Source,
+    part: tuple[Sentence, ...],
+    heads: list[int],
+    target: Path,
+) -> None:
+    if source.whole:
+        encoded = encode_texts([sentence.text for sentence in part], pieces)
+    else:
+        encoded = encode_sentences(part, pieces, context=teacher.artifact.context)
+    sentence_logits, passage_logits = predict_logits(
+        network, encoded, teacher.artifact.window, pieces, bf16=native_bf16()
+    )
+    arrays = {
+        "sentences": np.array([sentence_key(sentence) for sentence in part], dtype=np.str_),
+        "sentence_scores": _probabilities(sentence_logits[:, heads]),
+        "passages": np.array([passage_key(key) for key in encoded.passages], dtype=np.str_),
+        "passage_scores": _probabilities(passage_logits[:, heads]),
+    }
+    temporary = target.with_suffix(".tmp.npz")
+    np.savez(temporary, **arrays)  # type: ignore[arg-type]
+    temporary.replace(target)
+
+
+def _probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
+    return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float16)
+
+
+def _collect(parts: Path, teachers: int, places: int, folder: Path) -> None:
+    """Average over the teachers, join the parts."""
+    joined: dict[str, list[npt.NDArray[np.generic]]] = {}
+    for place in range(places):
+        read = []
+        for number in range(teachers):
+            with np.load(parts / f"{number}-{place}.npz", allow_pickle=False) as arrays:
+                read.append({name: arrays[name] for name in arrays.files})
+        for name in ("sentences", "passages"):
+            if len(read[0][name]):
+                joined.setdefault(name, []).append(read[0][name])
+                scores = f"{name[:-1]}_scores"
+                mean = np.mean([one[scores].astype(np.float32) for one in read], axis=0)
+                joined.setdefault(scores, []).append(mean.astype(np.float16))
+    heads = joined["sentence_scores"][0].shape[1]
+    empty: dict[str, npt.NDArray[np.generic]] = {
+        "passages": np.empty(0, dtype=np.str_),
+        "passage_scores": np.empty((0, heads, len(LABELS)), dtype=np.float16),
+    }
+    arrays = {name: np.concatenate(found) for name, found in joined.items()}
+    temporary = folder / "scores.tmp.npz"
+    np.savez_compressed(temporary, **(empty | arrays))
+    temporary.replace(folder / SCORES)
+
+
+def _write_seen(folder: Path, teachers: Sequence[Start]) -> None:
+    seen: dict[str, set[str]] = {}
+    for teacher in teachers:
+        for name in ("policies", "hashes", "context", "validation_policies", "validation"):
+            seen.setdefault(name, set()).update(getattr(teacher.trained_on, name))
+    write_text(folder / TRAINED_ON, json.dumps({name: sorted(values) for name, values in seen.items()}) + "\n")
