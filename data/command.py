@@ -82,16 +82,21 @@ def main(arguments: argparse.Namespace) -> int:
 def _pool(arguments: argparse.Namespace) -> int:
     if arguments.sentences < 1:
         raise DataError(f"--sentences {arguments.sentences}: give at least 1")
-    texts = [sentence.text for sentence in read_opp115(find_opp115(download=True)).sentences]
-    texts += [sentence.text for sentence in read_five()]
+    texts = [sentence.text for sentence in read_five()]
     for path in arguments.held:
         rows = [row for row in read_jsonl(path) if row.extra.get("split") in ("validation", "test")]
         if not rows:
             raise DataError(f"{path}: no row's split is validation or test, so there is nothing to hold out")
         texts += [row.text for row in rows]
-    pool = draw_pool(read_policies(arguments.policies), HeldOut(texts), arguments.sentences, arguments.seed)
+    policies = list(read_policies(arguments.policies))
+    if not policies:
+        raise DataError(f"{arguments.policies}: holds no policy")
+    # Last, since it may be downloaded: nothing that was given is wrong.
+    texts += [sentence.text for sentence in read_opp115(find_opp115(download=True)).sentences]
+    pool = draw_pool(policies, HeldOut(texts), arguments.sentences, arguments.seed)
     if not pool.sentences:
         raise DataError(f"{arguments.policies}: no policy in it can be used ({_counted(pool.left_out)})")
+    Path(arguments.output).parent.mkdir(parents=True, exist_ok=True)
     write_jsonl(arguments.output, (sentence.row() for sentence in pool.sentences))
     print(f"{pool.policies:,} policies, {len(pool.sentences):,} sentences; left out: {_counted(pool.left_out)}")
     return 0

@@ -4,7 +4,8 @@
 
 What is measured on must not be in it: sentences of OPP-115, of the five policies and of the files held, and their near
 duplicates, are left out, and a policy that shares many of them altogether. So are texts that are no English privacy
-policy, and further versions of a policy that is in the pool already.
+policy, and further versions of a policy that is in the pool already. Texts of fewer than five words
+("Contact us", "Cookies") stand in every policy, so they count in none of these shares.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 from clausetag.data.extract import extract_text
 from clausetag.data.hashing import is_boilerplate, text_hash
@@ -28,8 +30,6 @@ SAME_POLICY = 0.1
 REPEATED = 0.3
 """A policy is left out if more than this share of its sentences is in the pool already: another version, a template."""
 MIN_SENTENCES = 10
-_LONGEST = 20_000
-"""Characters; nothing in a policy that is longer is a sentence."""
 
 
 class HeldOut:
@@ -39,12 +39,15 @@ class HeldOut:
         self._hashes: set[str] = set()
         self._sizes: list[int] = []
         self._holders: dict[str, list[int]] = defaultdict(list)
+        indexed: set[frozenset[str]] = set()
         for text in texts:
-            key = text_hash(text)
-            if is_boilerplate(text) or key in self._hashes:
+            if is_boilerplate(text):
                 continue
-            self._hashes.add(key)
+            self._hashes.add(text_hash(text))
             members = shingles(words(text))
+            if members in indexed:
+                continue
+            indexed.add(members)
             for member in members:
                 self._holders[member].append(len(self._sizes))
             self._sizes.append(len(members))
@@ -78,14 +81,20 @@ def draw_pool(policies: Iterable[tuple[str, str]], held: HeldOut, limit: int, se
     rows = list(policies)
     random.Random(seed).shuffle(rows)
     pool = Pool()
+    ids: set[str] = set()
     seen: set[str] = set()
     for policy, text in rows:
         if len(pool.sentences) >= limit:
             break
+        if policy in ids:
+            pool.left_out["policies whose id is in the pool"] += 1
+            continue
         kept = list(_screened(policy, text, held, seen, pool.left_out))
-        seen.update(text_hash(sentence.text) for sentence in kept)
-        pool.sentences += kept
-        pool.policies += bool(kept)
+        if kept:
+            ids.add(policy)
+            seen.update(text_hash(sentence.text) for sentence in kept)
+            pool.sentences += kept
+            pool.policies += 1
     return pool
 
 
@@ -94,15 +103,17 @@ def _screened(policy: str, text: str, held: HeldOut, seen: set[str], left_out: C
     if screen(document):
         left_out["policies that are no English privacy policy"] += 1
         return
-    sentences = [sentence for sentence in segment(document) if len(sentence.text) <= _LONGEST]
+    sentences = segment(document)
     if len(sentences) < MIN_SENTENCES:
         left_out[f"policies of fewer than {MIN_SENTENCES} sentences"] += 1
         return
-    if _share([text_hash(sentence.text) in seen for sentence in sentences]) > REPEATED:
+    telling = [not is_boilerplate(sentence.text) for sentence in sentences]
+    repeated = [text_hash(sentence.text) in seen for sentence in compress(sentences, telling)]
+    if _share(repeated) > REPEATED:
         left_out["policies of which a version is in the pool"] += 1
         return
     inside = [held.holds(sentence.text) for sentence in sentences]
-    if _share(inside) > SAME_POLICY:
+    if _share(list(compress(inside, telling))) > SAME_POLICY:
         left_out["policies that share too much with what is held out"] += 1
         return
     left_out["sentences nearly the same as one that is held out"] += sum(inside)

@@ -25,14 +25,14 @@ from tqdm import tqdm
 from clausetag.data.errors import DataError, RecipeError
 from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence, by_policy, read_jsonl, write_jsonl, write_text
-from clausetag.model.artifact import TRAINED_ON
 from clausetag.model.encode import Pieces, encode_sentences, encode_texts
 from clausetag.model.network import HEADS, SentenceTagger
 from clausetag.train.config import Recipe, read_recipe, shipped_recipes
-from clausetag.train.corpora import Source, TrainingData, assemble
+from clausetag.train.corpora import POOL, Source, TrainingData, assemble
 from clausetag.train.loop import load_tokenizer, native_bf16
 from clausetag.train.predict import predict_logits
 from clausetag.train.provenance import versions
+from clausetag.train.seen import write_seen
 from clausetag.train.start import Start, load_start, start_network
 from clausetag.train.teaching import ABOUT, POOL_FILE, SCORES, passage_key, sentence_key
 
@@ -121,7 +121,7 @@ def distil(
     heads = tuple(head for head in HEADS if all(head in found for found in settings))
     if not heads:
         raise RecipeError("the teachers have learnt no head in common")
-    sources = [*data.train, Source("pool", tuple(pool), whole=bool(recipe.privacyglue))]
+    sources = [*data.train, Source(POOL, tuple(pool), whole=bool(recipe.privacyglue))]
     identity = _identity(sources, teachers)
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
@@ -140,13 +140,13 @@ def distil(
                     network = start_network(teacher, 0.0)
                     network.train(False)
                     pieces = Pieces.of(load_tokenizer(str(teacher.artifact.folder)))
-                _score(network, pieces, teacher, source, part, [HEADS.index(head) for head in heads], target)
+                _score(network, pieces, teacher, source, part, heads, target)
             bar.update()
     bar.close()
     _collect(parts, len(teachers), len(work), folder)
     if pool:
         write_jsonl(folder / POOL_FILE, [sentence.row() for sentence in pool])
-    _write_seen(folder, teachers)
+    write_seen(folder, [teacher.trained_on for teacher in teachers])
     about = {
         "heads": list(heads),
         "hash": identity,
@@ -183,9 +183,10 @@ def _score(
     teacher: Start,
     source: Source,
     part: tuple[Sentence, ...],
-    heads: list[int],
+    heads: Sequence[str],
     target: Path,
 ) -> None:
+    """Write what a teacher says of a part of a source."""
     if source.whole:
         encoded = encode_texts([sentence.text for sentence in part], pieces)
     else:
@@ -193,11 +194,12 @@ def _score(
     sentence_logits, passage_logits = predict_logits(
         network, encoded, teacher.artifact.window, pieces, bf16=native_bf16()
     )
+    outputs = [HEADS.index(teacher.artifact.settings[head].output) for head in heads]
     arrays = {
         "sentences": np.array([sentence_key(sentence) for sentence in part], dtype=np.str_),
-        "sentence_scores": _probabilities(sentence_logits[:, heads]),
+        "sentence_scores": _probabilities(sentence_logits[:, outputs]),
         "passages": np.array([passage_key(key) for key in encoded.passages], dtype=np.str_),
-        "passage_scores": _probabilities(passage_logits[:, heads]),
+        "passage_scores": _probabilities(passage_logits[:, outputs]),
     }
     temporary = target.with_suffix(".tmp.npz")
     np.savez(temporary, **arrays)  # type: ignore[arg-type]
@@ -209,7 +211,7 @@ def _probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
 
 
 def _collect(parts: Path, teachers: int, places: int, folder: Path) -> None:
-    """Average over the teachers, join the parts."""
+    """Average over the teachers (of passages, over those that read whole policies), join the parts."""
     joined: dict[str, list[npt.NDArray[np.generic]]] = {}
     for place in range(places):
         read = []
@@ -217,10 +219,11 @@ def _collect(parts: Path, teachers: int, places: int, folder: Path) -> None:
             with np.load(parts / f"{number}-{place}.npz", allow_pickle=False) as arrays:
                 read.append({name: arrays[name] for name in arrays.files})
         for name in ("sentences", "passages"):
-            if len(read[0][name]):
-                joined.setdefault(name, []).append(read[0][name])
+            having = [one for one in read if len(one[name])]
+            if having:
+                joined.setdefault(name, []).append(having[0][name])
                 scores = f"{name[:-1]}_scores"
-                mean = np.mean([one[scores].astype(np.float32) for one in read], axis=0)
+                mean = np.mean([one[scores].astype(np.float32) for one in having], axis=0)
                 joined.setdefault(scores, []).append(mean.astype(np.float16))
     heads = joined["sentence_scores"][0].shape[1]
     empty: dict[str, npt.NDArray[np.generic]] = {
@@ -231,11 +234,3 @@ def _collect(parts: Path, teachers: int, places: int, folder: Path) -> None:
     temporary = folder / "scores.tmp.npz"
     np.savez_compressed(temporary, **(empty | arrays))
     temporary.replace(folder / SCORES)
-
-
-def _write_seen(folder: Path, teachers: Sequence[Start]) -> None:
-    seen: dict[str, set[str]] = {}
-    for teacher in teachers:
-        for name in ("policies", "hashes", "context", "validation_policies", "validation"):
-            seen.setdefault(name, set()).update(getattr(teacher.trained_on, name))
-    write_text(folder / TRAINED_ON, json.dumps({name: sorted(values) for name, values in seen.items()}) + "\n")

@@ -9,9 +9,11 @@ trained_on.json   what the teachers saw, over every stage
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -82,7 +84,7 @@ def load_teaching(path: str) -> Teaching:
         raise RecipeError(f"distilled: {path} holds no finished scores; run clausetag distil first")
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        heads = tuple(about["heads"])
+        heads, digest = tuple(about["heads"]), str(about["hash"])
         with np.load(folder / SCORES, allow_pickle=False) as arrays:
             sentences, passages = arrays["sentences"].tolist(), arrays["passages"].tolist()
             sentence_scores, passage_scores = arrays["sentence_scores"], arrays["passage_scores"]
@@ -92,8 +94,9 @@ def load_teaching(path: str) -> Teaching:
             raise ValueError("scores and passages do not belong together")
         pool = tuple(read_jsonl(folder / POOL_FILE)) if (folder / POOL_FILE).is_file() else ()
         seen = read_trained_on(folder / TRAINED_ON)
-    except (OSError, ValueError, KeyError, ClausetagError) as error:
-        raise RecipeError(f"distilled: {path} is damaged ({error}); run clausetag distil again") from None
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error, ClausetagError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RecipeError(f"distilled: {path} is damaged ({reason}); run clausetag distil again") from None
     return Teaching(
         heads,
         {key: row for row, key in enumerate(sentences)},
@@ -102,5 +105,5 @@ def load_teaching(path: str) -> Teaching:
         passage_scores,
         pool,
         (seen,),
-        str(about["hash"]),
+        digest,
     )

@@ -9,18 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clausetag.data.shingles import jaccard, shingles, words
 from clausetag.eval.near_duplicates import (
     MIN_RECALL,
     Comparison,
     Split,
     Text,
     compare_splits,
-    jaccard,
     lsh_for,
     near_pairs,
     repeated,
-    shingles,
-    words,
 )
 
 LONG = (
@@ -157,13 +155,6 @@ def test_recall_at_every_threshold(threshold: float) -> None:
 
 def test_recall_is_the_textbook_formula() -> None:
     assert lsh_for(0.8).recall(0.5) == pytest.approx(1 - (1 - 0.5**5) ** 25)
-
-
-def test_jaccard_and_shingles() -> None:
-    assert shingles(words("We don't, ever!")) == {"we don t", "don t ever"}
-    assert shingles(("a", "b")) == {"a b"}
-    assert jaccard(frozenset("ab"), frozenset("bc")) == pytest.approx(1 / 3)
-    assert jaccard(frozenset(), frozenset()) == 1.0
 
 
 WORD = st.sampled_from(["we", "you", "keep", "sell", "share", "data", "name", "box", "farm", "shop"])
