@@ -15,6 +15,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ from clausetag.data.hashing import text_hash
 from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence, by_policy, iter_json_rows, write_jsonl
 from clausetag.data.segment import segment
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,8 @@ def read_policies(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
     for number, row in rows:
         if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not isinstance(row.get("text"), str):
             raise DataError(f"{name}, line {number}: expected a policy with 'id' and 'text'")
+        if _SURROGATE.search(row["id"]):
+            raise DataError(f"{name}, line {number}: the id {row['id']!r} holds half a character; change it")
         yield row["id"], row["text"]
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from clausetag.cli import main
+from clausetag.data.bare_labels import read_policies
+from clausetag.data.errors import DataError
 from clausetag.data.five import FIVE, document_of, read_five
 from clausetag.data.schema import read_jsonl, write_jsonl
 
@@ -76,3 +78,10 @@ def test_foreign_files_are_one_line(tmp_path: Path, content: str, capsys: pytest
         '{"labels": ["Data Security"]}\n{"policy": "p", "sentences": [["x", [0]]]}\n', encoding="utf-8"
     )
     assert main(["data", "join", str(tmp_path / "good.jsonl"), str(tmp_path / "p.gz"), "-o", str(tmp_path / "o")]) == 2
+
+
+def test_an_id_that_no_file_can_hold_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "policies.jsonl"
+    path.write_text('{"id": "\\ud800", "text": "We share it."}\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"line 1: the id .* holds half a character"):
+        list(read_policies(path))
