@@ -181,6 +181,7 @@ def _without_folders(recipe: Recipe) -> dict[str, Any]:
     """The recipe as others may see it: of files given by path, their names alone."""
     values = recipe.as_dict()
     values["start"] = Path(recipe.start).resolve().name if recipe.start else ""
+    values["distilled"] = Path(recipe.distilled).resolve().name if recipe.distilled else ""
     values["extra"] = [Path(path).name for path in recipe.extra]
     for key in ("privacyglue", "backbone"):
         values[key] = Path(values[key]).name if os.sep in values[key] and Path(values[key]).exists() else values[key]

@@ -281,6 +281,7 @@ def test_the_command_scores_and_a_recipe_trains_on_what_it_wrote(
     assert seen.validation_policies == {"004_vtiger"}
     run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     assert [part["head"] for part in run["data"]["train"]] == ["guide", POOL]
+    assert str(tmp_path) not in (tmp_path / "run" / "config.json").read_text(encoding="utf-8")
     # What the teachers learnt may not validate, as if the student had learnt it itself.
     with pytest.raises(LeakageError, match="'000_sagenext' is both trained on and validated with"):
         assemble(replace(taught, policies_validation=("000_sagenext",)))
