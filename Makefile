@@ -68,9 +68,10 @@ train: $(VENV)/dev.stamp ## train RECIPE (default) in RUN; EXTRA=labelled.jsonl 
 eval: $(VENV)/dev.stamp ## evaluate MODEL on DATA (opp115, privacyglue, policies, or a labelled JSONL) into runs/eval
 	$(BIN)/clausetag eval $(DATA) $(if $(filter opp115,$(DATA)),--split $(SPLIT)) $(if $(MODEL),--model $(MODEL)) -o runs/eval/$(notdir $(basename $(DATA)))
 
-labels: $(VENV)/predict.stamp ## join data/annotations/today.jsonl with POLICIES (JSONL of id and text, may end in .gz) for EXTRA
+labels: $(VENV)/predict.stamp ## join data/annotations/ with POLICIES (JSONL of id and text, may end in .gz): EXTRA=runs/today.jsonl,runs/uncertain.jsonl
 	@mkdir -p runs
 	$(BIN)/clausetag data join data/annotations/today.jsonl $(POLICIES) -o runs/today.jsonl
+	$(BIN)/clausetag data join data/annotations/uncertain.jsonl $(POLICIES) -o runs/uncertain.jsonl
 
 compare: $(VENV)/dev.stamp ## is A better than B? both are folders that `make eval` wrote
 	$(BIN)/clausetag eval compare $(A) $(B)

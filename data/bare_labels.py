@@ -1,7 +1,8 @@
 """Labels without texts: what may be shared where the texts may not, and joined again by whoever has those.
 
 A file is JSONL. Its first line names the labels; each further line is a policy: its id, where it is from, and for each
-sentence the hash of its text (`clausetag.data.hashing.text_hash`) with the numbers of its labels in that first line.
+labelled sentence the hash of its text (`clausetag.data.hashing.text_hash`) with the numbers of its labels in that first
+line; an unlabelled sentence of the same text stands there without numbers (null), to tell the two apart.
 
     {"labels": ["First Party Collection/Use", …]}
     {"policy": "u00001", "source": "…", "name": "…", "sentences": [["0123456789abcdef", [0, 2]], …]}
@@ -34,23 +35,29 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class BarePolicy:
-    """One policy's labels: (text hash, labels) of its sentences in order, and what is known of the policy."""
+    """One policy's labels: (text hash, labels) of its sentences in order, and what is known of the policy.
+
+    Labels are None for an unlabelled sentence that has the text of a labelled one.
+    """
 
     policy: str
-    sentences: tuple[tuple[str, tuple[str, ...]], ...]
+    sentences: tuple[tuple[str, tuple[str, ...] | None], ...]
     about: Mapping[str, Any]
 
 
 def strip(sentences: Iterable[Sentence], path: str | os.PathLike[str]) -> int:
     """Write the labels of labelled sentences without their texts; returns how many policies there are."""
     rows: list[dict[str, Any]] = [{"labels": list(LABELS)}]
-    for policy, group in by_policy(sentence for sentence in sentences if sentence.labels is not None).items():
+    for policy, group in by_policy(sentences).items():
         about = {key: group[0].extra[key] for key in ("source", "name") if key in group[0].extra}
+        keys = {text_hash(one.text) for one in group if one.labels is not None}
         labelled = [
-            [text_hash(one.text), [LABELS.index(label) for label in LABELS if label in (one.labels or ())]]
+            [text_hash(one.text), None if one.labels is None else sorted(map(LABELS.index, one.labels))]
             for one in group
+            if text_hash(one.text) in keys
         ]
-        rows.append({"policy": policy, **about, "sentences": labelled})
+        if labelled:
+            rows.append({"policy": policy, **about, "sentences": labelled})
     write_jsonl(path, rows)
     return len(rows) - 1
 
@@ -71,7 +78,10 @@ def read_bare(path: str | os.PathLike[str]) -> list[BarePolicy]:
                 if unknown:
                     raise ValueError(f"unknown label {unknown[0]!r}")
                 continue
-            marks = tuple((str(key), tuple(names[place] for place in places)) for key, places in row["sentences"])
+            marks = tuple(
+                (str(key), None if places is None else tuple(names[place] for place in places))
+                for key, places in row["sentences"]
+            )
             about = {key: row[key] for key in ("source", "name") if key in row}
             found.append(BarePolicy(str(row["policy"]), marks, about))
         except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -94,16 +104,17 @@ def join(policies: Iterable[tuple[str, str]], bare: Iterable[BarePolicy]) -> tup
         own = wanted.pop(policy, None)
         if own is None:
             continue
-        marks: dict[str, list[tuple[str, ...]]] = {}
+        marks: dict[str, list[tuple[str, ...] | None]] = {}
         for key, labels in own.sentences:
             marks.setdefault(key, []).append(labels)
         for sentence in segment(extract_text(policy, text)):
             row = sentence.row() | dict(own.about)
             left = marks.get(text_hash(sentence.text))
-            if left:
-                row["labels"] = list(left.pop(0))
+            labels = left.pop(0) if left else None
+            if labels is not None:
+                row["labels"] = list(labels)
             rows.append(row)
-        lost += sum(len(left) for left in marks.values())
+        lost += sum(labels is not None for left in marks.values() for labels in left)
     notes = []
     if lost:
         notes.append(f"labels of {lost} sentences found no sentence of that text")

@@ -4,6 +4,9 @@ clausetag data opp115 OPP-115_v1_0.zip -o corpora/opp115
 clausetag data strip labelled.jsonl -o labels.jsonl
 clausetag data join labels.jsonl policies.jsonl.gz -o labelled.jsonl
 clausetag data pool policies.jsonl.gz --held labelled.jsonl -o pool.jsonl
+clausetag data import-label-studio export.json --tasks tasks.json -o labelled.jsonl
+
+`clausetag data export-label-studio` tags, so it stands in `clausetag.model.label_studio`.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from pathlib import Path
 from clausetag.data.bare_labels import join, read_bare, read_policies, strip
 from clausetag.data.errors import DataError
 from clausetag.data.five import read_five
+from clausetag.data.label_studio import read_export
 from clausetag.data.opp115 import Corpus, find_opp115, read_opp115
 from clausetag.data.pool import HeldOut, draw_pool
 from clausetag.data.schema import read_jsonl, write_jsonl, write_text
@@ -23,6 +27,7 @@ from clausetag.data.splits import policy_split
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clausetag data`."""
+    parser.epilog = "Further: clausetag data export-label-studio, which writes tasks for Label Studio."
     corpora = parser.add_subparsers(dest="corpus", metavar="CORPUS", required=True)
     opp115 = corpora.add_parser("opp115", help="OPP-115's annotations as labelled JSONL, one file a split")
     opp115.add_argument("source", metavar="DIR|ZIP|download", help="the corpus in its official layout, or `download`")
@@ -55,6 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     pool.add_argument("--seed", type=int, default=1, help="draws the policies (default: %(default)s)")
     pool.add_argument("-o", "--output", required=True, metavar="FILE", help="the sentences, a JSONL")
+    back = corpora.add_parser("import-label-studio", help="labelled JSONL from what was labelled in Label Studio")
+    back.add_argument("source", metavar="EXPORT", help="Label Studio's export as JSON")
+    back.add_argument(
+        "--tasks",
+        metavar="FILE",
+        help="what `clausetag data export-label-studio` wrote: sentences that nobody labelled are context in the output",
+    )
+    back.add_argument("-o", "--output", required=True, metavar="FILE", help="the labelled JSONL")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -73,9 +86,22 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.corpus == "pool":
         return _pool(arguments)
+    if arguments.corpus == "import-label-studio":
+        return _import_label_studio(arguments)
     source = find_opp115(download=True) if arguments.source == "download" else Path(arguments.source)
     corpus = read_opp115(source, unmask=arguments.unmask)
     write_corpus(corpus, Path(arguments.output))
+    return 0
+
+
+def _import_label_studio(arguments: argparse.Namespace) -> int:
+    found = read_export(arguments.source, arguments.tasks)
+    Path(arguments.output).parent.mkdir(parents=True, exist_ok=True)
+    write_jsonl(arguments.output, (sentence.row() for sentence in found.sentences))
+    policies = len({sentence.policy for sentence in found.sentences})
+    labelled = sum(sentence.labelled for sentence in found.sentences)
+    said = [f"{policies} policies, {len(found.sentences):,} sentences, {labelled:,} labelled"]
+    print("\n".join([*said, *(f"note: {note}" for note in found.notes)]))
     return 0
 
 

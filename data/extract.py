@@ -1,86 +1,70 @@
-"""From files, folders, globs, standard input and JSONL to `Document`s; what cannot be read becomes a `FailedInput`.
+"""From files, folders, globs, archives, tables and standard input to `Document`s; what fails becomes a `FailedInput`.
 
-A policy's id is its path relative to the folder that was given (a file's is its name), without the suffix. Where an
-id is taken already, the path as given is used, then the path with its suffix, then a number is added.
+A policy's id is its path relative to the folder that was given (a file's is its name), without the suffix; in an
+archive it is the archive's id and the path inside; in a table its column `id`. Where an id is taken already, the path
+as given is used, then the path with its suffix, then a number is added; a table's rows must have ids that differ.
+
+One document is in memory at a time; of those before it only the ids are.
 """
 
 from __future__ import annotations
 
 import glob
-import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from clausetag.data.blocks import assemble, looks_like_markdown, markdown_blocks, plain_blocks
-from clausetag.data.decode import decode
-from clausetag.data.errors import DocumentError
-from clausetag.data.html import html_blocks
-from clausetag.data.schema import Document
-
-TEXT_SUFFIXES = (".txt", ".md", ".markdown", ".html", ".htm")
-_MARKDOWN = (".md", ".markdown")
-_HTML = (".html", ".htm", ".xhtml")
-_UNREADABLE_NAMES = (
-    ".pdf .doc .docx .odt .rtf .epub .pages .ppt .pptx .xls .xlsx .zip .gz .png .jpg .jpeg .gif .webp .mp3 .mp4"
+from clausetag.data.containers import Member, one_line, zip_members
+from clausetag.data.content import (
+    ARCHIVE_SUFFIXES,
+    DOCUMENT_SUFFIXES,
+    MAX_DOCUMENT_BYTES,
+    SUPPORTED,
+    UNSUPPORTED_SUFFIXES,
+    document_from_bytes,
+    extract_html,
+    extract_text,
+    looks_like_html,
+    refuse_suffix,
+    require_text,
+    stem,
 )
-_UNREADABLE = frozenset(_UNREADABLE_NAMES.split())
-"""Kinds that are named as unsupported. In a folder, files of any further kind are passed over in silence."""
-_SUPPORTED = "plain text (.txt), Markdown (.md) and HTML (.html), or .jsonl with id and text or html"
+from clausetag.data.errors import DocumentError
+from clausetag.data.schema import Document
+from clausetag.data.tables import PolicyRow, is_table, row_word, table_rows
 
-_HTML_START = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
-_HTML_TAG = re.compile(r"</(?:p|div|h[1-6]|ul|ol|li|table|section|article|main|body|html)\s*>", re.IGNORECASE)
-_NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
+__all__ = [
+    "FailedInput",
+    "extract_html",
+    "extract_text",
+    "looks_like_html",
+    "read_inputs",
+    "require_text",
+]
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class FailedInput:
-    """An input, or one line of a JSONL input, that gave no document. `message` names it and says why."""
+    """An input, a member of an archive or a row of a table that gave no document. `message` names it and says why."""
 
     policy: str
     code: str
-    """missing, unreadable, empty, binary, encoding, unsupported or bad_row."""
+    """missing, unreadable, empty, binary, encoding, unsupported, encrypted, too_large, bad_row, failed (a fault of the
+    program), or what the readers of PDF and Word say."""
     message: str
-
-
-def extract_text(policy: str, text: str, markdown: bool | None = None) -> Document:
-    """Read plain text or Markdown; None guesses which from headings and links in the text."""
-    # Neither lone surrogates (JSON can bring them) nor control characters can be written to every output.
-    clean = _NOT_TEXT.sub(" ", _SURROGATE.sub("\ufffd", text))
-    is_markdown = looks_like_markdown(clean) if markdown is None else markdown
-    return assemble(policy, markdown_blocks(clean) if is_markdown else plain_blocks(clean))
-
-
-def extract_html(policy: str, html: str) -> Document:
-    """Read the main text of an HTML page or fragment."""
-    return assemble(policy, html_blocks(_SURROGATE.sub("\ufffd", html)))
-
-
-def require_text(document: Document) -> Document:
-    """Return the document as it is.
-
-    Raises:
-        DocumentError: code "empty", it holds no letter.
-    """
-    if not any(map(str.isalpha, document.text)):
-        raise DocumentError("empty", "there is no text in it")
-    return document
-
-
-def looks_like_html(text: str) -> bool:
-    """Whether text of unknown kind is an HTML page or fragment rather than text that mentions a tag."""
-    return bool(_HTML_START.match(text) or (text.lstrip().startswith("<") and _HTML_TAG.search(text)))
 
 
 def read_inputs(inputs: Sequence[str], stdin: BinaryIO) -> Iterator[Document | FailedInput]:
     """All documents of the inputs in order, each read when it is asked for; never raises for a bad input.
 
-    An input is a file, a folder (read recursively, in sorted order), a glob pattern, a .jsonl file of policies, or
-    "-" for `stdin`, which holds one document. A file that is reached twice is read once.
+    An input is a document (text, Markdown, HTML, PDF, Word), a folder of documents and .zip archives (read recursively,
+    in sorted order), a glob pattern, a .zip of documents, a table of policies (.jsonl and .csv, also with .gz and .zst,
+    and .parquet), or "-" for `stdin`, which holds one document. A file that is reached twice is read once.
     """
     return _Reader(stdin).read(inputs)
 
@@ -105,10 +89,10 @@ class _Reader:
                 yield from self._file(path, path.name)
 
     def _stdin(self) -> Document | FailedInput:
-        try:
-            return self._document(self._free_id(["stdin"]), decode(self.stdin.read()), "")
-        except DocumentError as error:
-            return FailedInput("stdin", error.code, f"standard input: {error}")
+        policy = self._free_id(["stdin"])
+        return _attempt(
+            policy, "standard input", lambda: document_from_bytes(policy, self.stdin.read(MAX_DOCUMENT_BYTES + 1))
+        )
 
     def _glob(self, pattern: str) -> Iterator[Document | FailedInput]:
         matches = sorted(glob.glob(pattern, recursive=True))
@@ -124,75 +108,87 @@ class _Reader:
 
     def _folder(self, folder: Path) -> Iterator[Document | FailedInput]:
         found = False
-        for parent, names, files in os.walk(folder):
-            names[:] = sorted(name for name in names if not name.startswith("."))
+        closed: list[OSError] = []
+        for parent, names, files in os.walk(folder, onerror=closed.append):
+            names[:] = sorted(name for name in names if not _is_hidden(name))
             for name in sorted(files):
                 path = Path(parent, name)
-                suffix = path.suffix.lower()
-                if not name.startswith(".") and (suffix in TEXT_SUFFIXES or suffix in _UNREADABLE):
+                # A named pipe would wait for a writer for ever.
+                if _is_document(name) and (path.is_file() or not path.exists()):
                     found = True
                     yield from self._file(path, path.relative_to(folder).as_posix())
+        for error in closed:
+            found = True
+            policy = _relative(PurePath(error.filename))
+            yield FailedInput(policy, "unreadable", f"{error.filename}: {one_line(error)}; this folder is left out")
         if not found:
-            yield FailedInput(str(folder), "empty", f"{folder}: no document in this folder; supported are {_SUPPORTED}")
+            message = f"{folder}: no document in this folder; supported are {SUPPORTED} (tables by name or glob)"
+            yield FailedInput(str(folder), "empty", message)
 
     def _file(self, path: Path, name: str) -> Iterator[Document | FailedInput]:
         """The document or documents of one file; `name` is the part of its path that identifies it."""
-        if os.path.exists(path):
+        exists = os.path.exists(path)
+        if exists:
             real = os.path.realpath(path)
             if real in self.paths:
                 return
             self.paths.add(real)
         suffix = path.suffix.lower()
-        if suffix == ".jsonl":
-            yield from self._jsonl(path)
-            return
-        policy = self._free_id([_stem(name), _stem(_relative(path)), _relative(path)])
-        try:
-            if suffix in _UNREADABLE and os.path.exists(path):
-                raise DocumentError("unsupported", f"{suffix} is not supported; supported are {_SUPPORTED}")
-            content = path.read_bytes()
-            if not content.strip():
-                raise DocumentError("empty", "the file is empty")
-            yield self._document(policy, decode(content), suffix)
-        except FileNotFoundError:
-            yield FailedInput(policy, "missing", f"{path}: no such file")
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-            yield FailedInput(policy, "unreadable", f"{path}: {getattr(error, 'strerror', None) or error}")
-        except DocumentError as error:
-            yield FailedInput(policy, error.code, f"{path}: {error}")
+        if is_table(path.name):
+            yield from _ending_in_error(_relative(path), path, self._table(path))
+        elif suffix == ".zip":
+            yield from _ending_in_error(_relative(path), path, self._archive(path, stem(name)))
+        else:
+            policy = self._free_id([stem(name), stem(_relative(path)), _relative(path)])
 
-    def _jsonl(self, path: Path) -> Iterator[Document | FailedInput]:
-        try:
-            with path.open("rb") as lines:
-                read = 0
-                for number, line in enumerate(lines, 1):
-                    if line.strip():
-                        read += 1
-                        yield self._row(f"{path}, line {number}", f"{_relative(path)}:{number}", line)
-        except OSError as error:
-            missing = isinstance(error, FileNotFoundError)
-            reason = "no such file" if missing else error.strerror or str(error)
-            yield FailedInput(_relative(path), "missing" if missing else "unreadable", f"{path}: {reason}")
-            return
+            def document() -> Document:
+                if exists:
+                    refuse_suffix(suffix)
+                with path.open("rb") as file:
+                    return document_from_bytes(policy, file.read(MAX_DOCUMENT_BYTES + 1), suffix)
+
+            yield _attempt(policy, str(path), document)
+
+    def _archive(self, path: Path, prefix: str) -> Iterator[Document | FailedInput]:
+        found = False
+        for member in zip_members(path, _is_document):
+            found = True
+            yield self._member(path, prefix, member)
+        if not found:
+            message = f"no document in this archive; supported are {SUPPORTED} (tables only outside of archives)"
+            raise DocumentError("empty", message)
+
+    def _member(self, path: Path, prefix: str, member: Member) -> Document | FailedInput:
+        suffix = PurePath(member.name).suffix.lower()
+        policy = self._free_id([f"{prefix}/{stem(member.name)}", f"{prefix}/{member.name}"])
+
+        def document() -> Document:
+            if suffix in ARCHIVE_SUFFIXES:
+                raise DocumentError("unsupported", "an archive within an archive is not read; unpack the outer one")
+            refuse_suffix(suffix)
+            return document_from_bytes(policy, member.read(), suffix)
+
+        return _attempt(policy, f"{path}, {member.name}", document)
+
+    def _table(self, path: Path) -> Iterator[Document | FailedInput]:
+        read = 0
+        for number, row in table_rows(path):
+            read += 1
+            yield self._row(f"{path}, {row_word(path.name)} {number}", f"{_relative(path)}:{number}", row)
         if not read:
-            yield FailedInput(_relative(path), "empty", f"{path}: the file is empty")
+            raise DocumentError("empty", "there is no policy in it")
 
-    def _row(self, place: str, policy: str, line: bytes) -> Document | FailedInput:
-        try:
-            row = _policy_row(line)
-            if str(row["id"]) in self.ids:
-                raise DocumentError("bad_row", f"the id {row['id']!r} is taken already; ids must differ")
-            policy = self._free_id([str(row["id"])])
-            if "html" in row:
-                return require_text(extract_html(policy, row["html"]))
-            return require_text(extract_text(policy, row["text"]))
-        except DocumentError as error:
-            return FailedInput(policy, error.code, f"{place}: {error}")
-
-    def _document(self, policy: str, text: str, suffix: str) -> Document:
-        if suffix in _HTML or (suffix not in _MARKDOWN and looks_like_html(text)):
-            return require_text(extract_html(policy, text))
-        return require_text(extract_text(policy, text, markdown=True if suffix in _MARKDOWN else None))
+    def _row(self, place: str, fallback: str, row: PolicyRow | DocumentError) -> Document | FailedInput:
+        if isinstance(row, PolicyRow) and _SURROGATE.sub("\ufffd", row.id) in self.ids:
+            row = DocumentError("bad_row", f"the id {row.id!r} is taken already; ids must differ")
+        if isinstance(row, DocumentError):
+            return FailedInput(fallback, row.code, f"{place}: {row}")
+        policy, found = self._free_id([row.id]), row
+        return _attempt(
+            policy,
+            place,
+            lambda: require_text((extract_html if found.is_html else extract_text)(policy, found.content)),
+        )
 
     def _free_id(self, wishes: list[str]) -> str:
         """The first of the wishes that no other policy has, else the last with a number; it is taken from now on."""
@@ -206,34 +202,46 @@ class _Reader:
         return policy
 
 
+def _attempt(policy: str, place: str, document: Callable[[], Document]) -> Document | FailedInput:
+    """One document, or why there is none."""
+    try:
+        return document()
+    except Exception as error:
+        return _failure(policy, place, error)
+
+
+def _ending_in_error(
+    policy: str, path: Path, documents: Iterator[Document | FailedInput]
+) -> Iterator[Document | FailedInput]:
+    """The documents of a file; an error that keeps the rest from being read comes after them."""
+    try:
+        yield from documents
+    except Exception as error:
+        yield _failure(policy, str(path), error)
+
+
+def _failure(policy: str, place: str, error: Exception) -> FailedInput:
+    if isinstance(error, DocumentError):
+        return FailedInput(policy, error.code, f"{place}: {error}")
+    if isinstance(error, FileNotFoundError):
+        return FailedInput(policy, "missing", f"{place}: no such file")
+    if isinstance(error, OSError) or "null byte" in str(error):  # a NUL in the name
+        return FailedInput(policy, "unreadable", f"{place}: {one_line(error)}")
+    # The last resort: whatever a parser does on a page that nobody has seen, the other documents are read.
+    return FailedInput(policy, "failed", f"{place}: could not be read ({type(error).__name__}: {one_line(error)})")
+
+
+def _is_document(name: str) -> bool:
+    """Whether a file in a folder or an archive, by its path there, is read or reported; others are passed over."""
+    if any(map(_is_hidden, PurePath(name).parts)) or is_table(name):
+        return False
+    return PurePath(name).suffix.lower() in (*DOCUMENT_SUFFIXES, *UNSUPPORTED_SUFFIXES)
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") or part == "__MACOSX"  # what macOS adds to an archive
+
+
 def _relative(path: PurePath) -> str:
     """A path as given, without the parts that lead out of the folder: "../a/b.txt" and "/a/b.txt" are "a/b.txt"."""
     return "/".join(part for part in path.parts if part not in ("..", path.anchor)) or "."
-
-
-def _stem(name: str) -> str:
-    suffix = PurePath(name).suffix
-    return name[: -len(suffix)] if suffix.lower() in (*TEXT_SUFFIXES, *_HTML, *_UNREADABLE) else name
-
-
-def _policy_row(line: bytes) -> dict[str, Any]:
-    """One line of a JSONL of policies.
-
-    Raises:
-        DocumentError: code "bad_row", with the reason.
-    """
-    try:
-        row = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise DocumentError("bad_row", f"not JSON in UTF-8 ({getattr(error, 'msg', None) or 'bad bytes'})") from None
-    if not isinstance(row, dict):
-        raise DocumentError("bad_row", f"expected a JSON object with id and text or html, found {type(row).__name__}")
-    name = row.get("id")
-    if not isinstance(name, str | int) or isinstance(name, bool) or name == "":
-        raise DocumentError("bad_row", f"'id' must be a string or an integer, found {name!r}")
-    if ("text" in row) == ("html" in row):
-        raise DocumentError("bad_row", "expected one of the keys 'text' and 'html'")
-    key = "text" if "text" in row else "html"
-    if not isinstance(row[key], str):
-        raise DocumentError("bad_row", f"{key!r} must be a string, found {type(row[key]).__name__}")
-    return row

@@ -1,7 +1,8 @@
-"""One self-contained HTML page for several policies: every sentence in its place, highlighted by category.
+"""Self-contained HTML pages of policies: every sentence in its place, highlighted by category.
 
-The template is `page.html`, its script `page.js`. Everything that comes from a document is escaped, and the page's
-content security policy allows that one script by its hash and nothing from outside.
+The template is `page.html`, its style `common.css` and `page.css`, its script `page.js`; without scripts a page can be
+read all the same. Everything that comes from a document is escaped, and the page's content security policy allows that
+one script and that one style by their hashes and nothing from outside.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from clausetag.data import labels as names
 from clausetag.data.extract import FailedInput
 from clausetag.data.labels import LABEL_INDEX, LABELS
 from clausetag.data.schema import Block, Document, Sentence
-from clausetag.data.summary import FLAG_MEANINGS, not_mentioned, practices, shorten
+from clausetag.data.summary import FLAG_MEANINGS, PolicySummary, not_mentioned, practices, shorten, summarise
 
 CODES: dict[str, str] = {
     names.FIRST_PARTY: "1st",
@@ -53,33 +55,104 @@ _HUES: dict[str, tuple[int, int]] = {
 _STRONGEST_LENGTH = 170
 _TITLE_SCORES = 4
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
+_HOW = "Each sentence carries the data practices that a model finds in it; hover, focus or tap it for its scores."
+
+
+class OnePage:
+    """One page for several policies, put together from sections made one at a time; keeps only what the frame needs.
+
+    A section's sentences have the ids ``p<policy, from 1>s<index>``.
+    """
+
+    def __init__(self, figures: str | None = None) -> None:
+        self._figures = figures
+        self._counts: Counter[str | None] = Counter()
+        self._sentences = 0
+        self._jump: list[str] = []
+
+    def section(self, source: Document | FailedInput, sentences: Sequence[Sentence]) -> str:
+        """The next policy's part of the page."""
+        number = len(self._jump) + 1
+        self._sentences += len(sentences)
+        self._counts.update(_label_counts(sentences))
+        note = "error" if isinstance(source, FailedInput) else str(len(sentences))
+        self._jump.append(f'<li><a href="#p{number}">{escape(source.policy)}</a> <small>{note}</small></li>')
+        head = f'<section id="p{number}">\n<h2>{escape(source.policy)}</h2>\n'
+        if isinstance(source, FailedInput):
+            return f'{head}<p class="error">{escape(source.message)} ({escape(source.code)})</p>\n</section>\n'
+        numbers = summarise(source, sentences)
+        body = (f'<p class="count">{extent(numbers)}</p>', *_flags(numbers.flags), *_body(source, sentences, f"p{number}s"))
+        return "\n".join((head, *body, "</section>\n"))
+
+    def frame(self) -> tuple[str, str]:
+        """What stands before and after the sections made so far."""
+        policies = len(self._jump)
+        counts = f"{count(policies, 'policy', 'policies')}, {count(self._sentences, 'sentence', 'sentences')}."
+        return _frame(
+            {
+                "title": "What these privacy policies say" if policies != 1 else "What this privacy policy says",
+                "heading": "What these privacy policies say" if policies != 1 else "What this privacy policy says",
+                "back": "",
+                "counts": f"{counts} {_HOW}",
+                "figures": details(self._figures),
+                "legend": "\n".join(_legend(self._counts)),
+                "jump": f'<ul class="jump">{"".join(self._jump)}</ul>' if policies > 1 else "",
+            }
+        )
 
 
 def render_page(
-    policies: Sequence[tuple[Document | FailedInput, Sequence[Sentence]]], figures: str | None = None
+    policies: Iterable[tuple[Document | FailedInput, Sequence[Sentence]]], figures: str | None = None
 ) -> str:
-    """The page as one string. `figures` is a plain text about the model's quality, shown on top."""
-    here = Path(__file__)
-    script = here.with_name("page.js").read_text(encoding="utf-8").strip()
-    sentences = [sentence for _, group in policies for sentence in group]
-    count = f"{_count(len(policies), 'policy', 'policies')}, {_count(len(sentences), 'sentence', 'sentences')}."
-    slots = {
-        "title": "What these privacy policies say" if len(policies) != 1 else "What this privacy policy says",
-        "script": script,
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "hues": "\n".join(hue_rules(label) for label in LABELS),
-        "counts": count,
-        "figures": f'<p class="figures">{escape(figures)}</p>' if figures else "",
-        "legend": "\n".join(_legend(sentences)),
-        "jump": _jump(policies) if len(policies) > 1 else "",
-        "policies": "\n".join(_policy(number, *policy) for number, policy in enumerate(policies, 1)),
-    }
-    # One pass, so that a document's own braces are left alone.
-    return _SLOT.sub(lambda slot: slots[slot[1]], here.with_name("page.html").read_text(encoding="utf-8"))
+    """One page for all `policies` as one string. `figures` is a plain text about the model's quality, shown on top."""
+    page = OnePage(figures)
+    sections = [page.section(*policy) for policy in policies]
+    before, after = page.frame()
+    return "".join((before, *sections, after))
 
 
-def _count(number: int, one: str, many: str) -> str:
+def render_policy(
+    document: Document, sentences: Sequence[Sentence], numbers: PolicySummary, index: str, figures: str | None = None
+) -> str:
+    """The page of one policy, its sentences with the ids ``s<index>``. `index` is the link to the page over all."""
+    before, after = _frame(
+        {
+            "title": f"{escape(document.policy)}: what this privacy policy says",
+            "heading": escape(document.policy),
+            "back": f'<p class="back"><a href="{escape(index)}"><span aria-hidden="true">←</span> All policies</a></p>',
+            "counts": f"{extent(numbers)}. {_HOW}",
+            "figures": details(figures),
+            "legend": "\n".join(_legend(_label_counts(sentences))),
+            "jump": "",
+        }
+    )
+    return "\n".join((before, "<section>", *_flags(numbers.flags), *_body(document, sentences, "s"), "</section>", after))
+
+
+def count(number: int, one: str, many: str) -> str:
+    """A number with its noun."""
     return f"{number:,} {one if number == 1 else many}"
+
+
+def extent(numbers: PolicySummary) -> str:
+    """Sentences, words and reading time in words."""
+    return (
+        f"{count(numbers.sentences, 'sentence', 'sentences')}, {count(numbers.words, 'word', 'words')}, "
+        f"{count(minutes(numbers), 'minute', 'minutes')} to read"
+    )
+
+
+def minutes(numbers: PolicySummary) -> int:
+    """Reading time in whole minutes, at least one."""
+    return max(1, round(numbers.minutes))
+
+
+def details(figures: str | None) -> str:
+    """The first line of a text, which opens the others."""
+    if not figures:
+        return ""
+    first, _, rest = escape(figures).partition("\n")
+    return f'<details class="figures"><summary>{first.rstrip(":")}</summary>{rest}</details>' if rest else f"<p>{first}</p>"
 
 
 def hue_rules(label: str) -> str:
@@ -92,71 +165,94 @@ def hue_rules(label: str) -> str:
     return f".l{LABEL_INDEX[label]} {{ {tints} {lines} }}"
 
 
-def _badge(label: str) -> str:
+def badge(label: str) -> str:
+    """A category's code in its colour."""
     return f'<span class="b l{LABEL_INDEX[label]}" title="{escape(label)}">{escape(CODES[label])}</span>'
 
 
-def _legend(sentences: Iterable[Sentence]) -> Iterator[str]:
+def chip(key: str, code: str, name: str, number: int, style: str = "") -> str:
+    """A button of the legend, which a script makes a filter; `key` is what it filters by, `number` what it counts."""
+    return (
+        f'<button type="button" class="chip{style}{"" if number else " empty"}" data-l="{key}" aria-pressed="false" '
+        f'disabled title="{escape(name)}">{code}<span class="name">{escape(name)}</span>'
+        f'<span class="n">{number:,}</span></button>'
+    )
+
+
+@cache
+def template(name: str) -> tuple[str, str]:
+    """The page `name`.html with its style and script in place, split at the slot `policies`."""
+    here = Path(__file__)
+    styles = [here.with_name(file).read_text(encoding="utf-8") for file in ("common.css", f"{name}.css")]
+    codes = (f'.l{LABEL_INDEX[label]} {{ --code: "{code}"; }}' for label, code in CODES.items())
+    style = "\n".join((*map(str.strip, styles), *map(hue_rules, LABELS), *codes))
+    script = here.with_name(f"{name}.js").read_text(encoding="utf-8").strip()
+    slots = {
+        "style": style,
+        "style_hash": _hash(style),
+        "script": script,
+        "script_hash": _hash(script),
+    }
+    page = here.with_name(f"{name}.html").read_text(encoding="utf-8")
+    before, _, after = _SLOT.sub(lambda slot: slots.get(slot[1], slot[0]), page).partition("{{policies}}")
+    return before, after
+
+
+def fill(text: str, slots: Mapping[str, str]) -> str:
+    """Fill a template's slots in one pass, so that a document's own braces are left alone."""
+    return _SLOT.sub(lambda slot: slots[slot[1]], text)
+
+
+def _frame(slots: Mapping[str, str]) -> tuple[str, str]:
+    before, after = template("page")
+    return fill(before, slots), fill(after, slots)
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _label_counts(sentences: Iterable[Sentence]) -> Counter[str | None]:
     counts: Counter[str | None] = Counter()
     for sentence in sentences:
         counts.update(sentence.labels or (None,))
+    return counts
+
+
+def _legend(counts: Mapping[str | None, int]) -> Iterator[str]:
     for label in LABELS:
-        number = LABEL_INDEX[label]
-        yield (
-            f'<button type="button" class="chip l{number}{"" if counts[label] else " empty"}" data-l="{number}" '
-            f'aria-pressed="false" title="{escape(label)}">{_badge(label)}<span class="name">{escape(label)}</span>'
-            f'<span class="n">{counts[label]}</span></button>'
-        )
-    if counts[None]:
-        yield (
-            '<button type="button" class="chip" data-l="none" aria-pressed="false" title="no category">'
-            '<span class="b">&ndash;</span><span class="name">no category</span>'
-            f'<span class="n">{counts[None]}</span></button>'
-        )
+        yield chip(str(LABEL_INDEX[label]), badge(label), label, counts.get(label, 0), f" l{LABEL_INDEX[label]}")
+    if without := counts.get(None, 0):
+        yield chip("none", '<span class="b">&ndash;</span>', "no category", without)
 
 
-def _jump(policies: Sequence[tuple[Document | FailedInput, Sequence[Sentence]]]) -> str:
-    items = []
-    for number, (source, sentences) in enumerate(policies, 1):
-        note = "error" if isinstance(source, FailedInput) else str(len(sentences))
-        items.append(f'<li><a href="#p{number}">{escape(source.policy)}</a> <small>{note}</small></li>')
-    return f'<ul class="jump">{"".join(items)}</ul>'
+def _flags(flags: Iterable[str]) -> list[str]:
+    return [f'<p class="flag">{escape(FLAG_MEANINGS.get(flag, flag))} ({escape(flag)})</p>' for flag in flags]
 
 
-def _policy(number: int, source: Document | FailedInput, sentences: Sequence[Sentence]) -> str:
-    head = f'<section id="p{number}">\n<h2>{escape(source.policy)}</h2>\n'
-    if isinstance(source, FailedInput):
-        return f'{head}<p class="error">{escape(source.message)} ({escape(source.code)})</p>\n</section>'
-    flags = dict.fromkeys((*source.flags, *(flag for sentence in sentences for flag in sentence.flags)))
-    parts = [head, f'<p class="count">{_count(len(sentences), "sentence", "sentences")}</p>']
-    parts += [f'<p class="flag">{escape(FLAG_MEANINGS.get(flag, flag))} ({escape(flag)})</p>' for flag in flags]
-    parts += [_summary(number, source, sentences), '<div class="text">']
-    parts += [*_text(number, source, sentences), "</div>\n</section>"]
-    return "\n".join(parts)
-
-
-def _summary(number: int, document: Document, sentences: Sequence[Sentence]) -> str:
+def _body(document: Document, sentences: Sequence[Sentence], anchor: str) -> Iterator[str]:
     rows = []
     for practice in practices(document, sentences):
         strongest = practice.strongest
         rows.append(
-            f"<tr><td>{_badge(practice.label)}{escape(practice.label)}"
+            f"<tr><td>{badge(practice.label)}{escape(practice.label)}"
             f'<span class="m"> · {practice.count}</span></td><td>{practice.count}</td>'
-            f'<td><a href="#p{number}s{strongest.index}">{escape(shorten(strongest.text, _STRONGEST_LENGTH))}</a>'
+            f'<td><a href="#{anchor}{strongest.index}">{escape(shorten(strongest.text, _STRONGEST_LENGTH))}</a>'
             "</td></tr>"
         )
-    missing = not_mentioned(sentences)
-    table = (
-        "<table><thead><tr><th>Category</th><th>Sentences</th><th>Strongest sentence</th></tr></thead>\n"
-        f"<tbody>{''.join(rows)}</tbody></table>"
-        if rows
-        else ""
-    )
-    note = f'<p class="missing">Not mentioned: {escape(", ".join(missing))}.</p>' if missing else ""
-    return f"{table}\n{note}"
+    if rows:
+        yield (
+            '<table><thead><tr><th scope="col">Category</th><th scope="col">Sentences</th>'
+            f'<th scope="col">Strongest sentence</th></tr></thead>\n<tbody>{"".join(rows)}</tbody></table>'
+        )
+    if missing := not_mentioned(sentences):
+        yield f'<p class="missing">Not mentioned: {escape(", ".join(missing))}.</p>'
+    yield '<div class="text">'
+    yield from _text(document, sentences, anchor)
+    yield "</div>"
 
 
-def _text(number: int, document: Document, sentences: Sequence[Sentence]) -> Iterator[str]:
+def _text(document: Document, sentences: Sequence[Sentence], anchor: str) -> Iterator[str]:
     """The document block by block; runs of list items and of table cells share one element."""
     placed = sorted((s for s in sentences if s.start is not None), key=lambda s: (s.start or 0, s.index))
     wrappers = {"list_item": ("<ul>", "</ul>"), "table_cell": ('<div class="cells">', "</div>")}
@@ -170,30 +266,29 @@ def _text(number: int, document: Document, sentences: Sequence[Sentence]) -> Ite
         first = position
         while position < len(placed) and (placed[position].start or 0) < block.end:
             position += 1
-        content = "".join(_inline(number, document.text, block, placed[first:position]))
+        content = "".join(_inline(document.text, block, placed[first:position], anchor))
         yield f"<{tags[block.kind]}>{content}</{tags[block.kind]}>"
     yield wrappers.get(previous, ("", ""))[1]
 
 
-def _inline(number: int, text: str, block: Block, sentences: Sequence[Sentence]) -> Iterator[str]:
+def _inline(text: str, block: Block, sentences: Sequence[Sentence], anchor: str) -> Iterator[str]:
     at = block.start
     for sentence in sentences:
         start, end = sentence.start or 0, sentence.end or 0
         yield escape(text[at:start])
-        yield _sentence(number, sentence)
+        yield _sentence(sentence, anchor)
         at = max(at, end)
     yield escape(text[at : block.end])
 
 
-def _sentence(number: int, sentence: Sentence) -> str:
+def _sentence(sentence: Sentence, anchor: str) -> str:
     scores = sentence.scores or {}
     marks = sorted(sentence.labels or (), key=lambda label: -scores.get(label, 0.0))
     data = " ".join(str(LABEL_INDEX[label]) for label in marks) or "none"
     colour = f" l{LABEL_INDEX[marks[0]]}" if marks else ""
-    badges = "".join(map(_badge, marks))
     return (
-        f'<span class="s{colour}" id="p{number}s{sentence.index}" data-l="{data}" tabindex="{0 if marks else -1}" '
-        f'title="{escape(_scores_line(sentence))}">{escape(sentence.text)}{badges}</span>'
+        f'<span class="s{colour}" id="{anchor}{sentence.index}" data-l="{data}" '
+        f'title="{escape(_scores_line(sentence))}">{escape(sentence.text)}{"".join(map(badge, marks))}</span>'
     )
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from clausetag.cli import main
-from clausetag.data.bare_labels import read_policies
+from clausetag.data.bare_labels import join, read_bare, read_policies, strip
 from clausetag.data.errors import DataError
+from clausetag.data.extract import extract_text
 from clausetag.data.five import FIVE, document_of, read_five
 from clausetag.data.schema import read_jsonl, write_jsonl
+from clausetag.data.segment import segment
 
 
 @pytest.fixture
@@ -85,3 +87,15 @@ def test_an_id_that_no_file_can_hold_is_one_clear_line(tmp_path: Path) -> None:
     path.write_text('{"id": "\\ud800", "text": "We share it."}\n', encoding="utf-8")
     with pytest.raises(DataError, match=r"line 1: the id .* holds half a character"):
         list(read_policies(path))
+
+
+def test_a_label_stays_with_its_own_occurrence_of_a_text(tmp_path: Path) -> None:
+    document = document_of(FIVE[0])
+    text = f"Security\n\n{document.text}\n\nSecurity\n\n{document.text}"
+    rows = [sentence.row() for sentence in segment(extract_text("p", text))]
+    second = [row for row in rows if row["text"] == "Security"][-1]
+    second["labels"] = ["Data Security"]
+    write_jsonl(tmp_path / "labelled.jsonl", rows)
+    assert strip(read_jsonl(tmp_path / "labelled.jsonl"), tmp_path / "bare.jsonl") == 1
+    joined, notes = join([("p", text)], read_bare(tmp_path / "bare.jsonl"))
+    assert [row["index"] for row in joined if "labels" in row] == [second["index"]] and not notes
