@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RawBlock = tuple[str, BlockKind]
 
-_SPACE = re.compile(r"[\s\u00a0\u200b\u200c\u200d\u2060\ufeff\u00ad]+")
+_SPACE = re.compile(r"[\s\u00a0\u200b\u200c\u200d\u2060\ufeff]+")
 _MARKER = re.compile(
     r"(?:[-*+•·▪▫◦‣⁃■□●○➢➤✓✔\uf0b7\u2013\u2014]+\s+"  # bullets; a dash needs a space behind it
     r"|[•·▪▫◦‣⁃■□●○➢➤✓✔\uf0b7]\s*"
@@ -39,8 +39,8 @@ _WRAP_WIDTH = 100
 
 
 def normalise(text: str) -> str:
-    """Collapse every run of white space and invisible characters to one space, ends trimmed."""
-    return _SPACE.sub(" ", text).strip()
+    """Collapse every run of white space and invisible characters to one space, ends trimmed; soft hyphens go."""
+    return _SPACE.sub(" ", text.replace("\u00ad", "")).strip()
 
 
 def strip_markers(line: str) -> tuple[str, bool]:

@@ -76,7 +76,7 @@ def test_bad_inputs_are_named_and_the_others_done(
     assert main(["predict", str(inputs), str(tmp_path / "missing.txt"), "-o", str(out)]) == 1
     found = rows(out)
     errors = {row["policy"]: row["error"]["code"] for row in found if "error" in row}  # type: ignore[index]
-    assert sorted(errors.values()) == ["binary", "empty", "missing", "unsupported"]
+    assert sorted(errors.values()) == ["binary", "empty", "missing", "unreadable"]
     assert len(found) == len(read_five()) + 4
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("clausetag: ")]
     for name in ("empty.txt", "binary.txt", "scan.pdf", "missing.txt"):

@@ -9,6 +9,7 @@ from clausetag.data.blocks import (
     looks_like_heading,
     looks_like_markdown,
     markdown_blocks,
+    normalise,
     plain_blocks,
     strip_markers,
 )
@@ -118,3 +119,7 @@ def test_assemble_covers_the_text_and_sets_the_archive_notice_aside() -> None:
     assert document.notice == notice
     assert document.text == "Security\n\nWe keep it."
     assert [document.text[block.start : block.end] for block in document.blocks] == ["Security", "We keep it."]
+
+
+def test_a_soft_hyphen_parts_no_word() -> None:
+    assert normalise("third-party co\u00adokies \u00ad and\u00a0more") == "third-party cookies and more"
