@@ -14,6 +14,7 @@ from clausetag.data.errors import ClausetagError, MissingExtraError
 
 _VERBS: dict[str, tuple[str, str]] = {
     "predict": ("clausetag.model.predict", "tag the sentences of policies: files, folders, globs, stdin, JSONL"),
+    "diff": ("clausetag.model.diff", "compare two versions of a policy, sentence by sentence and by category"),
     "train": ("clausetag.train.run", "train a model from a recipe and write it as a folder"),
     "eval": ("clausetag.eval.run", "per-category F1 with intervals, baselines and the annotators' own agreement"),
     "data": ("clausetag.data.command", "prepare corpora as labelled JSONL"),
@@ -26,8 +27,12 @@ _VERBS: dict[str, tuple[str, str]] = {
 _SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
     ("eval", "compare"): ("clausetag.eval.compare", "say whether one evaluated run is better than another"),
     ("eval", "leakage"): ("clausetag.eval.leakage", "find exact and near duplicates between splits"),
+    ("data", "export-label-studio"): (
+        "clausetag.model.label_studio",
+        "write the sentences of policies as tasks for Label Studio, with the model's labels",
+    ),
 }
-"""Commands below `eval`, whose first argument is otherwise the data."""
+"""Commands below `eval`, whose first argument is otherwise the data, and one below `data` that needs a model."""
 
 
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
@@ -49,7 +54,8 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
 def build_subparser(verb: str, command: str) -> argparse.ArgumentParser:
     """The parser of a command below a verb."""
     module, summary = _SUBVERBS[verb, command]
-    parser = argparse.ArgumentParser(prog=f"clausetag {verb} {command}", description=summary.capitalize() + ".")
+    description = summary[0].upper() + summary[1:] + "."
+    parser = argparse.ArgumentParser(prog=f"clausetag {verb} {command}", description=description)
     _module(module).add_arguments(parser)
     return parser
 

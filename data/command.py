@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     back.add_argument(
         "--tasks",
         metavar="FILE",
-        help="what `clausetag data export-label-studio` wrote: sentences that nobody labelled are context in the output",
+        help="what export-label-studio wrote: sentences that nobody labelled come back from it, as context",
     )
     back.add_argument("-o", "--output", required=True, metavar="FILE", help="the labelled JSONL")
 

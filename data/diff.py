@@ -38,7 +38,7 @@ reworded, between 0.35 and 0.4 it was 7 of 9, below 0.3 about half.
 ELSEWHERE = 0.6
 """The same for sentences in different places: 12 of 15 pairs between 0.6 and 0.7, and below 0.6 about half."""
 
-_SHAPES = str.maketrans("‘’‚‛′“”„‟″«»‐‑‒–—―−", "'''''\"\"\"\"\"\"\"-------")
+_SHAPES = str.maketrans("‘’‚‛′“”„‟″«»‐‑‒–—―−", '\'\'\'\'\'"""""""-------')
 _TOKEN = re.compile(r"\s*(?:\w+(?:['’]\w+)*|[^\w\s])")
 """A word or a sign, with the space in front."""
 

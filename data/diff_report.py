@@ -15,9 +15,9 @@ from html import escape
 from itertools import groupby
 from pathlib import Path
 
+from clausetag.data.badges import CODES, hue_rules
 from clausetag.data.diff import STATUSES, Change, WordEdit, count_categories
 from clausetag.data.labels import LABEL_INDEX, LABELS
-from clausetag.data.page import CODES, hue_rules
 from clausetag.data.schema import Sentence
 from clausetag.data.summary import printable, shorten
 
@@ -60,20 +60,20 @@ class Report:
         return f"{which} labelled differently: the model reads a sentence in its surroundings, and those changed."
 
 
-def summary(report: Report) -> str:
+def summary(report: Report, width: int = 100) -> str:
     """Headline and the table of categories, without a newline at the end."""
-    lines = [f"{printable(report.old_name)} -> {printable(report.new_name)}", report.headline()]
+    lines = [f"{printable(report.old_name)} -> {printable(report.new_name)}", *textwrap.wrap(report.headline(), width)]
     counts = count_categories(report.changes)
     if counts:
         column = max(len(count.label) for count in counts)
         lines += ["", f"  {'category':<{column}}  {'added':>7}  {'removed':>7}  {'changed':>7}"]
         lines += [f"  {c.label:<{column}}  {c.added:>7,}  {c.removed:>7,}  {c.changed:>7,}" for c in counts]
-    return "\n".join(lines + ([report.note()] if report.note() else []))
+    return "\n".join(lines + textwrap.wrap(report.note(), width))
 
 
 def terminal(report: Report, width: int) -> str:
     """Summary and every change in document order, lines of at most `width` characters where words allow."""
-    lines = [summary(report)]
+    lines = [summary(report, width)]
     heading: str | None = None
     for change in report.changes:
         if change.status == "unchanged":
@@ -220,8 +220,8 @@ def _rows(changes: Sequence[Change]) -> Iterator[str]:
 def _article(change: Change) -> str:
     sentence = _shown(change)
     if change.status == "changed":
-        tags = {"=": "{}", "-": "<del>{}</del>", "+": "<ins>{}</ins>"}
-        text = "".join(tags[edit.kind].format(escape(edit.text)) for edit in change.edits())
+        signs = ("<del>", "</del>", "<ins>", "</ins>")
+        text = "".join(_marked(edit, *signs, show=escape) for edit in change.edits())
     else:
         tag = {"added": "<ins>{}</ins>", "removed": "<del>{}</del>"}.get(change.status, "{}")
         text = tag.format(escape(sentence.text))
@@ -235,5 +235,5 @@ def _article(change: Change) -> str:
 def _badges(change: Change) -> str:
     """What a pair gained and lost is marked with + and -."""
     pair = change.old is not None and change.new is not None
-    signs = {label: "+" for label in change.gained} | {label: "-" for label in change.lost} if pair else {}
+    signs = dict.fromkeys(change.gained, "+") | dict.fromkeys(change.lost, "-") if pair else {}
     return "".join(_badge(label, signs.get(label, "")) for label in change.labels)

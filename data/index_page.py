@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from html import escape
 from urllib.parse import quote
 
+from clausetag.data.badges import badge, chip
 from clausetag.data.extract import FailedInput
 from clausetag.data.labels import LABEL_INDEX, LABELS
-from clausetag.data.page import badge, chip, count, details, fill, minutes, template
+from clausetag.data.page import count, details, fill, minutes, template
 from clausetag.data.summary import FLAG_MEANINGS, PRACTICES, WORDS_A_MINUTE, PolicySummary
 
 

@@ -16,42 +16,26 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from clausetag.data import labels as names
+from clausetag.data.badges import CODES, badge, chip, hue_rules
 from clausetag.data.extract import FailedInput
 from clausetag.data.labels import LABEL_INDEX, LABELS
 from clausetag.data.schema import Block, Document, Sentence
 from clausetag.data.summary import FLAG_MEANINGS, PolicySummary, not_mentioned, practices, shorten, summarise
 
-CODES: dict[str, str] = {
-    names.FIRST_PARTY: "1st",
-    names.THIRD_PARTY: "3rd",
-    names.CHOICE: "Opt",
-    names.ACCESS: "Acc",
-    names.RETENTION: "Ret",
-    names.SECURITY: "Sec",
-    names.CHANGE: "Chg",
-    names.DO_NOT_TRACK: "DNT",
-    names.AUDIENCES: "Aud",
-    names.GENERIC: "Gen",
-    names.CONTACT: "Con",
-    names.NOT_COVERED: "N/C",
-}
-"""Badges, so that categories can be told apart without seeing colours."""
-_HUES: dict[str, tuple[int, int]] = {
-    names.FIRST_PARTY: (212, 85),
-    names.THIRD_PARTY: (24, 90),
-    names.CHOICE: (282, 65),
-    names.ACCESS: (190, 80),
-    names.RETENTION: (46, 85),
-    names.SECURITY: (140, 55),
-    names.CHANGE: (328, 75),
-    names.DO_NOT_TRACK: (0, 80),
-    names.AUDIENCES: (168, 70),
-    names.GENERIC: (215, 10),
-    names.CONTACT: (248, 75),
-    names.NOT_COVERED: (82, 60),
-}
-"""Hue in degrees and saturation in per cent; the lightness depends on the colour scheme."""
+__all__ = [
+    "CODES",
+    "OnePage",
+    "count",
+    "details",
+    "extent",
+    "fill",
+    "hue_rules",
+    "minutes",
+    "render_page",
+    "render_policy",
+    "template",
+]
+
 _STRONGEST_LENGTH = 170
 _TITLE_SCORES = 4
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
@@ -81,17 +65,22 @@ class OnePage:
         if isinstance(source, FailedInput):
             return f'{head}<p class="error">{escape(source.message)} ({escape(source.code)})</p>\n</section>\n'
         numbers = summarise(source, sentences)
-        body = (f'<p class="count">{extent(numbers)}</p>', *_flags(numbers.flags), *_body(source, sentences, f"p{number}s"))
+        body = (
+            f'<p class="count">{extent(numbers)}</p>',
+            *_flags(numbers.flags),
+            *_body(source, sentences, f"p{number}s"),
+        )
         return "\n".join((head, *body, "</section>\n"))
 
     def frame(self) -> tuple[str, str]:
         """What stands before and after the sections made so far."""
         policies = len(self._jump)
+        title = "What this privacy policy says" if policies == 1 else "What these privacy policies say"
         counts = f"{count(policies, 'policy', 'policies')}, {count(self._sentences, 'sentence', 'sentences')}."
         return _frame(
             {
-                "title": "What these privacy policies say" if policies != 1 else "What this privacy policy says",
-                "heading": "What these privacy policies say" if policies != 1 else "What this privacy policy says",
+                "title": title,
+                "heading": title,
                 "back": "",
                 "counts": f"{counts} {_HOW}",
                 "figures": details(self._figures),
@@ -126,7 +115,9 @@ def render_policy(
             "jump": "",
         }
     )
-    return "\n".join((before, "<section>", *_flags(numbers.flags), *_body(document, sentences, "s"), "</section>", after))
+    return "\n".join(
+        (before, "<section>", *_flags(numbers.flags), *_body(document, sentences, "s"), "</section>", after)
+    )
 
 
 def count(number: int, one: str, many: str) -> str:
@@ -152,31 +143,9 @@ def details(figures: str | None) -> str:
     if not figures:
         return ""
     first, _, rest = escape(figures).partition("\n")
-    return f'<details class="figures"><summary>{first.rstrip(":")}</summary>{rest}</details>' if rest else f"<p>{first}</p>"
-
-
-def hue_rules(label: str) -> str:
-    """The rules that colour a category, light and dark."""
-    hue, saturation = _HUES[label]
-    tints = " ".join(
-        f"--{name}-colour: hsl({hue} calc({saturation}% * var(--calm)) var(--{name}));" for name in ("tint", "tint-2")
-    )
-    lines = " ".join(f"--{name}-colour: hsl({hue} {saturation}% var(--{name}));" for name in ("edge", "badge"))
-    return f".l{LABEL_INDEX[label]} {{ {tints} {lines} }}"
-
-
-def badge(label: str) -> str:
-    """A category's code in its colour."""
-    return f'<span class="b l{LABEL_INDEX[label]}" title="{escape(label)}">{escape(CODES[label])}</span>'
-
-
-def chip(key: str, code: str, name: str, number: int, style: str = "") -> str:
-    """A button of the legend, which a script makes a filter; `key` is what it filters by, `number` what it counts."""
-    return (
-        f'<button type="button" class="chip{style}{"" if number else " empty"}" data-l="{key}" aria-pressed="false" '
-        f'disabled title="{escape(name)}">{code}<span class="name">{escape(name)}</span>'
-        f'<span class="n">{number:,}</span></button>'
-    )
+    if not rest:
+        return f"<p>{first}</p>"
+    return f'<details class="figures"><summary>{first.rstrip(":")}</summary>{rest}</details>'
 
 
 @cache

@@ -22,6 +22,7 @@ _NEAR = 8
 """Lines before and after one that tell where its column ends."""
 _MOST_CELLS = 8
 """Cells of a table's row whose text may go on in the next line."""
+_MOST_CELL_LINES = 4
 _BULLET = re.compile(r"[^\w\s\"'“‘«(\[<$£€#@&/\-–—]")
 _ENDS = re.compile(r"(?:[.!?:;][\"'”’)\s]*|[;,] (?:and|or))$")
 """The end of a sentence or of an item of a list."""
@@ -108,12 +109,16 @@ def _continues(paragraph: _Paragraph, line: Line, leading: float) -> bool:
     down = above.y - line.y
     same_column = above.page == line.page and down > 0.3 * line.size
     lower = line.text[:1].islower()
-    if above.hyphen and lower:
+    if above.hyphen and line.text[:1].isalpha():
         return True
     if not same_column:
         return _flows_on(paragraph, line)
     if line.left > above.right or line.right < above.left:
         return False
+    if above.text.endswith("-") and line.text[:1].isalnum() and down < 2 * line.size:
+        return True
+    if above.parts > 1 and not (lower and not _ENDS.search(above.text)):
+        return False  # where a cell's column ends is not known
     if _starts_item(above, line, full) or (above.bold != line.bold and not (full and lower)):
         return False
     if len(paragraph.lines) > 1 and paragraph.lines[-2].page == above.page:
@@ -139,8 +144,10 @@ def _flows_on(paragraph: _Paragraph, line: Line) -> bool:
     first, above = paragraph.lines[0], paragraph.lines[-1]
     if above.parts > 1 or line.parts > 1 or above.bold != line.bold or strip_markers(line.text)[1]:
         return False
-    if above.page == line.page and (abs(first.y - line.y) < line.size or line.y <= above.y):
-        return False  # the next cell of a table's row
+    # The next cell of a table's row looks like the next column, but is as high as the paragraph.
+    beside = abs(first.y - line.y) < line.size and len(paragraph.lines) < _MOST_CELL_LINES
+    if above.page == line.page and (beside or line.y <= above.y):
+        return False
     open_end = not _ENDS.search(above.text)
     return open_end and (line.text[:1].islower() or (paragraph.full[-1] and len(paragraph.lines) > 1))
 
@@ -158,12 +165,15 @@ def _is_full(line: Line, following: Line | None, near: Iterable[Line]) -> bool:
     if following is None:
         return False
     edge = max(
-        other.right
-        for other in near
-        if other.page == line.page
-        and abs(other.size - line.size) < 0.1 * line.size
-        and other.left < line.right
-        and other.right > line.left
+        (
+            other.right
+            for other in near
+            if other.page == line.page
+            and abs(other.size - line.size) < 0.1 * line.size
+            and other.left < line.right
+            and other.right > line.left
+        ),
+        default=line.right,
     )
     word = following.text.split(" ", 1)[0]
     width = (following.right - following.left) / max(1, len(following.text)) * (len(word) + 1)
@@ -175,13 +185,13 @@ def _is_full(line: Line, following: Line | None, near: Iterable[Line]) -> bool:
 
 
 def _leading(lines: Sequence[Line]) -> float:
-    """The commonest distance between lines, in font sizes."""
+    """The commonest distance, in font sizes, of a line that goes on with a sentence from the one above."""
     steps = (
         ((above.y - line.y) / line.size, 1)
         for above, line in pairwise(lines)
-        if above.page == line.page and above.size == line.size and 0.8 < (above.y - line.y) / line.size < 2.5
+        if above.page == line.page and above.size == line.size and line.text[:1].islower()
     )
-    return _commonest(steps, step=0.05, default=1.2)
+    return _commonest((step for step in steps if 0.8 < step[0] < 2.5), step=0.05, default=1.2)
 
 
 def _commonest(weighted: Iterable[tuple[float, int]], step: float, default: float = 0.0) -> float:
@@ -209,7 +219,7 @@ def _hyphen_joiner(lines: Sequence[Line]) -> Callable[[str, str], str]:
     broken = False
     for line in lines:
         words = _WORD.findall(line.text.lower())
-        known.update(words[broken : len(words) - line.hyphen])  # without the halves of broken words
+        known.update(words[int(broken) : len(words) - line.hyphen])  # without the halves of broken words
         broken = line.hyphen
 
     def join(text: str, following: str) -> str:
@@ -220,7 +230,7 @@ def _hyphen_joiner(lines: Sequence[Line]) -> Callable[[str, str], str]:
             keeps = known[f"{before}-{after}"] > known[before + after]
         else:
             parts = before.split("-")
-            both_words = known[parts[-1]] and known[after.split("-")[0]]
+            both_words = known[parts[-1]] > 0 and known[after.split("-")[0]] > 0
             keeps = not after[:1].isalpha() or rest[:1].isupper() or parts[-1] in _KEEPS_HYPHEN or both_words
         return text + "-" * keeps + following
 

@@ -25,6 +25,8 @@ _MAX_SECONDS = 60
 _MAX_MEMORY = 2 * 1024**3
 _GAP = 2.0
 """White space in a line from which it parts two cells or columns, in font sizes. Justified text stays well below."""
+_FAR = 1e6
+"""Points; a page has at most 14,400."""
 _BOLD = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 _MARKER_ALONE = re.compile(r"\W{0,2}(?:\d{1,3}(?:\.\d{1,2})*|[a-zA-Z]|[ivxIVX]{1,5})?[.)]?\W?")
 """A bullet or number, however far its item stands from it."""
@@ -192,10 +194,10 @@ def _lines(text_page: Any) -> Iterator[tuple[int, list[Any]]]:
             right = max(_turned(x, y, max(turn, 0))[0] for x, y in _corners(_box(text_page, end - 1)))
             middle = (first + end) // 2
             bold = all(_is_bold(text_page, place) for place in {first, middle, end - 1} if chr(codes[place]).isalnum())
-            text = _text(codes[first:end])
-            if text.strip():
-                values = [text, left, right, y, _size(text_page, middle), bold, hyphen and number == len(parts)]
-                yield turn, [*values, len(parts)]
+            text, size = _text(codes[first:end]), _size(text_page, middle)
+            # Broken files have sizes and places beyond all bounds.
+            if text.strip() and all(abs(value) < _FAR for value in (left, right, y, size)):
+                yield turn, [text, left, right, y, size, bold, hyphen and number == len(parts), len(parts)]
         start = index + 1
 
 
@@ -257,7 +259,7 @@ def _size(text_page: Any, index: int) -> float:
 
     matrix = raw.FS_MATRIX()
     scale = math.hypot(matrix.c, matrix.d) if raw.FPDFText_GetMatrix(text_page, index, matrix) else 1.0
-    return round(raw.FPDFText_GetFontSize(text_page, index) * scale, 2) or 1.0
+    return round(abs(raw.FPDFText_GetFontSize(text_page, index) * scale), 2) or 1.0
 
 
 def _is_bold(text_page: Any, index: int) -> bool:

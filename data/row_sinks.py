@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -121,9 +122,9 @@ class SummarySink(Sink):
     """One row a policy, as `summary.jsonl` and as `summary.csv`."""
 
     def __init__(self, folder: Path) -> None:
-        self._jsonl = open_text(folder / "summary.jsonl")
-        self._csv = open_text(folder / "summary.csv")
-        self._table = csv.writer(self._csv, lineterminator="\n")
+        self._files = ExitStack()  # closes the second file also where the first has no room on the disk
+        self._jsonl = self._files.enter_context(open_text(folder / "summary.jsonl"))
+        self._table = csv.writer(self._files.enter_context(open_text(folder / "summary.csv")), lineterminator="\n")
         self._table.writerow(SUMMARY_CSV_COLUMNS)
 
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
@@ -138,8 +139,7 @@ class SummarySink(Sink):
         self.close()
 
     def close(self) -> None:
-        self._jsonl.close()
-        self._csv.close()
+        self._files.close()
 
     def _write(self, row: Mapping[str, Any], flat: Mapping[str, Any]) -> None:
         self._jsonl.write(dump_row(row) + "\n")

@@ -1,7 +1,7 @@
 """`clausetag predict`: documents in, tagged sentences out, in order; a bad input never stops the others.
 
 clausetag predict policy.html                      # a table in the terminal
-clausetag predict folder/ 'more/*.md' -o out       # out/predictions.jsonl and out/texts/
+clausetag predict folder/ 'more/*.md' -o out       # out/predictions.jsonl, out/summary.csv and out/texts/
 cat policy.txt | clausetag predict - -o page.html  # one page with every sentence highlighted
 """
 
@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="file, folder, glob, - (stdin), or .jsonl of policies (id, and text or html)",
+        help="document (text, Markdown, HTML, PDF, .docx), folder, glob, .zip of documents, - (stdin), or "
+        "a table of policies with id, and text or html: .jsonl, .csv (both also .gz, .zst), .parquet",
     )
     parser.add_argument(
         "-o",
@@ -69,7 +70,8 @@ def main(arguments: argparse.Namespace) -> int:
     figures = figures_line(tagger.config)
     failures = 0
     with ExitStack() as stack:
-        writers = [stack.enter_context(OutputWriter(arguments.output, format, figures)) for format in formats]
+        output = arguments.output
+        writers = [] if output is None else [stack.enter_context(OutputWriter(output, formats, figures))]
         table = arguments.table or not writers
         for found in read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO()):
             item = _screened(found, strict=arguments.strict)
@@ -89,25 +91,22 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.table and figures:
         print(figures)
     if writers:
-        written = ", ".join(str(writer.results) for writer in writers)
+        written = ", ".join(str(path) for writer in writers for path in writer.results)
         print(f"wrote {written}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _formats(arguments: argparse.Namespace) -> list[Format | None]:
-    """The formats to write: none without -o; of an output file, the one that its suffix says."""
-    if arguments.output is None:
-        if arguments.format is not None:
-            raise ClausetagError("--format needs -o OUT, where the result goes")
-        return []
+def _formats(arguments: argparse.Namespace) -> tuple[Format, ...]:
+    """The formats asked for, in their order; none leaves it to the output's suffix."""
     if arguments.format is None:
-        return [None]
+        return ()
+    if arguments.output is None:
+        raise ClausetagError("--format needs -o OUT, where the result goes")
     asked = list(dict.fromkeys(part.strip() for part in arguments.format.split(",")))
-    known: list[Format | None] = [name for name in FORMATS if name in asked]
     unknown = [name for name in asked if name not in FORMATS]
     if unknown:
         raise ClausetagError(f"--format {unknown[0]!r}: use one or more of {', '.join(FORMATS)}, separated by commas")
-    return known
+    return tuple(name for name in FORMATS if name in asked)
 
 
 def _screened(found: Document | FailedInput, *, strict: bool) -> Document | FailedInput:

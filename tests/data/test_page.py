@@ -9,11 +9,12 @@ import re
 from lxml import html as lxml_html
 
 from clausetag.data.extract import FailedInput, extract_text
+from clausetag.data.index_page import Totals, index_frame
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, GENERIC, LABELS, SECURITY
-from clausetag.data.page import CODES, render_page
+from clausetag.data.page import CODES, hue_rules, render_page, render_policy, template
 from clausetag.data.schema import Document, Sentence
 from clausetag.data.segment import segment
-from clausetag.data.summary import not_mentioned, practices, shorten, summary_table
+from clausetag.data.summary import not_mentioned, practices, shorten, summarise, summary_table
 
 _TEXT = "Security\n\nWe keep data safe. We collect your name.\n\n• You may object.\n• It rains.\n"
 
@@ -94,13 +95,30 @@ def test_everything_is_escaped() -> None:
     assert "&amp;amp;" in page
 
 
-def test_the_page_needs_nothing_from_outside_and_allows_its_one_script() -> None:
-    page = render_page([_tagged(), _tagged("other")])
-    assert not re.search(r"""(?:src|href)=["'](?!#)|@import|url\(|https?://""", page)
-    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in page
-    assert "{{" not in page
+def test_the_pages_need_nothing_from_outside_and_allow_their_one_script_and_style() -> None:
+    document, sentences = _tagged()
+    totals = Totals()
+    totals.add(summarise(document, sentences))
+    pages = [
+        render_page([(document, sentences), _tagged("other")]),
+        render_policy(document, sentences, summarise(document, sentences), "../index.html"),
+        "".join(index_frame(totals, "", {"policies": 1, "flagged": 0, "failed": 0}, None)),
+    ]
+    for page in pages:
+        assert not re.search(r"""(?:src|href)=["'](?!#|\.\./index\.html")|@import|url\(|https?://""", page)
+        assert " style=" not in page
+        for tag in ("script", "style"):
+            (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+            digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+            assert f"{tag}-src 'sha256-{digest}'" in page
+        assert "{{" not in page
+
+
+def test_every_category_has_its_colours_and_its_code() -> None:
+    style = template("index")[0]
+    for number, label in enumerate(LABELS):
+        assert f'.l{number} {{ --code: "{CODES[label]}"; }}' in style
+        assert hue_rules(label) in style
 
 
 def test_flags_and_failures_are_shown() -> None:
