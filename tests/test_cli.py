@@ -108,7 +108,7 @@ def test_table_csv_and_html(inputs: Path, tmp_path: Path, capsys: pytest.Capture
     with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8", newline="") as stream:
         table = list(csv.DictReader(stream))
     assert len(table) == len(read_five()) and float(table[0]["Data Security"]) >= 0
-    page = (tmp_path / "out" / "predictions.html").read_text(encoding="utf-8")
+    page = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "out" / "html").glob("*.html"))
     assert all(escape(s.text.split()[0]) in page for s in read_five())
 
 
@@ -117,7 +117,7 @@ def test_table_csv_and_html(inputs: Path, tmp_path: Path, capsys: pytest.Capture
     [
         (["predict", "x.txt", "--model", "nosuch"], "no such folder"),
         (["predict", "x.txt", "--format", "csv"], "--format needs -o"),
-        (["predict", "x.txt", "-o", "d", "--format", "xml"], "use one or more of jsonl, csv, html"),
+        (["predict", "x.txt", "-o", "d", "--format", "xml"], "use one or more of jsonl, csv, parquet, html"),
         (["predict", "x.txt", "--head", "nobody"], "no head 'nobody'"),
         (["predict", "x.txt", "--threads", "0"], "use 1 to 1024"),
         (["train", "nosuch.toml", "-o", "d"], "No such file"),
