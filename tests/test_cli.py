@@ -217,7 +217,7 @@ def test_every_id_leads_to_its_text(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert path.read_text(encoding="utf-8") == f"We keep the data of {number}."
 
 
-@pytest.mark.parametrize("output", ["out.parquet", ""])
+@pytest.mark.parametrize("output", ["out.xlsx", ""])
 def test_an_output_that_cannot_be_meant_is_refused(output: str, inputs: Path, tmp_path: Path) -> None:
     assert main(["predict", str(inputs), "-o", str(tmp_path / output) if output else ""]) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
