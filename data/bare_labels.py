@@ -29,7 +29,6 @@ from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence, by_policy, iter_json_rows, write_jsonl
 from clausetag.data.segment import segment
 
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -116,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from clausetag.data.opp115 import find_opp115, read_opp115
     from clausetag.data.splits import policy_split
 
-    parser = argparse.ArgumentParser(prog="python -m clausetag.eval.ceiling", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m clausetag.eval.ceiling", description=main.__doc__)
     parser.add_argument("split", choices=[*policy_split(), "all"])
     wanted = parser.parse_args(argv).split
     policies = set(policy_split().get(wanted, ()))
