@@ -102,7 +102,7 @@ split-effect: $(VENV)/dev.stamp ## by how much a random split of segments flatte
 predict: $(VENV)/predict.stamp ## tag IN (files, folders, globs) into OUT
 	$(BIN)/clausetag predict $(IN) $(if $(MODEL),--model $(MODEL)) -o $(OUT) --format jsonl,html --table
 
-serve: $(VENV)/predict.stamp ## the HTTP service (not yet)
+serve: $(VENV)/serve.stamp ## the HTTP service and its page on http://127.0.0.1:8000/
 	$(BIN)/clausetag serve
 
 wheel: $(VENV)/dev.stamp ## build the wheel into dist/
@@ -126,9 +126,13 @@ $(VENV)/predict.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e .
 	@touch $@
 
+$(VENV)/serve.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[serve]'
+	@touch $@ $(VENV)/predict.stamp
+
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e '.[dev]'
-	@touch $@ $(VENV)/predict.stamp
+	@touch $@ $(VENV)/predict.stamp $(VENV)/serve.stamp
 
 $(VENV)/teacher.stamp: $(VENV)/dev.stamp
 	$(INSTALL) -e '.[dev,teacher]'

@@ -21,7 +21,7 @@ _VERBS: dict[str, tuple[str, str]] = {
     "pretrain": ("clausetag.train.pretrain", "continue an encoder's pretraining on unlabelled policies"),
     "distil": ("clausetag.train.distil", "score training sentences and unlabelled ones by teachers"),
     "export": ("clausetag.train.export", "write a trained model as one ONNX file with int8 weights and a card"),
-    "serve": ("clausetag.serve", "answer over HTTP (not yet)"),
+    "serve": ("clausetag.serve", "answer over HTTP, with a page to read a policy"),
 }
 
 _SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {

@@ -1,23 +1,36 @@
-"""The HTTP service: not yet. `clausetag serve` and `python serve.py` say so and exit with 2."""
+"""The HTTP service: `clausetag serve`, or `python serve.py` in a checkout. Its parts are in `clausetag.serving`.
+
+clausetag serve                                            # http://127.0.0.1:8000/, this machine alone
+CLAUSETAG_API_KEY=… clausetag serve --host 0.0.0.0         # the network, for callers with the key
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from clausetag.data.errors import ClausetagError
+from clausetag.data.errors import MissingExtraError
+from clausetag.model.artifact import load_artifact
+from clausetag.serving.settings import add_options, settings_from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clausetag serve`."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
-    parser.add_argument("--model", help="model folder or shipped name")
+    add_options(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Say that the service is not there yet."""
-    raise ClausetagError("serve: not yet; use `clausetag predict` or clausetag.load().tag(text)")
+    """Serve until a signal; returns 0, or 1 if the model could not be loaded."""
+    settings = settings_from(arguments)
+    try:
+        from clausetag.serving.server import run
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "clausetag":
+            raise
+        raise MissingExtraError(f"serving needs {missing}: pip install 'clausetag[serve]'") from None
+    load_artifact(settings.model or None)  # a wrong model is said here and now, in one line
+    return run(settings)
 
 
 if __name__ == "__main__":

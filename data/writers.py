@@ -11,8 +11,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, get_args
@@ -21,10 +21,11 @@ from clausetag.data.errors import DataError
 from clausetag.data.extract import FailedInput
 from clausetag.data.page_sinks import INDEX, PAGES, OnePageSink, SiteSink, index_name
 from clausetag.data.row_sinks import CsvSink, JsonlSink, ParquetSink, SummarySink, load_pyarrow
+from clausetag.data.run_folder import disk
 from clausetag.data.schema import Document, Sentence, write_text
 from clausetag.data.sink import Sink, error_row
 
-__all__ = ["FORMATS", "TEXTS", "TEXT_INDEX", "Format", "OutputWriter", "error_row", "text_path"]
+__all__ = ["FORMATS", "RUN_JSON", "TEXTS", "TEXT_INDEX", "Format", "OutputWriter", "error_row", "text_path"]
 
 Format = Literal["jsonl", "csv", "parquet", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -33,6 +34,9 @@ TEXTS = "texts"
 
 TEXT_INDEX = "index.json"
 """In the subfolder: policy id to the name of its text."""
+
+RUN_JSON = "run.json"
+"""In an output folder: what the run was and what came of it. It alone holds times; the command writes it."""
 
 _SUMMARIES = ("summary.csv", "summary.jsonl")
 _TABLES: dict[str, Callable[[Path], Sink]] = {"jsonl": JsonlSink, "csv": CsvSink, "parquet": ParquetSink}
@@ -56,15 +60,6 @@ def text_path(policy: str) -> Path:
     return Path(f"{safe_name(policy)}.txt")
 
 
-@contextmanager
-def _disk(target: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into one line for the user."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error.strerror or error})") from None
-
-
 class OutputWriter:
     """Writes documents as they come; use it in a ``with`` block, which commits at its end and discards on an error.
 
@@ -72,7 +67,8 @@ class OutputWriter:
     Anything else is a folder, for one or more `formats` (none: JSONL): ``predictions.<format>`` or, for HTML,
     ``index.html`` and ``html/<policy>.html``; and in any case ``summary.jsonl``, ``summary.csv`` and
     ``texts/<policy>.txt``. Memory holds the document at hand and the names of all; `figures` is what pages say about
-    the model's quality.
+    the model's quality. The temporary files stand in the folder `scratch`, by default beside the target; it must be on
+    the target's disk.
 
     Raises:
         DataError: `formats` contradict the file's suffix, or the target cannot be written.
@@ -84,6 +80,7 @@ class OutputWriter:
         target: str | os.PathLike[str],
         formats: Format | Sequence[Format] = (),
         figures: str | None = None,
+        scratch: Path | None = None,
     ) -> None:
         self.target = Path(target)
         asked = (formats,) if isinstance(formats, str) else tuple(formats)
@@ -103,6 +100,7 @@ class OutputWriter:
         if "parquet" in self.formats:
             load_pyarrow()
         self._figures = figures
+        self._scratch = scratch
         self._work: Path | None = None
         self._sinks: list[Sink] = []
         self._names: dict[str, str] = {}
@@ -111,10 +109,10 @@ class OutputWriter:
     def __enter__(self) -> OutputWriter:
         """Open the temporary files beside the target."""
         folder = self.target.parent if self.is_file else self.target
-        with _disk(self.target):
+        with disk(self.target):
             folder.mkdir(parents=True, exist_ok=True)
-            # In the same folder, hence on the same disk, as a rename needs.
-            self._work = Path(tempfile.mkdtemp(prefix=".clausetag-", dir=folder))
+            # By default in the same folder, hence on the same disk, as a rename needs.
+            self._work = Path(tempfile.mkdtemp(prefix=".clausetag-", dir=self._scratch or folder))
             try:
                 self._open(self._work)
             except BaseException:
@@ -125,7 +123,7 @@ class OutputWriter:
     def add(self, document: Document, sentences: Sequence[Sentence]) -> None:
         """Write one document's tagged sentences, and its text where the target is a folder."""
         work = self._work_folder()
-        with _disk(self.target):
+        with disk(self.target):
             name = "" if self.is_file else self._free_name(document.policy)
             for sink in self._sinks:
                 sink.add(document, sentences, name)
@@ -137,7 +135,7 @@ class OutputWriter:
     def fail(self, failed: FailedInput) -> None:
         """Write the error row of an input that gave no document."""
         self._work_folder()
-        with _disk(self.target):
+        with disk(self.target):
             for sink in self._sinks:
                 sink.fail(failed)
 
@@ -148,7 +146,7 @@ class OutputWriter:
         work = self._work_folder()
         try:
             if kind is None:
-                with _disk(self.target):
+                with disk(self.target):
                     for sink in self._sinks:
                         sink.finish()
                     self._commit(work)
@@ -162,7 +160,7 @@ class OutputWriter:
 
     def _check_names(self) -> None:
         """Refuse before hours of work what could not be renamed after them."""
-        files = [*self.results, *([] if self.is_file else [self.target / name for name in _SUMMARIES])]
+        files = [*self.results, *([] if self.is_file else [self.target / name for name in (*_SUMMARIES, RUN_JSON)])]
         for path in files:
             if path.is_dir():
                 raise DataError(f"{path}: is a folder; move it away or give another -o")

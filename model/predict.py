@@ -3,24 +3,28 @@
 clausetag predict policy.html                      # a table in the terminal
 clausetag predict folder/ 'more/*.md' -o out       # out/predictions.jsonl, out/summary.csv and out/texts/
 cat policy.txt | clausetag predict - -o page.html  # one page with every sentence highlighted
+clausetag predict crawl.jsonl.zst -o out --resume  # goes on where a killed run stopped
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+from clausetag.data.count import count_documents
 from clausetag.data.errors import ClausetagError
 from clausetag.data.extract import FailedInput, read_inputs
-from clausetag.data.schema import Document
-from clausetag.data.screen import screen
-from clausetag.data.summary import FLAG_MEANINGS, printable, summary_table
-from clausetag.data.writers import FORMATS, Format, OutputWriter
+from clausetag.data.progress import Progress
+from clausetag.data.schema import Document, Sentence
+from clausetag.data.summary import summary_table
+from clausetag.data.writers import FORMATS, RUN_JSON, Format, OutputWriter
+from clausetag.model.labeller import Labeller
+from clausetag.model.run import Interrupted, Run
 from clausetag.model.tagger import Tagger
 
 
@@ -49,51 +53,100 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads (default: the cores this process may use)")
     parser.add_argument("--table", action="store_true", help="print the table also where -o is given")
     parser.add_argument(
+        "--resume", action="store_true", help="continue an unfinished run of the same command; else it starts anew"
+    )
+    parser.add_argument(
+        "--run-json",
+        metavar="FILE",
+        help="write counts, failures, model, versions and times to FILE (an output folder has them in run.json)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, and no word about what was written")
+    parser.add_argument(
         "--strict", action="store_true", help="count a document that is flagged (not English, no policy) as failed"
     )
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run `clausetag predict`; returns 0, or 1 if an input failed."""
-    for name, value in (
-        ("-o", arguments.output),
-        ("--model", arguments.model),
-        *(("INPUT", i) for i in arguments.inputs),
-    ):
-        if value == "":
-            raise ClausetagError(f"{name} is empty; give a path")
+    """Run `clausetag predict`; returns 0, 1 if an input failed, or 130 if the user stopped it."""
+    _check(arguments)
     formats = _formats(arguments)
-    if arguments.threads is not None and not 1 <= arguments.threads <= 1024:
-        raise ClausetagError(f"--threads {arguments.threads}: use 1 to 1024")
     tagger = Tagger.load(arguments.model, threads=arguments.threads)
-    tagger.head(arguments.head)
+    head = arguments.head or tagger.artifact.default_head
+    tagger.head(head)
+    progress = Progress(sys.stderr, quiet=arguments.quiet)
+    labeller = Labeller(tagger, head, arguments.strict, progress)
+    found = read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO())
     figures = figures_line(tagger.config)
-    failures = 0
-    with ExitStack() as stack:
-        output = arguments.output
-        writers = [] if output is None else [stack.enter_context(OutputWriter(output, formats, figures))]
-        table = arguments.table or not writers
-        for found in read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO()):
-            item = _screened(found, strict=arguments.strict)
-            if isinstance(item, FailedInput):
-                failures += 1
-                print(f"clausetag: {printable(item.message)}", file=sys.stderr)
-                for writer in writers:
-                    writer.fail(item)
-                continue
-            for flag in item.flags:
-                print(f"clausetag: warning: {printable(item.policy)}: {FLAG_MEANINGS[flag]}", file=sys.stderr)
-            sentences = tagger.tag_document(item, head=arguments.head)
-            for writer in writers:
-                writer.add(item, sentences)
-            if table:
-                print(_printable_for_stdout(summary_table(item, sentences)), end="\n\n")
+    table = arguments.table or arguments.output is None
+
+    def say(document: Document, sentences: list[Sentence]) -> None:
+        nonlocal table
+        if not table:
+            return
+        progress.clear()
+        try:
+            print(_printable_for_stdout(summary_table(document, sentences)), end="\n\n")
+        except BrokenPipeError:
+            if arguments.output is None:
+                raise
+            # Whoever read the tables has gone; the files are wanted all the same.
+            table = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    if arguments.output is None:
+        failed = False
+        for source, sentences in map(labeller.label, found):
+            if isinstance(source, FailedInput):
+                failed = True
+            else:
+                say(source, sentences)
+    else:
+        target = Path(arguments.output)
+        writer = OutputWriter(target, formats)
+        summaries = [] if writer.is_file else [target / RUN_JSON]
+        if arguments.run_json is not None:
+            summaries.append(_free_file(Path(arguments.run_json), writer.results))
+        options = {
+            "inputs": arguments.inputs,
+            "output": arguments.output,
+            "formats": writer.formats,
+            "strict": arguments.strict,
+            "threads": arguments.threads,
+        }
+        run = Run(target, formats, figures, tuple(arguments.inputs), labeller, options, tuple(summaries), say)
+        total = count_documents(arguments.inputs) if progress.shown else None
+        try:
+            tally = run.execute(found, total, resume=arguments.resume)
+        except Interrupted as stop:
+            print(f"clausetag: {stop}", file=sys.stderr)
+            return 130
+        failed = bool(tally.failed)
+        if not arguments.quiet:
+            print(f"wrote {', '.join(map(str, writer.results))}: {tally.line()}", file=sys.stderr)
     if arguments.table and figures:
         print(figures)
-    if writers:
-        written = ", ".join(str(path) for writer in writers for path in writer.results)
-        print(f"wrote {written}", file=sys.stderr)
-    return 1 if failures else 0
+    return 1 if failed else 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be meant."""
+    given = [("-o", arguments.output), ("--model", arguments.model), ("--run-json", arguments.run_json)]
+    for name, value in (*given, *(("INPUT", value) for value in arguments.inputs)):
+        if value == "":
+            raise ClausetagError(f"{name} is empty; give a path")
+    for name, value in (("--resume", arguments.resume), ("--run-json", arguments.run_json)):
+        if value and arguments.output is None:
+            raise ClausetagError(f"{name} needs -o OUT, where the result goes")
+    if arguments.threads is not None and not 1 <= arguments.threads <= 1024:
+        raise ClausetagError(f"--threads {arguments.threads}: use 1 to 1024")
+
+
+def _free_file(path: Path, results: Sequence[Path]) -> Path:
+    if path.is_dir():
+        raise ClausetagError(f"--run-json {path}: is a folder; give a file")
+    if path.absolute() in [result.absolute() for result in results]:
+        raise ClausetagError(f"--run-json {path}: is the output of -o; give another file")
+    return path
 
 
 def _formats(arguments: argparse.Namespace) -> tuple[Format, ...]:
@@ -107,16 +160,6 @@ def _formats(arguments: argparse.Namespace) -> tuple[Format, ...]:
     if unknown:
         raise ClausetagError(f"--format {unknown[0]!r}: use one or more of {', '.join(FORMATS)}, separated by commas")
     return tuple(name for name in FORMATS if name in asked)
-
-
-def _screened(found: Document | FailedInput, *, strict: bool) -> Document | FailedInput:
-    """The document with its flags; with `strict` a flagged one as a failed input."""
-    if isinstance(found, FailedInput):
-        return found
-    flags = screen(found)
-    if strict and flags:
-        return FailedInput(found.policy, flags[0], f"{found.policy}: {FLAG_MEANINGS[flags[0]]}")
-    return replace(found, flags=flags)
 
 
 def _printable_for_stdout(text: str) -> str:

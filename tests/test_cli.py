@@ -125,7 +125,7 @@ def test_table_csv_and_html(inputs: Path, tmp_path: Path, capsys: pytest.Capture
         (["eval", "nosuch.jsonl"], "nosuch.jsonl"),
         (["data", "opp115", "nosuch", "-o", "d"], "nosuch"),
         (["export", "nosuch", "-o", "d"], "no such folder"),
-        (["serve"], "not yet"),
+        (["serve", "--port", "x"], "not a whole number"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(

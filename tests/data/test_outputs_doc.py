@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from clausetag.cli import main
+from clausetag.data.count import MAX_TABLE_BYTES
 from clausetag.data.extract import FailedInput, extract_text
 from clausetag.data.labels import LABELS, SECURITY
 from clausetag.data.page_sinks import PAGE_POLICIES
 from clausetag.data.row_sinks import GROUP_ROWS
 from clausetag.data.segment import segment
 from clausetag.data.summary import FLAG_MEANINGS, WORDS_A_MINUTE
-from clausetag.data.writers import FORMATS, OutputWriter
+from clausetag.data.writers import FORMATS, RUN_JSON, OutputWriter
 
 DOC = (Path(__file__).resolve().parents[2] / "docs" / "OUTPUTS.md").read_text(encoding="utf-8")
 
@@ -128,3 +130,16 @@ def test_flags_formats_and_numbers() -> None:
     assert f"{WORDS_A_MINUTE} words a minute" in section("summary.jsonl")
     assert f"{GROUP_ROWS:,} rows" in section("predictions.parquet")
     assert f"From {PAGE_POLICIES:,} documents" in section("HTML")
+
+
+def test_run_json(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("We keep your data safe, and sell nothing.")
+    assert main(["predict", str(tmp_path / "a.txt"), "-o", str(tmp_path / "out")]) == 0
+    found = json.loads((tmp_path / "out" / RUN_JSON).read_text(encoding="utf-8"))
+    names = {str: "string", int: "integer", float: "number", list: "list of strings", dict: "object"}
+    assert [row[:2] for row in documented("run.json")] == [[key, names[type(value)]] for key, value in found.items()]
+    meanings = {row[0]: row[2] for row in documented("run.json")}
+    for key in ("documents", "model", "options"):
+        assert set(re.findall(r"`(\w+)`", meanings[key])) == set(found[key])
+    assert re.search(rf"\n  {RUN_JSON} ", DOC)
+    assert f"{MAX_TABLE_BYTES // 1_000_000} MB" in section("Long runs")

@@ -1,0 +1,1 @@
+"""The HTTP service: `clausetag serve`. Needs the packages of `clausetag[serve]`."""

@@ -1,0 +1,179 @@
+"""Micro-batching: whatever waits when the network is free goes in together, up to a budget of word pieces.
+
+Nothing waits for company. Windows, not requests, are batched: a long policy is served a batch at a time, and short ones
+are served in between. The oldest request always gets half of a batch, so that it finishes; the rest goes to those that
+need least, so that they are answered soon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from clausetag.model.encode import FloatArray
+from clausetag.serving.engine import Piece
+from clausetag.serving.logs import error_fields, log
+from clausetag.serving.metrics import Metrics
+
+
+class InferenceError(Exception):
+    """The network failed on this request's text, also when it was alone."""
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    pieces: Sequence[Piece]
+    future: asyncio.Future[list[FloatArray]]
+    results: list[FloatArray | None]
+    since: float
+    taken: int = 0
+    """Pieces that were given to the network."""
+    left: int = field(default=0)
+    """Pieces without a result."""
+
+    @property
+    def waiting(self) -> int:
+        return len(self.pieces) - self.taken
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    job: _Job
+    number: int
+
+    @property
+    def piece(self) -> Piece:
+        return self.job.pieces[self.number]
+
+
+class Batcher:
+    """Runs `infer` in a thread of its own, one batch at a time. Belongs to one event loop."""
+
+    def __init__(
+        self, infer: Callable[[Sequence[Piece]], list[FloatArray]], budget: int, metrics: Metrics | None = None
+    ) -> None:
+        self._infer = infer
+        self._budget = budget
+        self._metrics = metrics or Metrics()
+        self._jobs: list[_Job] = []
+        self._wake = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        self._worker: asyncio.Task[None] | None = None
+
+    async def run(self, pieces: Sequence[Piece]) -> list[FloatArray]:
+        """The logits of each piece. Cancelling drops what the network has not begun.
+
+        Raises:
+            InferenceError: the network failed on these pieces.
+        """
+        if not pieces:
+            return []
+        self._keep_working()
+        future: asyncio.Future[list[FloatArray]] = asyncio.get_running_loop().create_future()
+        job = _Job(pieces, future, [None] * len(pieces), perf_counter(), left=len(pieces))
+        self._jobs.append(job)
+        self._count()
+        self._wake.set()
+        try:
+            return await future
+        finally:
+            if job in self._jobs:
+                self._jobs.remove(job)
+            self._count()
+
+    async def close(self) -> None:
+        """Stop; who still waits is cancelled."""
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+        for job in self._jobs:
+            job.future.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _keep_working(self) -> None:
+        """Start the worker, and start it anew should it ever have died."""
+        if self._worker is None or self._worker.done():
+            if self._worker is not None:
+                log("batcher restarted", logging.ERROR)
+            self._worker = asyncio.create_task(self._work(), name="batcher")
+
+    async def _work(self) -> None:
+        while True:
+            await self._wake.wait()
+            parts = self._take()
+            if not parts:
+                self._wake.clear()
+                continue
+            try:
+                self._deliver(parts, await self._in_thread(parts))
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                await self._one_by_one(parts, error)
+
+    def _take(self) -> list[_Part]:
+        """The next batch; marks what it takes."""
+        jobs = [job for job in self._jobs if job.waiting]
+        if not jobs:
+            return []
+        oldest, others = jobs[0], sorted(jobs[1:], key=lambda job: job.waiting)
+        parts: list[_Part] = []
+        tokens = self._take_from(oldest, parts, 0, self._budget // 2 if others else self._budget)
+        for job in [*others, oldest]:
+            tokens = self._take_from(job, parts, tokens, self._budget)
+        now = perf_counter()
+        for part in parts:
+            if part.number == 0:
+                self._metrics.stages.labels("queue").observe(now - part.job.since)
+        self._metrics.batch_tokens.observe(tokens)
+        self._metrics.batch_requests.observe(len({id(part.job) for part in parts}))
+        self._count()
+        return parts
+
+    def _take_from(self, job: _Job, parts: list[_Part], tokens: int, budget: int) -> int:
+        while job.waiting:
+            size = job.pieces[job.taken].tokens
+            if parts and tokens + size > budget:
+                break
+            parts.append(_Part(job, job.taken))
+            job.taken += 1
+            tokens += size
+        return tokens
+
+    async def _in_thread(self, parts: Sequence[_Part]) -> list[FloatArray]:
+        with self._metrics.stage("inference"):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._infer, [part.piece for part in parts])
+
+    def _deliver(self, parts: Sequence[_Part], results: Sequence[FloatArray]) -> None:
+        for part, result in zip(parts, results, strict=True):
+            job = part.job
+            job.results[part.number] = result
+            job.left -= 1
+            if not job.left and not job.future.done():
+                job.future.set_result([found for found in job.results if found is not None])
+
+    async def _one_by_one(self, parts: Sequence[_Part], error: BaseException) -> None:
+        """A batch failed: find out whose fault it was; the others get their results."""
+        log("batch failed", logging.ERROR, requests=len({id(part.job) for part in parts}), **error_fields(error))
+        self._metrics.failures.labels("batch_failed").inc()
+        for job in dict.fromkeys(part.job for part in parts):
+            own = [part for part in parts if part.job is job]
+            if job.future.done():
+                continue
+            try:
+                self._deliver(own, await self._in_thread(own))
+            except asyncio.CancelledError:
+                raise
+            except BaseException as again:
+                log("request failed alone", logging.ERROR, **error_fields(again))
+                job.taken = len(job.pieces)  # its other windows are not worth the time
+                if not job.future.done():
+                    job.future.set_exception(InferenceError())
+
+    def _count(self) -> None:
+        self._metrics.waiting.set(sum(job.waiting for job in self._jobs))

@@ -1,0 +1,195 @@
+"""The answers are the tagger's, whatever they were batched with and through whichever kind of request."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from clausetag.data.content import document_from_bytes
+from clausetag.data.extract import extract_html, extract_text
+from clausetag.data.five import FIVE, document_of, read_source, text_sha256
+from clausetag.data.labels import CHOICE, LABELS, SECURITY
+from clausetag.data.schema import Document, Sentence, read_jsonl
+from clausetag.data.segment import segment
+from clausetag.model.tagger import Tagger
+from clausetag.serving.batcher import Batcher
+from clausetag.serving.engine import Engine, Prepared, Wanted
+from clausetag.serving.schemas import PoliciesAnswer, TaggedPolicy
+
+REFERENCE = Path(__file__).resolve().parent.parent / "reference" / "standard.jsonl"
+HTML = "<h1>Privacy policy</h1><p>We keep your data for a year. We encrypt it.</p><ul><li>You may opt out.</li></ul>"
+
+
+@cache
+def expected(tagger: Tagger, policy: str) -> tuple[Sentence, ...]:
+    return tuple(tagger.tag_document(document_of(policy)))
+
+
+def rows(sentences: Any, policy: str = "text") -> list[dict[str, Any]]:
+    return [replace(sentence, policy=policy).row() for sentence in sentences]
+
+
+def post(client: TestClient, value: Any, **query: Any) -> dict[str, Any]:
+    response = client.post("/predict", json=value, params=query)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
+    # A strict model in JSON mode: the answer is what the OpenAPI file says it is.
+    (PoliciesAnswer if "policies" in found else TaggedPolicy).model_validate_json(response.content)
+    return found
+
+
+@pytest.fixture(scope="module")
+def prepared(tagger: Tagger) -> tuple[Engine, list[tuple[str, Prepared, list[bytes]]]]:
+    """Three of the five, and the bytes of each window's logits when it is run alone."""
+    engine = Engine(tagger)
+    found: list[tuple[str, Prepared, list[bytes]]] = []
+    for policy in ("000_sagenext", "003_empxtrack", "004_vtiger"):
+        item = engine.prepare(document_of(policy), segment(document_of(policy)))
+        found.append((policy, item, [engine.infer([piece])[0].tobytes() for piece in item.pieces]))
+    return engine, found
+
+
+@pytest.mark.parametrize("budget", [400, 700, 100_000])
+def test_batches_do_not_change_a_digit(
+    tagger: Tagger, prepared: tuple[Engine, list[tuple[str, Prepared, list[bytes]]]], budget: int
+) -> None:
+    """In ever other company: equal to the tagger's rows, and to the last bit of the logits."""
+    engine, items = prepared
+
+    async def together() -> list[Any]:
+        batcher = Batcher(engine.infer, budget)
+        try:
+            return await asyncio.gather(*(batcher.run(item.pieces) for _, item, _ in items))
+        finally:
+            await batcher.close()
+
+    for (policy, item, alone), logits in zip(items, asyncio.run(together()), strict=True):
+        answer = engine.answer(item, logits, Wanted("guide"))
+        assert answer["sentences"] == rows(expected(tagger, policy), policy)
+        assert [each.tobytes() for each in logits] == alone
+
+
+def test_text_is_the_frozen_reference(client: TestClient) -> None:
+    for policy in FIVE:
+        found = post(client, {"text": read_source(policy)})
+        frozen = [sentence for sentence in read_jsonl(REFERENCE) if sentence.policy == policy]
+        assert found["text"] == document_of(policy).text
+        assert found["sha256"] == text_sha256(found["text"])
+        assert [(r["start"], r["end"], r["text"], tuple(r["labels"])) for r in found["sentences"]] == [
+            (s.start, s.end, s.text, s.labels) for s in frozen
+        ]
+        for row, sentence in zip(found["sentences"], frozen, strict=True):
+            assert found["text"][row["start"] : row["end"]] == row["text"]
+            assert row["scores"] == pytest.approx(sentence.scores, abs=0.01)
+        counts = {label: sum(label in row["labels"] for row in found["sentences"]) for label in LABELS}
+        assert found["summary"] == counts
+
+
+def test_html(client: TestClient, tagger: Tagger) -> None:
+    found = post(client, {"html": HTML})
+    assert found["sentences"] == rows(tagger.tag_document(extract_html("text", HTML)))
+    assert [row["text"] for row in found["sentences"]] == [
+        "Privacy policy",
+        "We keep your data for a year.",
+        "We encrypt it.",
+        "You may opt out.",
+    ]
+
+
+def test_a_list_of_sentences_is_one_document(client: TestClient, tagger: Tagger) -> None:
+    texts = [sentence.text for sentence in expected(tagger, "000_sagenext")]
+    found = post(client, {"sentences": texts})
+    assert found["text"] == "\n".join(texts)
+    plain = [Sentence("text", i, t) for i, t in enumerate(texts)]
+    tagged = tagger.tag_sentences(plain)
+    assert [(r["labels"], r["scores"]) for r in found["sentences"]] == [
+        (list(s.labels or ()), s.scores) for s in tagged
+    ]
+    assert all(found["text"][r["start"] : r["end"]] == t for r, t in zip(found["sentences"], texts, strict=True))
+
+
+def test_without_context_sentences_do_not_matter_to_each_other(client: TestClient) -> None:
+    texts = ["We encrypt your data.", "You may opt out.", "We may change this policy."]
+    found = post(client, {"sentences": texts, "context": False})["sentences"]
+    turned = post(client, {"sentences": texts[::-1], "context": False})["sentences"]
+    assert [row["scores"] for row in found] == [row["scores"] for row in turned][::-1]
+    alone = post(client, {"sentences": texts[1:2]})["sentences"]
+    assert found[1]["scores"] == alone[0]["scores"]
+    assert found[1]["scores"] != post(client, {"sentences": texts})["sentences"][1]["scores"]
+
+
+def test_policies_one_of_which_is_empty(client: TestClient, tagger: Tagger) -> None:
+    policies = [
+        {"id": "a", "text": read_source("000_sagenext")},
+        {"id": "b", "text": " \n "},
+        {"id": "c", "html": HTML},
+    ]
+    a, b, c = post(client, {"policies": policies})["policies"]
+    assert a == {"id": "a", **post(client, {"text": read_source("000_sagenext")}), "sentences": a["sentences"]}
+    assert a["sentences"] == rows(expected(tagger, "000_sagenext"), "a")
+    assert b == {"id": "b", "error": {"code": "empty", "message": "there is no text in it"}}
+    assert [row["policy"] for row in c["sentences"]] == ["c"] * 4
+
+
+def test_thresholds_categories_and_scores(client: TestClient) -> None:
+    text = read_source("000_sagenext")
+    plain = post(client, {"text": text, "head": "opp115"})["sentences"]
+    changed = post(client, {"text": text, "head": "opp115", "thresholds": {CHOICE: 1, SECURITY: 0}})["sentences"]
+    assert [row["scores"] for row in plain] == [row["scores"] for row in changed]
+    for before, after in zip(plain, changed, strict=True):
+        assert CHOICE not in after["labels"] and SECURITY in after["labels"]
+        assert set(before["labels"]) - {CHOICE, SECURITY} == set(after["labels"]) - {SECURITY}
+    asked = {"text": text, "head": "opp115", "categories": [SECURITY, CHOICE]}
+    few = post(client, asked)
+    assert list(few["summary"]) == [CHOICE, SECURITY]
+    for before, after in zip(plain, few["sentences"], strict=True):
+        assert after["labels"] == [label for label in before["labels"] if label in few["summary"]]
+        assert after["scores"] == {label: before["scores"][label] for label in (CHOICE, SECURITY)}
+    assert all("scores" not in row for row in post(client, {"text": text, "scores": False})["sentences"])
+
+
+def test_heads(client: TestClient, tagger: Tagger) -> None:
+    text = read_source("000_sagenext")
+    found = post(client, {"text": text, "head": "opp115"})
+    assert found["model"] == {"name": "standard", "hash": tagger.hash, "head": "opp115", "version": "0.1.0"}
+    assert found["sentences"] == rows(tagger.tag_document(document_of("000_sagenext"), head="opp115"))
+
+
+def test_options_in_the_query_go_behind_those_in_the_body(client: TestClient) -> None:
+    found = post(client, {"text": "We encrypt it.", "head": "guide"}, head="opp115", scores=False, categories=[CHOICE])
+    assert found["model"]["head"] == "guide"
+    assert "scores" not in found["sentences"][0] and list(found["summary"]) == [CHOICE]
+
+
+def test_flags(client: TestClient) -> None:
+    found = post(client, {"text": "Der Hund läuft durch den Wald und die Katze schläft auf dem alten Sofa im Haus."})
+    assert found["flags"] == ["not_english"]
+    assert [row["flags"] for row in found["sentences"]] == [["not_english"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [("text/plain", ".txt"), ("text/markdown; charset=utf-8", ".md"), ("text/html", ".html")]
+)
+def test_a_document_as_it_is(client: TestClient, tagger: Tagger, kind: str, suffix: str) -> None:
+    content = (HTML if suffix == ".html" else read_source("000_sagenext")).encode()
+    response = client.post("/predict?head=opp115", content=content, headers={"Content-Type": kind})
+    assert response.status_code == 200
+    document = document_from_bytes("text", content, suffix)
+    assert response.json()["sentences"] == rows(tagger.tag_document(document, head="opp115"))
+
+
+def test_offsets_count_characters_not_bytes_or_utf16(client: TestClient) -> None:
+    found = post(client, {"text": "We ❤ 🍪 cookies. Naïve users’ data is kept."})
+    assert [found["text"][r["start"] : r["end"]] for r in found["sentences"]] == [r["text"] for r in found["sentences"]]
+
+
+def test_extraction_is_the_packages(client: TestClient) -> None:
+    text = "# Privacy\n\nWe [share](https://example.org) data.\u0007 We keep it."
+    document: Document = extract_text("text", text)
+    assert post(client, {"text": text})["text"] == document.text

@@ -1,0 +1,186 @@
+"""Batching by itself, with a network that is a function of the test."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clausetag.model.windows import EncodedSentence
+from clausetag.serving.batcher import Batcher, InferenceError
+from clausetag.serving.engine import Piece
+
+
+def piece(name: int, tokens: int = 10) -> Piece:
+    return Piece((EncodedSentence(name, [name]),), tokens)
+
+
+class Network:
+    """Answers each piece with its name; keeps what it was given, and can be held back."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.poison: int | None = None
+
+    def __call__(self, pieces: Sequence[Piece]) -> list[Any]:
+        names = [p.sentences[0].row for p in pieces]
+        self.batches.append(names)
+        assert self.gate.wait(30)
+        if self.poison in names:
+            raise RuntimeError("the text of a policy")
+        return [np.full((1, 1, 1), name) for name in names]
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 30))
+
+
+def names(results: list[Any]) -> list[int]:
+    return [int(result[0, 0, 0]) for result in results]
+
+
+async def begun(network: Network, count: int) -> None:
+    while len(network.batches) < count:
+        await asyncio.sleep(0.001)
+
+
+def test_a_lone_request_is_one_batch() -> None:
+    async def test() -> None:
+        network = Network()
+        batcher = Batcher(network, 100)
+        assert names(await batcher.run([piece(n) for n in range(10)])) == list(range(10))
+        assert network.batches == [list(range(10))]
+        assert await batcher.run([]) == []
+        await batcher.close()
+
+    run(test())
+
+
+def test_what_waits_shares_batches_within_the_budget() -> None:
+    async def test() -> None:
+        network = Network()
+        batcher = Batcher(network, 40)
+        network.gate.clear()
+        first = asyncio.create_task(batcher.run([piece(0)]))
+        await begun(network, 1)
+        others = [asyncio.create_task(batcher.run([piece(n)])) for n in range(1, 7)]
+        await asyncio.sleep(0.01)
+        network.gate.set()
+        assert names(await first) == [0]
+        assert [names(result) for result in await asyncio.gather(*others)] == [[n] for n in range(1, 7)]
+        assert network.batches == [[0], [1, 2, 3, 4], [5, 6]]
+        await batcher.close()
+
+    run(test())
+
+
+def test_a_piece_larger_than_the_budget_goes_alone() -> None:
+    async def test() -> None:
+        network = Network()
+        batcher = Batcher(network, 40)
+        assert names(await batcher.run([piece(1), piece(2, 500), piece(3)])) == [1, 2, 3]
+        assert network.batches == [[1], [2], [3]]
+        await batcher.close()
+
+    run(test())
+
+
+def test_short_requests_overtake_a_long_one_which_still_goes_on() -> None:
+    async def test() -> None:
+        network = Network()
+        batcher = Batcher(network, 40)
+        network.gate.clear()
+        done: list[str] = []
+        long = asyncio.create_task(batcher.run([piece(n) for n in range(100, 112)]))
+        long.add_done_callback(lambda _: done.append("long"))
+        await begun(network, 1)
+        short = [asyncio.create_task(batcher.run([piece(n)])) for n in range(6)]
+        for number, task in enumerate(short):
+            task.add_done_callback(lambda _, number=number: done.append(f"short {number}"))
+        await asyncio.sleep(0.01)
+        network.gate.set()
+        assert names(await long) == list(range(100, 112))
+        assert done == [*(f"short {n}" for n in range(6)), "long"]
+        assert network.batches[1] == [104, 105, 0, 1]  # half for the oldest
+        await batcher.close()
+
+    run(test())
+
+
+def test_a_cancelled_request_is_dropped() -> None:
+    async def test() -> None:
+        network = Network()
+        batcher = Batcher(network, 20)
+        network.gate.clear()
+        first = asyncio.create_task(batcher.run([piece(n) for n in range(6)]))
+        await begun(network, 1)
+        waiting = asyncio.create_task(batcher.run([piece(50)]))
+        other = asyncio.create_task(batcher.run([piece(60)]))
+        await asyncio.sleep(0.01)
+        first.cancel()
+        waiting.cancel()
+        await asyncio.gather(first, waiting, return_exceptions=True)
+        network.gate.set()
+        assert names(await other) == [60]
+        assert network.batches == [[0, 1], [60]]
+        await batcher.close()
+
+    run(test())
+
+
+def test_a_bad_request_harms_only_itself(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        network = Network()
+        batcher = Batcher(network, 100)
+        network.gate.clear()
+        first = asyncio.create_task(batcher.run([piece(0)]))
+        await begun(network, 1)
+        network.poison = 2
+        tasks = [asyncio.create_task(batcher.run([piece(n), piece(n + 10)])) for n in (1, 2, 3)]
+        await asyncio.sleep(0.01)
+        network.gate.set()
+        await first
+        one, two, three = await asyncio.gather(*tasks, return_exceptions=True)
+        assert not isinstance(one, BaseException) and names(one) == [1, 11]
+        assert isinstance(two, InferenceError)
+        assert not isinstance(three, BaseException) and names(three) == [3, 13]
+        assert names(await batcher.run([piece(7)])) == [7]
+        await batcher.close()
+
+    run(test())
+    assert "the text of a policy" not in caplog.text
+
+
+def test_a_dead_worker_is_replaced() -> None:
+    async def test() -> None:
+        batcher = Batcher(Network(), 100)
+        await batcher.run([piece(1)])
+        assert batcher._worker is not None
+        batcher._worker.cancel()
+        await asyncio.gather(batcher._worker, return_exceptions=True)
+        assert names(await batcher.run([piece(2)])) == [2]
+        await batcher.close()
+
+    run(test())
+
+
+def test_closing_lets_nobody_wait() -> None:
+    async def test() -> None:
+        network = Network()
+        batcher = Batcher(network, 100)
+        network.gate.clear()
+        tasks = [asyncio.create_task(batcher.run([piece(n)])) for n in range(2)]
+        await begun(network, 1)
+        closing = asyncio.create_task(batcher.close())
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(each, asyncio.CancelledError) for each in found)
+        network.gate.set()
+        await closing
+
+    run(test())

@@ -1,0 +1,235 @@
+"""Too much, too slow, or gone: what the service does when a client does not behave, or its own model does not."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from clausetag.data.errors import ArtifactError
+from clausetag.model.tagger import Tagger
+from clausetag.serving.app import create_app
+from clausetag.serving.reader import Reader
+from clausetag.serving.service import Service
+from clausetag.serving.settings import Settings
+from tests.serving.conftest import MakeClient, service_of, until
+from tests.serving.test_errors import refused
+
+TEXT = {"text": "We encrypt it."}
+Message = MutableMapping[str, Any]
+
+
+class Brake:
+    """Holds the network back until it is released."""
+
+    def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls = 0
+        self._gate = threading.Event()
+        self._infer = service.engine.infer
+        monkeypatch.setattr(service.engine, "infer", self)
+
+    def __call__(self, pieces: Sequence[Any]) -> Any:
+        self.calls += 1
+        assert self._gate.wait(60)
+        return self._infer(pieces)
+
+    def release(self) -> None:
+        self._gate.set()
+
+
+def test_one_more_than_the_queue_holds_is_turned_away(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = make_client(max_queue=3)
+    service = service_of(client)
+    brake = Brake(service, monkeypatch)
+    with ThreadPoolExecutor(3) as threads:
+        accepted = [threads.submit(client.post, "/predict", json=TEXT) for _ in range(3)]
+        until(lambda: service.queue.taken == 3)
+        for _ in range(3):
+            response = client.post("/predict", json=TEXT)
+            refused(response, 429, "overloaded")
+            assert int(response.headers["Retry-After"]) >= 1
+        assert client.get("/livez").status_code == client.get("/readyz").status_code == 200
+        assert "clausetag_queue_requests 3.0" in client.get("/metrics").text
+        brake.release()
+        assert [each.result().status_code for each in accepted] == [200, 200, 200]
+    assert service.queue.taken == 0
+    assert client.post("/predict", json=TEXT).status_code == 200
+
+
+def test_the_deadline(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = make_client(deadline_seconds=0.2)
+    brake = Brake(service_of(client), monkeypatch)
+    refused(client.post("/predict", json=TEXT), 504, "deadline")
+    assert service_of(client).queue.taken == 0
+    brake.release()
+
+
+def test_a_failing_model_is_a_500_and_the_next_request_is_served(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client()
+    with monkeypatch.context() as patch:
+
+        def crash(_: Any) -> None:
+            raise MemoryError
+
+        patch.setattr(service_of(client).engine, "infer", crash)
+        refused(client.post("/predict", json=TEXT), 500, "inference_failed")
+    assert client.post("/predict", json=TEXT).status_code == 200
+
+
+class Exchange:
+    """One request by bare ASGI, as a server would pass it on."""
+
+    def __init__(self, app: Any, body: Sequence[bytes], *, ends: bool = True) -> None:
+        self.sent: list[Message] = []
+        self.incoming: asyncio.Queue[Message] = asyncio.Queue()
+        for number, chunk in enumerate(body, 1):
+            last = ends and number == len(body)
+            self.incoming.put_nowait({"type": "http.request", "body": chunk, "more_body": not last})
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/predict",
+            "raw_path": b"/predict",
+            "query_string": b"",
+            "headers": [(b"content-type", b"application/json")],
+        }
+        self.task = asyncio.create_task(app(scope, self.incoming.get, self._send))
+
+    async def _send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    def hang_up(self) -> None:
+        self.incoming.put_nowait({"type": "http.disconnect"})
+
+    async def status(self) -> int:
+        await self.task
+        found: int = self.sent[0]["status"]
+        return found
+
+
+def within_the_app(tagger: Tagger, test: Callable[[Any, Service], Awaitable[None]], **settings: Any) -> None:
+    """Run a test in the event loop of a ready service."""
+
+    async def whole() -> None:
+        app = create_app(Settings(**settings), tagger)
+        async with app.router.lifespan_context(app):
+            service: Service = app.state.service
+            while service.life.state != "ready":
+                await asyncio.sleep(0.01)
+            await test(app, service)
+
+    asyncio.run(asyncio.wait_for(whole(), 60))
+
+
+def test_who_hangs_up_is_dropped(tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(app: Any, service: Service) -> None:
+        brake = Brake(service, monkeypatch)
+        first = Exchange(app, [b'{"text": "We encrypt it."}'])
+        while not brake.calls:
+            await asyncio.sleep(0.01)
+        gone, stays = (Exchange(app, [b'{"text": "We keep it."}']) for _ in range(2))
+        while service.queue.taken < 3 or len(service._batcher._jobs) < 3:
+            await asyncio.sleep(0.01)
+        gone.hang_up()
+        assert await gone.status() == 499
+        assert service.queue.taken == 2 and len(service._batcher._jobs) == 2
+        brake.release()
+        assert await first.status() == await stays.status() == 200
+        assert b'clausetag_failures_total{reason="client_gone"} 1.0' in service.metrics.text()
+
+    within_the_app(tagger, test)
+
+
+def test_a_body_that_does_not_arrive(tagger: Tagger) -> None:
+    async def test(app: Any, service: Service) -> None:
+        slow = Exchange(app, [b'{"text": '], ends=False)
+        assert await slow.status() == 408
+        assert service.uploads.taken == service.queue.taken == 0
+        half = Exchange(app, [b'{"text": '], ends=False)
+        half.hang_up()
+        assert await half.status() == 499
+
+    within_the_app(tagger, test, read_seconds=0.2)
+
+
+def test_slow_bodies_take_no_place_in_the_queue(tagger: Tagger) -> None:
+    async def test(app: Any, service: Service) -> None:
+        slow = [Exchange(app, [b"{"], ends=False) for _ in range(5)]
+        while service.uploads.taken < 5:
+            await asyncio.sleep(0.01)
+        assert service.queue.taken == 0
+        assert await Exchange(app, [b'{"text": "We encrypt it."}']).status() == 200
+        more = [Exchange(app, [b"{"], ends=False) for _ in range(2)]
+        assert await more[1].status() == 429
+        for exchange in [*slow, more[0]]:
+            exchange.hang_up()
+            assert await exchange.status() == 499
+
+    within_the_app(tagger, test, max_queue=1, max_uploads=6)
+
+
+def test_in_pieces_however_small(tagger: Tagger) -> None:
+    async def test(app: Any, service: Service) -> None:
+        body = '{"text": "We encrypt naïve users’ data."}'.encode()
+        assert await Exchange(app, [body[n : n + 1] for n in range(len(body))]).status() == 200
+
+    within_the_app(tagger, test)
+
+
+def test_not_ready_before_the_model_and_not_while_draining(tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    loading = threading.Event()
+
+    def load(*_: Any, **__: Any) -> Tagger:
+        assert loading.wait(60)
+        return tagger
+
+    monkeypatch.setattr(Tagger, "load", load)
+    with TestClient(create_app(Settings())) as client:
+        for method, path in (("GET", "/readyz"), ("POST", "/predict"), ("GET", "/info")):
+            response = client.request(method, path)
+            refused(response, 503, "starting")
+            assert "Retry-After" in response.headers
+        assert client.get("/livez").status_code == 200
+        assert "clausetag_ready 0.0" in client.get("/metrics").text
+        loading.set()
+        until(lambda: client.get("/readyz").status_code == 200)
+        service_of(client).life.set("draining")
+        service_of(client).life.set("ready")  # nothing comes back from that
+        refused(client.get("/readyz"), 503, "draining")
+        refused(client.post("/predict", json=TEXT), 503, "draining")
+        assert client.get("/livez").status_code == 200
+
+
+def test_a_model_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: Any, **__: Any) -> Tagger:
+        raise ArtifactError("there is no such model")
+
+    monkeypatch.setattr(Tagger, "load", load)
+    app = create_app(Settings())
+    told: list[bool] = []
+    app.state.service.on_failure = lambda: told.append(True)
+    with TestClient(app) as client:
+        until(lambda: bool(told))
+        refused(client.get("/readyz"), 503, "failed")
+
+
+def test_a_reader_that_crashes_or_hangs(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = make_client(reader_seconds=0.001)
+    headers = {"Content-Type": "application/pdf"}
+    message = refused(client.post("/predict", content=b"%PDF-1.4", headers=headers), 422, "unreadable", "body")
+    assert "seconds" in message
+
+    async def broken(*_: Any) -> bytes:
+        return b""  # what a process leaves that a signal ended
+
+    monkeypatch.setattr(Reader, "_run", broken)
+    message = refused(client.post("/predict", content=b"%PDF-1.4", headers=headers), 422, "unreadable", "body")
+    assert "broke down" in message
+    assert client.post("/predict", json=TEXT).status_code == 200

@@ -1,0 +1,222 @@
+"""The command as it runs: a process, its port, its signals."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clausetag.cli import main
+from clausetag.data.errors import ClausetagError
+from clausetag.data.five import read_source
+from clausetag.serving.settings import Settings, add_options, settings_from
+from tests.serving.conftest import until
+
+LONG = json.dumps({"text": read_source("002_clicentrix") * 6, "scores": False}).encode()
+
+
+class Process:
+    """A running service; `log` grows as it writes."""
+
+    def __init__(self, *options: str, **environment: str) -> None:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("CLAUSETAG_")}
+        command = [sys.executable, "-m", "clausetag.cli", "serve", "--port", "0", "--threads", "1", *options]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env={**clean, **environment})
+        self.log: list[dict[str, Any]] = []
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+        until(lambda: self.said("ready"))
+        self.url = next(row["url"] for row in self.log if row["event"] == "listening")
+        self.address = ("127.0.0.1", int(self.url.rstrip("/").rpartition(":")[2]))
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as stream:
+            for line in stream:
+                self.log.append(json.loads(line))
+
+    def said(self, event: str) -> bool:
+        assert self.process.poll() is None or event != "ready", self.log
+        return any(row["event"] == event for row in self.log)
+
+    def wait(self) -> int:
+        code = self.process.wait(60)
+        self._thread.join()
+        return code
+
+
+@contextmanager
+def service(*options: str, **environment: str) -> Iterator[Process]:
+    running = Process(*options, **environment)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.kill()
+            running.wait()
+
+
+def ask(address: tuple[str, int], body: bytes, kind: bytes = b"application/json") -> socket.socket:
+    connection = socket.create_connection(address, timeout=60)
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(body))
+    connection.sendall(head + body)
+    return connection
+
+
+def read_all(connection: socket.socket) -> bytes:
+    found = b""
+    while chunk := connection.recv(65536):
+        found += chunk
+    return found
+
+
+def test_sigterm_lets_the_requests_in_flight_finish() -> None:
+    with service("--notice-seconds", "1") as running:
+        with ask(running.address, LONG) as connection:
+            until(lambda: metric(running, "clausetag_queue_requests") == 1)
+            running.process.send_signal(signal.SIGTERM)
+            until(lambda: running.said("draining"))
+            with ask(running.address, b'{"text": "We encrypt it."}') as late:
+                assert late.recv(65536).startswith(b"HTTP/1.1 503 ")
+            head, _, body = read_all(connection).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert json.loads(body)["sentences"]
+        assert running.wait() == 0
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(running.address, timeout=5)
+
+
+def metric(running: Process, name: str) -> float:
+    with urllib.request.urlopen(f"{running.url}metrics") as response:
+        lines = response.read().decode().splitlines()
+    return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
+
+
+def test_after_the_grace_requests_are_cut_off_cleanly() -> None:
+    with service("--grace-seconds", "1") as running, ask(running.address, LONG) as connection:
+        until(lambda: metric(running, "clausetag_queue_requests") == 1)
+        # The request's process is stopped by a crowd of others in front of it.
+        crowd = [ask(running.address, LONG) for _ in range(12)]
+        until(lambda: metric(running, "clausetag_queue_requests") == 13)
+        running.process.send_signal(signal.SIGTERM)
+        answers = [read_all(each) for each in (connection, *crowd)]
+        for each in crowd:
+            each.close()
+        statuses = {answer.split(b" ", 2)[1] for answer in answers}
+        assert b"503" in statuses and statuses <= {b"200", b"503"}
+        cut = next(answer for answer in answers if b" 503 " in answer)
+        assert json.loads(cut.partition(b"\r\n\r\n")[2])["error"]["code"] == "draining"
+        assert running.wait() == 0
+
+
+def test_slow_and_hostile_connections_are_closed() -> None:
+    with service("--read-seconds", "1") as running:
+        silent = socket.create_connection(running.address, timeout=30)
+        loris = socket.create_connection(running.address, timeout=30)
+        loris.sendall(b"GET /livez HTTP/1.1\r\nX-A: b\r\n")
+        body = ask(running.address, b"")
+        body.close()
+        slow = socket.create_connection(running.address, timeout=30)
+        slow.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        )
+        kept = socket.create_connection(running.address, timeout=30)
+        kept.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200 ")
+        kept.sendall(b"GET /livez HTTP/1.1\r\n")
+        assert silent.recv(1) == b"" and loris.recv(1) == b""
+        assert kept.recv(65536).rpartition(b"}")[2] == b"" and kept.recv(1) == b""
+        assert slow.recv(65536).startswith(b"HTTP/1.1 408 ")
+        nonsense = socket.create_connection(running.address, timeout=30)
+        nonsense.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        assert nonsense.recv(65536).startswith(b"HTTP/1.1 400 ")
+        huge = socket.create_connection(running.address, timeout=30)
+        huge.sendall(b"GET / HTTP/1.1\r\nX-A: " + b"a" * 100_000)
+        assert huge.recv(65536).startswith(b"HTTP/1.1 400 ")
+        for each in (silent, loris, kept, slow, nonsense, huge):
+            each.close()
+        with urllib.request.urlopen(f"{running.url}livez") as response:
+            assert response.status == 200
+        running.process.send_signal(signal.SIGINT)
+        assert running.wait() == 0
+
+
+def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    taken = socket.create_server(("127.0.0.1", 0))
+    for options, part in (
+        (["--port", "x"], "--port 'x': not a whole number"),
+        (["--port", "70000"], "--port"),
+        (["--max-queue", "0"], "--max-queue must be larger than 0"),
+        (["--deadline-seconds", "nan"], "--deadline-seconds"),
+        (["--cors-origins", "*"], "--cors-origins"),
+        (["--model", str(tmp_path)], "not a complete clausetag model"),
+        (["--api-key-file", str(tmp_path / "none")], "the key cannot be read"),
+        (["--port", str(taken.getsockname()[1])], "cannot listen on 127.0.0.1"),
+        (["--host", "256.0.0.1.invalid"], "cannot listen on"),
+    ):
+        assert main(["serve", *options]) == 2
+        error = capsys.readouterr().err
+        assert part in error and error.count("\n") == 1, error
+    taken.close()
+
+
+def test_a_missing_package_names_the_extra() -> None:
+    code = (
+        "import sys; sys.modules['fastapi'] = None\n"
+        "from clausetag.cli import main; sys.exit(main(['serve', '--port', '0']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "clausetag: serving needs fastapi: pip install 'clausetag[serve]'\n"
+
+
+def test_help_needs_no_packages_of_the_extra() -> None:
+    code = (
+        "import sys; sys.modules['fastapi'] = sys.modules['uvicorn'] = sys.modules['onnxruntime'] = None\n"
+        "from clausetag.cli import main; main(['serve', '--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and "--max-queue" in done.stdout
+
+
+def test_options_go_before_the_environment_and_that_before_defaults(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    key = tmp_path / "key"
+    key.write_text("secret\n", encoding="utf-8")
+    environment = {"CLAUSETAG_PORT": "1", "CLAUSETAG_MAX_QUEUE": "2", "CLAUSETAG_CORS_ORIGINS": "http://a, http://b"}
+    found = settings_from(parser.parse_args(["--port", "3", "--api-key-file", str(key)]), environment)
+    assert found == Settings(port=3, max_queue=2, cors_origins=("http://a", "http://b"), api_key="secret")
+    assert settings_from(parser.parse_args([]), {}) == Settings()
+    assert settings_from(parser.parse_args([]), {"CLAUSETAG_API_KEY": "k"}).api_key == "k"
+    with pytest.raises(ClausetagError, match="CLAUSETAG_READ_SECONDS"):
+        settings_from(parser.parse_args([]), {"CLAUSETAG_READ_SECONDS": "soon"})
+    with pytest.raises(ClausetagError, match="API key"):
+        Settings(api_key="zwei Wörter")
+
+
+def test_the_defaults_are_for_this_machine_alone() -> None:
+    assert (Settings().host, Settings().api_key, Settings().cors_origins) == ("127.0.0.1", "", ())
+    assert {"max_body_bytes", "max_characters", "max_sentences", "max_policies", "max_queue"} <= set(
+        Settings().limits()
+    )
+
+
+def test_every_limit_has_a_word_about_it() -> None:
+    source = (Path(__file__).resolve().parents[2] / "serving" / "settings.py").read_text(encoding="utf-8")
+    for name in Settings.__slots__:
+        assert f"    {name}: " in source
+        after = source.split(f"    {name}: ", 1)[1].split("\n", 2)[1]
+        assert after.startswith('    """'), name
