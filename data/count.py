@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clausetag.data.containers import open_stream, zip_members
-from clausetag.data.content import DOCUMENT_SUFFIXES, UNSUPPORTED_SUFFIXES
 from clausetag.data.errors import DocumentError
+from clausetag.data.extract import is_document
 from clausetag.data.tables import is_table
 
 MAX_TABLE_BYTES = 300_000_000
@@ -46,9 +46,9 @@ def _count(given: str) -> int | None:
 def _folder(folder: str) -> int | None:
     total = 0
     for parent, names, files in os.walk(folder):
-        names[:] = [name for name in names if not _is_hidden(name)]
+        names[:] = [name for name in names if not name.startswith(".")]
         for name in files:
-            if _is_document(name):
+            if is_document(name):
                 number = _file(Path(parent, name))
                 if number is None:
                     return None
@@ -59,9 +59,7 @@ def _folder(folder: str) -> int | None:
 def _file(path: Path) -> int | None:
     name = path.name.lower()
     if name.endswith(".zip") and path.is_file():
-        return sum(
-            1 for _ in zip_members(path, lambda member: not is_table(member) and _is_document(Path(member).name))
-        )
+        return sum(1 for _ in zip_members(path, is_document))
     if not is_table(name) or not path.is_file():
         return 1
     if name.endswith(".parquet"):
@@ -82,12 +80,3 @@ def _parquet(path: Path) -> int | None:
         return int(parquet.read_metadata(path).num_rows)
     except ArrowException:
         return None
-
-
-def _is_document(name: str) -> bool:
-    suffix = Path(name).suffix.lower()
-    return not _is_hidden(name) and suffix in (*DOCUMENT_SUFFIXES, *UNSUPPORTED_SUFFIXES) and not is_table(name)
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".")

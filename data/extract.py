@@ -114,7 +114,7 @@ class _Reader:
             for name in sorted(files):
                 path = Path(parent, name)
                 # A named pipe would wait for a writer for ever.
-                if _is_document(name) and (path.is_file() or not path.exists()):
+                if is_document(name) and (path.is_file() or not path.exists()):
                     found = True
                     yield from self._file(path, path.relative_to(folder).as_posix())
         for error in closed:
@@ -151,7 +151,7 @@ class _Reader:
 
     def _archive(self, path: Path, prefix: str) -> Iterator[Document | FailedInput]:
         found = False
-        for member in zip_members(path, _is_document):
+        for member in zip_members(path, is_document):
             found = True
             yield self._member(path, prefix, member)
         if not found:
@@ -231,7 +231,7 @@ def _failure(policy: str, place: str, error: Exception) -> FailedInput:
     return FailedInput(policy, "failed", f"{place}: could not be read ({type(error).__name__}: {one_line(error)})")
 
 
-def _is_document(name: str) -> bool:
+def is_document(name: str) -> bool:
     """Whether a file in a folder or an archive, by its path there, is read or reported; others are passed over."""
     if any(map(_is_hidden, PurePath(name).parts)) or is_table(name):
         return False

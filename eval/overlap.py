@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clausetag.data.errors import LeakageError
-from clausetag.data.hashing import is_boilerplate, text_hash
+from clausetag.data.hashing import is_boilerplate, pool_key, text_hash
 from clausetag.data.schema import Sentence
 
 MAX_SHARE = 0.02
@@ -94,10 +94,15 @@ def refuse_leakage(result: OverlapResult, *, in_sample: bool = False) -> None:
 def _seen(text: str, hashes: frozenset[str]) -> bool:
     if not hashes or is_boilerplate(text):
         return False
-    if text_hash(text) in hashes:
+    if _in(text_hash(text), hashes):
         return True
     from clausetag.data.segment import sentence_spans
 
     parts = [text[start:end] for line in text.splitlines() for start, end in sentence_spans(line)]
     telling = [part for part in parts if not is_boilerplate(part)]
-    return len(parts) > 1 and bool(telling) and all(text_hash(part) in hashes for part in telling)
+    return len(parts) > 1 and bool(telling) and all(_in(text_hash(part), hashes) for part in telling)
+
+
+def _in(key: str, hashes: frozenset[str]) -> bool:
+    """Whether a text's hash is there, in full or in the pool's short form."""
+    return key in hashes or pool_key(key) in hashes

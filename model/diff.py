@@ -20,6 +20,7 @@ from clausetag.data.extract import FailedInput, read_inputs
 from clausetag.data.schema import Document, write_jsonl, write_text
 from clausetag.data.screen import screen
 from clausetag.data.summary import FLAG_MEANINGS, printable
+from clausetag.model.options import add_model_arguments
 from clausetag.model.tagger import Tagger
 
 _SUFFIXES = (".jsonl", ".md", ".html")
@@ -35,10 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="file with suffix .jsonl (every sentence, a row each), .md or .html; without it the changes are printed",
     )
-    parser.add_argument(
-        "--model", metavar="DIR", help="model folder or shipped name (default: CLAUSETAG_MODEL, else the shipped one)"
-    )
-    parser.add_argument("--head", metavar="HEAD", help="label source: guide (default), opp115")
+    add_model_arguments(parser)
     parser.add_argument(
         "--exit-code", action="store_true", help="exit with 1 where the texts differ (2 remains for errors)"
     )

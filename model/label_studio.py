@@ -17,6 +17,7 @@ from clausetag.data.label_studio import labelling_config, make_tasks
 from clausetag.data.schema import Sentence, write_text
 from clausetag.data.screen import screen
 from clausetag.data.summary import FLAG_MEANINGS, printable
+from clausetag.model.options import add_model_arguments
 from clausetag.model.tagger import Tagger
 
 
@@ -30,10 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the tasks, .json; the labelling interface beside it, .xml",
     )
-    parser.add_argument(
-        "--model", metavar="DIR", help="model folder or shipped name (default: CLAUSETAG_MODEL, else the shipped one)"
-    )
-    parser.add_argument("--head", metavar="HEAD", help="label source: guide (default), opp115")
+    add_model_arguments(parser)
     parser.add_argument(
         "--uncertain-first", action="store_true", help="tasks in the order of the model's certainty, not of the text"
     )

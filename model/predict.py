@@ -24,6 +24,7 @@ from clausetag.data.schema import Document, Sentence
 from clausetag.data.summary import summary_table
 from clausetag.data.writers import FORMATS, RUN_JSON, Format, OutputWriter
 from clausetag.model.labeller import Labeller
+from clausetag.model.options import add_model_arguments
 from clausetag.model.run import Interrupted, Run
 from clausetag.model.tagger import Tagger
 
@@ -46,10 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", metavar="FORMAT", help=f"of an output folder: one or more of {','.join(FORMATS)} (default: jsonl)"
     )
-    parser.add_argument(
-        "--model", metavar="DIR", help="model folder or shipped name (default: CLAUSETAG_MODEL, else the shipped one)"
-    )
-    parser.add_argument("--head", metavar="HEAD", help="label source: guide (default), opp115")
+    add_model_arguments(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="threads (default: the cores this process may use)")
     parser.add_argument("--table", action="store_true", help="print the table also where -o is given")
     parser.add_argument(

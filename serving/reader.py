@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from contextlib import suppress
 from dataclasses import asdict
@@ -68,8 +70,16 @@ class Reader:
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
-                    process.kill()
+                    _kill(process)
                 await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End the process and those that it started: the PDF reader runs pdfium in one of its own."""
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)  # it leads a session, so its id is the group's
+    else:
+        process.kill()
 
 
 def main(policy: str, suffix: str, memory: str, seconds: str) -> None:

@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.output)
     if (folder / ABOUT).is_file():
         raise RecipeError(f"{folder}: holds finished scores; give another -o")
-    teachers = [load_start(path) for path in arguments.teacher]
+    teachers = [load_start(path, "teacher") for path in arguments.teacher]
     data = assemble(recipe)
     pool = (
         draw(read_jsonl(arguments.pool), data, arguments.sentences, whole=bool(recipe.privacyglue))

@@ -36,8 +36,8 @@ class Start:
         return {"name": self.artifact.folder.resolve().name, "hash": self.artifact.hash, "recipe": name}
 
 
-def load_start(path: str) -> Start:
-    """Check the folder that a recipe's `start` names.
+def load_start(path: str, what: str = "start") -> Start:
+    """Check the folder that a recipe's `start` names; `what` it is called in messages.
 
     Raises:
         RecipeError: it is no complete model, has int8 weights alone, or has other labels or heads than this version.
@@ -48,14 +48,14 @@ def load_start(path: str) -> Start:
         artifact = load_artifact(path)
         trained_on = artifact.trained_on()
     except ArtifactError as error:
-        raise RecipeError(f"start: {error}") from None
+        raise RecipeError(f"{what}: {error}") from None
     if not (artifact.folder / WEIGHTS).is_file():
         raise RecipeError(
-            f"start: {path} has no {WEIGHTS}, and int8 weights cannot be trained on; "
+            f"{what}: {path} has no {WEIGHTS}, and int8 weights cannot be trained on; "
             "give a folder that `clausetag train` wrote"
         )
     if artifact.labels != LABELS or artifact.heads != HEADS:
-        raise RecipeError(f"start: {path} has other labels or heads than this version; train it anew")
+        raise RecipeError(f"{what}: {path} has other labels or heads than this version; train it anew")
     return Start(artifact, trained_on)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clausetag.data.errors import LeakageError
-from clausetag.data.hashing import is_boilerplate, text_hash
+from clausetag.data.hashing import is_boilerplate, pool_key, text_hash
 from clausetag.data.schema import Sentence
 from clausetag.eval.overlap import overlap, refuse_leakage
 
@@ -78,3 +78,8 @@ def test_passage_of_seen_sentences_is_seen() -> None:
 
 def test_nothing_to_measure() -> None:
     assert overlap({"0"}, []).share == 0.0
+
+
+def test_a_text_of_the_pool_is_found_by_its_short_key() -> None:
+    short = {pool_key(text_hash(LONG.format(1)))}
+    assert overlap(short, [Sentence("p", 0, LONG.format(1)), Sentence("p", 1, LONG.format(2))]).count == 1
