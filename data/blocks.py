@@ -27,6 +27,7 @@ _MARKER = re.compile(
     r"|\(\w{1,4}\)\s+"
     r"|\d{1,2}(?:\.\d{1,2}){1,3}\.?\s+)"
 )
+_AREA_CODE = re.compile(r"\(\d{3}\)\s+\d{3}\W")
 _ATX_HEADING = re.compile(r"^ {0,3}#{1,6}\s+\S", re.MULTILINE)
 _LINK = re.compile(r"\[[^\[\]\n]+\]\((?:https?:|mailto:|/|#|www\.)[^)\s]*(?:\s+\"[^\"]*\")?\)")
 _SETEXT = re.compile(r"^\S[^\n]*\n(?:=){3,}\s*$", re.MULTILINE)
@@ -52,6 +53,15 @@ def strip_markers(line: str) -> tuple[str, bool]:
     while (match := _MARKER.match(line, start)) and match.end() < len(line):
         start = match.end()
     return line[start:].lstrip(), start > 0
+
+
+def without_marker(line: str) -> tuple[str, bool]:
+    """`strip_markers`, but the area code of a telephone number is none.
+
+    For what is read from HTML, PDF and Word. Plain text keeps the older reading: published labels name its sentences by
+    their text.
+    """
+    return (line, False) if _AREA_CODE.match(line) else strip_markers(line)
 
 
 def looks_like_heading(line: str) -> bool:

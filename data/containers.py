@@ -21,6 +21,7 @@ from typing import Any
 
 from clausetag.data.content import MAX_DOCUMENT_BYTES, too_large
 from clausetag.data.errors import DocumentError
+from clausetag.data.machine import is_machines
 
 MAX_ARCHIVE_BYTES = 20_000_000_000
 """Limit for what all documents of one archive unpack to, together."""
@@ -103,6 +104,8 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budge
     except NotImplementedError as error:
         raise DocumentError("unsupported", one_line(error)) from None
     except (*_BROKEN, OSError, RuntimeError) as error:  # RuntimeError: a password is asked for
+        if is_machines(error):
+            raise
         raise DocumentError("unreadable", f"it is damaged ({one_line(error)})") from None
     return bytes(content)
 

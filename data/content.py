@@ -49,7 +49,11 @@ def extract_text(policy: str, text: str, markdown: bool | None = None) -> Docume
     # Neither lone surrogates (JSON can bring them) nor control characters can be written to every output.
     clean = _NOT_TEXT.sub(" ", _SURROGATE.sub("\ufffd", text))
     is_markdown = looks_like_markdown(clean) if markdown is None else markdown
-    return assemble(policy, markdown_blocks(clean) if is_markdown else plain_blocks(clean))
+    document = assemble(policy, markdown_blocks(clean) if is_markdown else plain_blocks(clean))
+    if is_markdown and not document.text and any(map(str.isalpha, clean)):
+        # Its parser leaves out what is nested very deep.
+        return assemble(policy, plain_blocks(clean))
+    return document
 
 
 def extract_html(policy: str, html: str) -> Document:

@@ -90,10 +90,27 @@ def _decode_as(content: bytes, encoding: str) -> str | None:
 
 
 def _as_damaged_utf8(content: bytes) -> str | None:
-    """UTF-8 with a few bad bytes (a cut end, a pasted line): its good sequences outnumber the bad ones."""
-    text = content.decode("utf-8", "replace")
-    bad = text.count("\ufffd")
-    return text if len(_ASCII.sub("", text)) > 4 * bad else None
+    """UTF-8 with some bad bytes (a cut end, a pasted line of another encoding): its good sequences outnumber those.
+
+    Two bytes of another encoding are a good sequence by rare accident only; so they need not outnumber them by much.
+    """
+    replaced = content.decode("utf-8", "replace")
+    bad = replaced.count("\ufffd")
+    if len(_ASCII.sub("", replaced)) <= 2 * bad:
+        return None
+    text = content.decode("utf-8", "clausetag.pasted")
+    return text if len(_WESTERN.sub("", text)) <= len(_WESTERN.sub("", replaced)) else replaced
+
+
+def _pasted(error: UnicodeError) -> tuple[str, int]:
+    """What windows-1252 makes of a byte that is no UTF-8, unless it is the rest of a sequence that was cut off."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return ("\ufffd" if len(bad) > 1 or error.end == len(error.object) else bad.decode("cp1252", "replace")), error.end
+
+
+codecs.register_error("clausetag.pasted", _pasted)
 
 
 def _as_western(content: bytes) -> str | None:

@@ -1,7 +1,7 @@
 """Word files (.docx) to documents: headings, paragraphs, list items and table cells in the order of the file.
 
-Read are the body, its tables cell by cell and its text boxes, with tracked insertions; left out are deletions, hidden
-text, footnotes, comments, running headers and footers, and a table of contents.
+Read are the body, its tables cell by cell and its text boxes, with tracked insertions, and at the end the footnotes and
+endnotes; left out are deletions, hidden text, comments, running headers and footers, and a table of contents.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from clausetag.data.blocks import RawBlock, assemble, demote_last, looks_like_heading, normalise, strip_markers
+from clausetag.data.blocks import RawBlock, assemble, demote_last, looks_like_heading, normalise, without_marker
 from clausetag.data.errors import DocumentError
+from clausetag.data.machine import is_machines
 from clausetag.data.schema import BlockKind, Document
 
 _MAX_BYTES = 200_000_000
@@ -73,11 +74,28 @@ def _blocks(content: bytes) -> list[RawBlock]:
     try:
         document = docx.Document(io.BytesIO(content))
         walker = _Walker(_Styles(document.styles.element))
-        return demote_last(list(walker.blocks(document.element.body)))
+        body = demote_last(list(walker.blocks(document.element.body)))
+        # In a note nothing is a heading, however short it is.
+        notes: list[RawBlock] = [
+            (text, "paragraph") for note in _notes(document.part) for text, _ in walker.blocks(note)
+        ]
+        return [*body, *notes]
     except Exception as error:  # python-docx raises what the broken part of the file happens to cause
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError) or is_machines(error):
             raise
         raise DocumentError("unreadable", "not a Word file, or a broken one") from None
+
+
+def _notes(part: Any) -> Iterator[Any]:
+    """The footnotes, then the endnotes, in their order; the lines that are drawn above them are no notes."""
+    from docx.oxml import parse_xml
+
+    for kind in ("footnote", "endnote"):
+        for relation in part.rels.values():
+            if not relation.is_external and relation.reltype.endswith(f"/{kind}s"):
+                for note in parse_xml(relation.target_part.blob).iter(_W + kind):
+                    if note.get(_W + "type") in (None, "normal"):
+                        yield note
 
 
 @dataclass(slots=True)
@@ -155,7 +173,7 @@ class _Walker:
         numbered = style.numbered if properties is None else _numbered(properties, style.numbered)
         heading = style.heading or (properties is not None and _outlined(properties))
         if heading and texts:
-            yield strip_markers(" ".join(text for text, _ in texts))[0], "heading"
+            yield without_marker(" ".join(text for text, _ in texts))[0], "heading"
         else:
             for text, bold in texts:
                 yield _block(text, bold, len(texts) == 1, numbered, in_cell)
@@ -205,7 +223,7 @@ def _texts(lines: list[_Line]) -> list[tuple[str, bool]]:
 
 def _block(text: str, bold: bool, whole: bool, numbered: bool, in_cell: bool) -> RawBlock:
     """One line that has no heading's style, its kind from its numbering, its place or its looks."""
-    body, marked = strip_markers(text)
+    body, marked = without_marker(text)
     short = len(body.split()) <= _ITEM_WORDS
     if in_cell and not numbered:
         return body, "table_cell"

@@ -33,6 +33,7 @@ from clausetag.data.content import (
     stem,
 )
 from clausetag.data.errors import DocumentError
+from clausetag.data.machine import is_machines
 from clausetag.data.schema import Document
 from clausetag.data.tables import PolicyRow, is_table, row_word, table_rows
 
@@ -61,6 +62,9 @@ class FailedInput:
 
 def read_inputs(inputs: Sequence[str], stdin: BinaryIO) -> Iterator[Document | FailedInput]:
     """All documents of the inputs in order, each read when it is asked for; never raises for a bad input.
+
+    Raises, while it is read:
+        OSError: the machine's fault, such as a full disk or too many open files; every further input would fail.
 
     An input is a document (text, Markdown, HTML, PDF, Word), a folder of documents and .zip archives (read recursively,
     in sorted order), a glob pattern, a .zip of documents, a table of policies (.jsonl and .csv, also with .gz and .zst,
@@ -109,7 +113,13 @@ class _Reader:
     def _folder(self, folder: Path) -> Iterator[Document | FailedInput]:
         found = False
         closed: list[OSError] = []
-        for parent, names, files in os.walk(folder, onerror=closed.append):
+
+        def leave_out(error: OSError) -> None:
+            if is_machines(error):
+                raise error
+            closed.append(error)
+
+        for parent, names, files in os.walk(folder, onerror=leave_out):
             names[:] = sorted(name for name in names if not _is_hidden(name))
             for name in sorted(files):
                 path = Path(parent, name)
@@ -221,6 +231,9 @@ def _ending_in_error(
 
 
 def _failure(policy: str, place: str, error: Exception) -> FailedInput:
+    """Why there is no document; the machine's faults are raised again."""
+    if is_machines(error):
+        raise error
     if isinstance(error, DocumentError):
         return FailedInput(policy, error.code, f"{place}: {error}")
     if isinstance(error, FileNotFoundError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from clausetag.data.blocks import assemble, normalise
 from clausetag.data.errors import DocumentError
@@ -17,11 +18,16 @@ from clausetag.data.pdf_blocks import line_blocks
 from clausetag.data.pdf_lines import Line, Page, UnreadablePdf, read_pages
 from clausetag.data.schema import Document
 
+PARTLY_SCANNED = "partly_scanned"
+"""The flag of a PDF some of whose pages are pictures without a text layer, so that what they say is missing."""
+
 _MAX_BYTES = 100_000_000
 _MARGIN = 0.12
 """Share of a page's height at its top and bottom where running headers, footers and page numbers stand."""
 _SAME_PLACE = 3.0
 """Points by which the place of a running header differs at most from page to page."""
+_OUT_OF_ORDER = 3
+"""Times that a page's lines go up in the same column, from which its order is not that of reading."""
 _PAGE_NUMBER = re.compile(r"\W*(?:page|p\.)?\s*(?:\d{1,4}|[ivxl]{1,6})(?:\s*(?:/|of)\s*\d{1,4})?\W*", re.IGNORECASE)
 _OF_PAGES = re.compile(r"\bpage\s+\d+|\d+\s*(?:/|of)\s*\d+\W*$", re.IGNORECASE)
 _CONTENTS = re.compile(r"(?:\s?\.){4,}\s*\w{0,5}$")
@@ -42,7 +48,7 @@ def pdf_document(policy: str, content: bytes) -> Document:
         raise DocumentError(pages.code, pages.message)
     lines = _without_frame(pages)
     if _is_legible(lines):
-        return assemble(policy, line_blocks(lines))
+        return assemble(policy, line_blocks(lines), flags=(PARTLY_SCANNED,) if _is_partly_scanned(pages, lines) else ())
     if any(page.pictures for page in pages):
         raise DocumentError("no_text", "the PDF has no text layer (scanned pages?); run OCR on it first")
     raise DocumentError("empty", "there is no text in the PDF")
@@ -53,6 +59,11 @@ def _is_legible(lines: Sequence[Line]) -> bool:
     text = "".join(line.text for line in lines)
     private = sum("\ue000" <= character <= "\uf8ff" or character == "\ufffd" for character in text)
     return any(map(str.isalpha, text)) and 2 * private < len(text)
+
+
+def _is_partly_scanned(pages: Sequence[Page], lines: Sequence[Line]) -> bool:
+    read = {line.page for line in lines if any(map(str.isalpha, line.text))}
+    return any(page.scan and number not in read for number, page in enumerate(pages))
 
 
 def _without_frame(pages: Sequence[Page]) -> list[Line]:
@@ -67,7 +78,7 @@ def _without_frame(pages: Sequence[Page]) -> list[Line]:
     for page in pages:
         lines = _without_page_number(page)
         lines = [line for line in lines if not (_in_margin(page, line) and _recurs(line, places, needed))]
-        kept.extend(line for line in _by_column(lines) if not _CONTENTS.search(line.text))
+        kept.extend(line for line in _by_column(_downwards(lines)) if not _CONTENTS.search(line.text))
     return kept
 
 
@@ -99,6 +110,20 @@ def _without_page_number(page: Page) -> list[Line]:
         if numbers and (row[-1] in numbers or any(_OF_PAGES.search(line.text) for line in numbers)):
             left_out.update(map(id, row))
     return [line for line in page.lines if id(line) not in left_out]
+
+
+def _downwards(lines: list[Line]) -> list[Line]:
+    """The lines of one page from top to bottom, where the file has one column in another order than it is read in."""
+    upwards = sum(
+        line.y > above.y + above.size / 2 and line.left < above.right and above.left < line.right
+        for above, line in pairwise(lines)
+    )
+    # In the next column it goes up as well, but further to the right; a box or two may come late.
+    if upwards < _OUT_OF_ORDER or any(line.parts > 1 for line in lines):
+        return lines
+    rows = sorted(lines, key=lambda line: -line.y)
+    beside = any(above.y - line.y < 1 for above, line in pairwise(rows))
+    return lines if beside else rows
 
 
 def _by_column(lines: list[Line]) -> list[Line]:

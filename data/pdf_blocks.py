@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from clausetag.data.blocks import RawBlock, demote_last, looks_like_heading, normalise, strip_markers
+from clausetag.data.blocks import RawBlock, demote_last, looks_like_heading, normalise, without_marker
 from clausetag.data.pdf_lines import Line
 from clausetag.data.schema import BlockKind
 
@@ -24,6 +24,8 @@ _MOST_CELLS = 8
 """Cells of a table's row whose text may go on in the next line."""
 _MOST_CELL_LINES = 4
 _BULLET = re.compile(r"[^\w\s\"'“‘«(\[<$£€#@&/\-–—]")
+_LETTER_BULLET = re.compile(r"^o\s+(?=\w)")
+"""Word writes the bullets of a list within a list as a letter."""
 _ENDS = re.compile(r"(?:[.!?:;][\"'”’)\s]*|[;,] (?:and|or))$")
 """The end of a sentence or of an item of a list."""
 _PREFIXES = "e non self third opt co pre cross multi real long short anti ex well so log sign"
@@ -47,6 +49,7 @@ class _Paragraph:
 
 def line_blocks(lines: Sequence[Line]) -> list[RawBlock]:
     """The blocks of all lines of a document, which are in the order of reading and without the pages' frame."""
+    lines = [replace(line, text=_LETTER_BULLET.sub("◦ ", line.text)) for line in lines]
     leading = _leading(lines)
     paragraphs: list[_Paragraph] = []
     for index, line in enumerate(lines):
@@ -66,7 +69,7 @@ def line_blocks(lines: Sequence[Line]) -> list[RawBlock]:
     left, item_left = 0.0, None
     for paragraph in paragraphs:
         text = normalise(_joined(paragraph.lines, join))
-        body, marked = strip_markers(text)
+        body, marked = without_marker(text)
         if not any(map(str.isalnum, body)):
             continue
         kind = _kind(paragraph, text, body, marked, body_size)
@@ -133,8 +136,8 @@ def _continues(paragraph: _Paragraph, line: Line, leading: float) -> bool:
         return False  # an item whose bullet is drawn, not written
     if shift > _INDENT:
         # Only the second line may be indented against the one above: the first hangs out.
-        return len(paragraph.lines) == 1 and (full or strip_markers(above.text)[1])
-    if shift < -_INDENT and (len(paragraph.lines) > 1 or strip_markers(above.text)[1]):
+        return len(paragraph.lines) == 1 and (full or without_marker(above.text)[1])
+    if shift < -_INDENT and (len(paragraph.lines) > 1 or without_marker(above.text)[1]):
         return False
     return full
 
@@ -142,7 +145,7 @@ def _continues(paragraph: _Paragraph, line: Line, leading: float) -> bool:
 def _flows_on(paragraph: _Paragraph, line: Line) -> bool:
     """Whether a line at the top of a column or page goes on with the sentence that was open at the end of the last."""
     first, above = paragraph.lines[0], paragraph.lines[-1]
-    if above.parts > 1 or line.parts > 1 or above.bold != line.bold or strip_markers(line.text)[1]:
+    if above.parts > 1 or line.parts > 1 or above.bold != line.bold or without_marker(line.text)[1]:
         return False
     # The next cell of a table's row looks like the next column, but is as high as the paragraph.
     beside = abs(first.y - line.y) < line.size and len(paragraph.lines) < _MOST_CELL_LINES
@@ -153,7 +156,7 @@ def _flows_on(paragraph: _Paragraph, line: Line) -> bool:
 
 
 def _starts_item(above: Line, line: Line, full: bool) -> bool:
-    if not strip_markers(line.text)[1]:
+    if not without_marker(line.text)[1]:
         return False
     # A number or dash within a sentence can come to stand at the beginning of a line.
     aligned = abs(above.left - line.left) < _SAME_PLACE
@@ -180,7 +183,7 @@ def _is_full(line: Line, following: Line | None, near: Iterable[Line]) -> bool:
     if line.right + width > edge - 0.1 * line.size:
         return True
     # The edge may be another column's; a long line that stops within a sentence goes on all the same.
-    share = (line.right - line.left) / (edge - line.left)
+    share = (line.right - line.left) / max(edge - line.left, 1)
     return share > (0.6 if line.bold and following.bold else 0.8) and not _ENDS.search(line.text)
 
 

@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -30,6 +31,9 @@ _FAR = 1e6
 _BOLD = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 _MARKER_ALONE = re.compile(r"\W{0,2}(?:\d{1,3}(?:\.\d{1,2})*|[a-zA-Z]|[ivxIVX]{1,5})?[.)]?\W?")
 """A bullet or number, however far its item stands from it."""
+_LIGATURES = str.maketrans(
+    {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
+)
 _HYPHENS = "\x02\ufffe\u00ad"
 """What pdfium gives for a hyphen at the end of a line (the first two), and the soft hyphen."""
 
@@ -64,6 +68,8 @@ class Page:
     lines: tuple[Line, ...]
     pictures: bool
     """Whether the page shows anything that is no text."""
+    scan: bool = False
+    """Whether a picture covers most of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ def read_pages(content: bytes) -> list[Page] | UnreadablePdf:
     if "code" in answer:
         return UnreadablePdf(answer["code"], answer["message"])
     return [
-        Page(page["bottom"], page["top"], tuple(Line(number, *line) for line in page["lines"]), page["pictures"])
+        Page(**{**page, "lines": tuple(Line(number, *line) for line in page["lines"])})
         for number, page in enumerate(answer["pages"])
     ]
 
@@ -145,6 +151,7 @@ def _answer(content: bytes) -> dict[str, Any]:
                 "top": high,
                 "lines": [values for line_turn, values in lines if line_turn == turn],
                 "pictures": next(page.get_objects(max_depth=1), None) is not None,
+                "scan": any(map(partial(_covers, page.get_bbox()), page.get_objects(max_depth=2))),
             }
         )
         text_page.close()
@@ -152,6 +159,16 @@ def _answer(content: bytes) -> dict[str, Any]:
     if not pages:
         return {"code": "unreadable", "message": "no page of the PDF can be read"}
     return {"pages": pages}
+
+
+def _covers(page: tuple[float, float, float, float], shown: Any) -> bool:
+    """Whether something on a page is a picture of at least half its size."""
+    from pypdfium2 import raw
+
+    if shown.type != raw.FPDF_PAGEOBJ_IMAGE:
+        return False
+    left, bottom, right, top = shown.get_bounds()
+    return bool(2 * (right - left) * (top - bottom) >= (page[2] - page[0]) * (page[3] - page[1]))
 
 
 def _corners(box: tuple[float, float, float, float]) -> list[tuple[float, float]]:
@@ -192,7 +209,8 @@ def _lines(text_page: Any) -> Iterator[tuple[int, list[Any]]]:
             turn = round(quarters) % 4 if abs(quarters - round(quarters)) < 0.1 else -1
             left, y = _turned(*_origin(text_page, first), max(turn, 0))
             right = max(_turned(x, y, max(turn, 0))[0] for x, y in _corners(_box(text_page, end - 1)))
-            middle = (first + end) // 2
+            # A space that pdfium puts between words has no size of its own.
+            middle = next(place for place in range((first + end) // 2, -1, -1) if not chr(codes[place]).isspace())
             bold = all(_is_bold(text_page, place) for place in {first, middle, end - 1} if chr(codes[place]).isalnum())
             text, size = _text(codes[first:end]), _size(text_page, middle)
             # Broken files have sizes and places beyond all bounds.
@@ -233,7 +251,8 @@ def _parts(text_page: Any, codes: list[int], start: int, stop: int) -> list[tupl
 
 def _text(codes: list[int]) -> str:
     characters = "".join(map(chr, codes)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return "".join(c for c in characters if c not in _HYPHENS and (c >= " " or c == "\t"))
+    kept = "".join(c for c in characters if c not in _HYPHENS and (c >= " " or c == "\t"))
+    return kept.translate(_LIGATURES)
 
 
 def _origin(text_page: Any, index: int) -> tuple[float, float]:

@@ -20,6 +20,7 @@ NOT_PRIVACY_POLICY = "not_privacy_policy"
 
 _SAMPLE = 200_000
 """Characters looked at: enough for both questions, and bounded."""
+_EXCERPT = 2_000
 _LANGUAGE_WORDS = 12
 _LANGUAGE_LETTERS = 15
 """Letters beyond the Latin script that do as well: Chinese and Japanese set no spaces."""
@@ -45,16 +46,17 @@ _HINT = re.compile(
 
 
 def screen(document: Document) -> tuple[str, ...]:
-    """The flags of a document, none for most: `NOT_ENGLISH` or `NOT_PRIVACY_POLICY`.
+    """The document's flags: those it came with, and `NOT_ENGLISH` or `NOT_PRIVACY_POLICY`; none for most.
 
     What is not English is not asked whether it is a policy, as the terms looked for are English. A text of few words
     raises neither flag.
     """
     sample = document.text[:_SAMPLE]
     words = len(sample.split())
+    own = tuple(flag for flag in document.flags if flag not in (NOT_ENGLISH, NOT_PRIVACY_POLICY))
     if _is_foreign(sample, words):
-        return (NOT_ENGLISH,)
-    return (NOT_PRIVACY_POLICY,) if _is_no_policy(sample, words) else ()
+        return (*own, NOT_ENGLISH)
+    return (*own, NOT_PRIVACY_POLICY) if _is_no_policy(sample, words) else own
 
 
 def _is_foreign(text: str, words: int) -> bool:
@@ -63,7 +65,15 @@ def _is_foreign(text: str, words: int) -> bool:
     # Imported late: it loads its model.
     import py3langid
 
-    return bool(py3langid.classify(text)[0] != "en")
+    return bool(py3langid.classify(_excerpt(text))[0] != "en")
+
+
+def _excerpt(text: str) -> str:
+    """Enough to tell the language by: the beginning, the middle and the end."""
+    if len(text) <= 3 * _EXCERPT:
+        return text
+    middle = (len(text) - _EXCERPT) // 2
+    return " ".join((text[:_EXCERPT], text[middle : middle + _EXCERPT], text[-_EXCERPT:]))
 
 
 def _is_no_policy(text: str, words: int) -> bool:

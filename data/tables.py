@@ -17,6 +17,7 @@ from clausetag.data.containers import FREE_TOTAL_BYTES, MAX_RATIO, one_line, ope
 from clausetag.data.content import MAX_DOCUMENT_BYTES, too_large
 from clausetag.data.decode import decode
 from clausetag.data.errors import DocumentError
+from clausetag.data.machine import is_machines
 
 _JSONL = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _CSV = (".csv", ".csv.gz", ".csv.zst")
@@ -223,6 +224,8 @@ def _parquet_rows(path: Path) -> Rows:
                     number += 1
                     yield number, _parquet_row(batch, index)
         except broken as error:
+            if is_machines(error):
+                raise
             raise DocumentError("unreadable", f"damaged, or no Parquet ({one_line(error)})") from None
 
 

@@ -12,6 +12,10 @@ _ADVANCE = 0.6
 """Of every character of Courier, in font sizes: so that tests know where a line ends."""
 
 
+_ENCODING = b"<< /Type /Encoding /BaseEncoding /WinAnsiEncoding /Differences [1 /fi /fl] >>"
+"""The characters 1 and 2 are ligatures."""
+
+
 @dataclass
 class PageOfText:
     """The content of one page; `text` puts a line on it."""
@@ -25,8 +29,8 @@ class PageOfText:
         font = "F2" if bold else "F1"
         self.content.append(f"BT /{font} {size} Tf {matrix} {x} {y} Tm (".encode() + shown + b") Tj ET")
 
-    def picture(self) -> None:
-        self.content.append(b"q 400 0 0 400 100 200 cm /Im0 Do Q")
+    def picture(self, size: int = 400) -> None:
+        self.content.append(b"q %d 0 0 %d 50 50 cm /Im0 Do Q" % (size, size))
 
 
 def write_pdf(pages: Sequence[PageOfText], trailer: bytes = b"", extra: Iterable[bytes] = ()) -> bytes:
@@ -38,8 +42,8 @@ def write_pdf(pages: Sequence[PageOfText], trailer: bytes = b"", extra: Iterable
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(pages)),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier /Encoding /WinAnsiEncoding >>",
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier-Bold /Encoding /WinAnsiEncoding >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier /Encoding %s >>" % _ENCODING,
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier-Bold /Encoding %s >>" % _ENCODING,
         _stream(
             grey,
             b"/Type /XObject /Subtype /Image /Width 4 /Height 4 /ColorSpace /DeviceGray /BitsPerComponent 8 "

@@ -170,6 +170,39 @@ def test_a_text_box_is_read_once_and_a_table_of_contents_not_at_all() -> None:
     assert _blocks(_made(make)) == [(_PROSE, "paragraph")]
 
 
+def test_footnotes_and_endnotes_stand_at_the_end() -> None:
+    text = "<w:p><w:r><w:{0}Ref/><w:t>{2}</w:t></w:r></w:p>"
+    note = f'<w:{{0}}s {_W}>{{1}}<w:{{0}} w:id="2">{text}</w:{{0}}></w:{{0}}s>'
+    line = '<w:footnote w:type="separator" w:id="0"><w:p><w:r><w:t>---x---</w:t></w:r></w:p></w:footnote>'
+
+    def make(document: Any) -> None:
+        document.add_heading("Your data")
+        document.add_paragraph(_PROSE)
+        for kind, content in (
+            ("endnote", note.format("endnote", "", "See the register.")),
+            ("footnote", note.format("footnote", line, "Except on Sundays")),
+        ):
+            name = docx.opc.packuri.PackURI(f"/word/{kind}s.xml")
+            part = docx.opc.part.Part(name, "application/xml", content.encode(), document.part.package)
+            document.part.relate_to(part, f"http://example.org/relationships/{kind}s")
+
+    assert _blocks(_made(make)) == [
+        ("Your data", "heading"), (_PROSE, "paragraph"),
+        ("Except on Sundays", "paragraph"), ("See the register.", "paragraph"),
+    ]  # fmt: skip
+    broken = zipfile.ZipFile(io.BytesIO(_made(make)))
+    parts = {name: broken.read(name) for name in broken.namelist()}
+    assert _code(_zip({**parts, "word/footnotes.xml": b"<w:footnotes"})) == "unreadable"
+
+
+def test_moved_text_is_read_where_it_is_now() -> None:
+    moved = "<w:p><w:{0}><w:r><w:t>We ask you first.</w:t></w:r></w:{0}></w:p>"
+    other = "<w:p><w:r><w:t>It is safe, we think, with us.</w:t></w:r></w:p>"
+    assert [text for text, _ in _of_xml(moved.format("moveFrom"), other, moved.format("moveTo"))] == [
+        "It is safe, we think, with us.", "We ask you first."
+    ]  # fmt: skip
+
+
 def test_files_that_cannot_be_read_are_named() -> None:
     ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
     assert _code(ole) == "unsupported"

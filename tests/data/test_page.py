@@ -11,7 +11,8 @@ from lxml import html as lxml_html
 from clausetag.data.extract import FailedInput, extract_text
 from clausetag.data.index_page import Totals, index_frame
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, GENERIC, LABELS, SECURITY
-from clausetag.data.page import CODES, hue_rules, render_page, render_policy, template
+from clausetag.data.page import render_page, render_policy, template
+from clausetag.data.palette import CODES, palette
 from clausetag.data.schema import Document, Sentence
 from clausetag.data.segment import segment
 from clausetag.data.summary import not_mentioned, practices, shorten, summarise, summary_table
@@ -118,7 +119,7 @@ def test_every_category_has_its_colours_and_its_code() -> None:
     style = template("index")[0]
     for number, label in enumerate(LABELS):
         assert f'.l{number} {{ --code: "{CODES[label]}"; }}' in style
-        assert hue_rules(label) in style
+        assert palette().hue_rules(label) in style
 
 
 def test_flags_and_failures_are_shown() -> None:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from clausetag.data import pdf_lines
 from clausetag.data.errors import DocumentError
 from clausetag.data.five import FIVE, document_of
-from clausetag.data.pdf import pdf_document
+from clausetag.data.pdf import PARTLY_SCANNED, pdf_document
 from clausetag.data.pdf_blocks import line_blocks
 from clausetag.data.schema import Document
 from clausetag.data.segment import segment
-from tests.data.pdf_fixture import HEIGHT, MARGIN, PageOfText, form, typeset, write_pdf
+from tests.data.pdf_fixture import HEIGHT, MARGIN, PageOfText, form, typeset, wrap, write_pdf
 
 _PROSE = (
     "We collect the name and the address that you give us when you open an account.",
@@ -171,6 +171,59 @@ def test_pictures_without_text_need_ocr() -> None:
     assert _code(write_pdf(numbered)) == "no_text"
 
 
+def test_a_file_of_which_only_some_pages_were_scanned_is_read_and_flagged() -> None:
+    scanned, decorated = PageOfText(), _page((72, 700, _PROSE[1]))
+    scanned.picture(600)
+    scanned.text(300, 30, "Page 2 of 3")
+    decorated.picture(600)
+    text = _page((72, 700, _PROSE[0]))
+    document = pdf_document("p", write_pdf([text, scanned, decorated]))
+    assert document.text == f"{_PROSE[0]}\n\n{_PROSE[1]}"
+    assert document.flags == (PARTLY_SCANNED,)
+    logo = PageOfText()
+    logo.picture(100)
+    for pages in ([text, decorated], [text, logo], [text, PageOfText()]):
+        assert pdf_document("p", write_pdf(pages)).flags == ()
+
+
+def test_ligatures_are_letters() -> None:
+    assert _blocks([_page((72, 700, "We \x01le what we \x02ag."))]) == [("We file what we flag.", "paragraph")]
+
+
+def test_letters_as_bullets() -> None:
+    page = _page(
+        (72, 700, "We collect:"), (80, 686, "\u2022 your name;"), (100, 672, "o your first name,"), (100, 658, "o Only")
+    )
+    assert _blocks([page])[2:] == [("your first name,", "list_item"), ("Only", "list_item")]
+
+
+def test_words_set_one_by_one_are_lines() -> None:
+    page = PageOfText()
+    for number, line in enumerate(wrap(" ".join(_PROSE), 60)):
+        x = 72.0
+        for word in line.split():
+            page.text(x, 700 - 12 * number, word)
+            x += 6 * (len(word) + 1)
+    assert _blocks([page]) == [(" ".join(_PROSE), "paragraph")]
+
+
+def test_a_page_written_from_the_bottom_is_read_from_the_top() -> None:
+    lines = list(enumerate(wrap(" ".join(_PROSE), 40)))
+    page = _page(*((72, 700 - 12 * number, line) for number, line in reversed(lines)))
+    assert _blocks([page]) == [(" ".join(_PROSE), "paragraph")]
+
+
+def test_headers_that_change_sides_go() -> None:
+    pages = []
+    for number in range(4):
+        page = _page((72, 600, _PROSE[number % 3]))
+        page.text(
+            72 if number % 2 else 400, 760, f"{number} | Example Ltd" if number % 2 else f"Example Ltd | {number}"
+        )
+        pages.append(page)
+    assert [text for text, _ in _blocks(pages)] == [_PROSE[number % 3] for number in range(4)]
+
+
 def test_broken_files_are_named() -> None:
     assert _code(write_pdf([PageOfText()])) == "empty"
     assert _code(b"") == "unreadable"
@@ -243,3 +296,10 @@ def _changed(changes: list[tuple[int, bytes]]) -> bytes:
     for place, new in changes:
         content[place : place + len(new)] = new
     return bytes(content)
+
+
+def test_a_line_without_width_is_no_crash() -> None:
+    lines = [
+        pdf_lines.Line(0, text, 72, 72, y, 10, False, False, 1) for text, y in (("We sell", 700), ("nothing.", 688))
+    ]
+    assert "".join(text for text, _ in line_blocks(lines)).replace(" ", "") == "Wesellnothing."
