@@ -15,6 +15,7 @@ EXTRA ?=
 SET ?=
 IN ?= data/policies/*.txt
 OUT ?= out
+SECONDS ?= 600
 # Batches of changing length make glibc return and fault the same memory all the time; this keeps it.
 KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184
 TRAIN := $(KEEP_MEMORY) $(BIN)/clausetag train
@@ -29,7 +30,7 @@ A ?= runs/eval/a
 B ?= runs/eval/b
 
 .DEFAULT_GOAL := all
-.PHONY: all test test-all check pool pretrain teacher distil train eval labels compare leakage seeds transfer split-effect predict serve wheel clean help
+.PHONY: all test test-all soak load check pool pretrain teacher distil train eval labels compare leakage seeds transfer split-effect predict serve wheel clean help
 
 all: $(VENV)/predict.stamp ## install what predicting needs and tag the five policies into out/
 	@$(BIN)/clausetag predict 'data/policies/*.txt' -o $(OUT) --format jsonl,html --table
@@ -37,8 +38,14 @@ all: $(VENV)/predict.stamp ## install what predicting needs and tag the five pol
 test: check ## run the checks and the tests (about three minutes on two cores)
 	$(BIN)/python -m pytest -q -m "not slow"
 
-test-all: check ## the tests with the slow ones: exhaustive fuzzing, a browser, the built wheel
-	$(BIN)/python -m pytest -q
+test-all: check ## the tests with the slow ones: exhaustive fuzzing, a browser, overload, the built wheel; writes docs/TESTS.md
+	$(BIN)/python -m pytest -q -p tests.record
+
+soak: $(VENV)/dev.stamp ## the service under mixed requests for SECONDS (600): its memory and open files stay where they were
+	$(BIN)/python -m tests.serving.soak $(SECONDS)
+
+load: $(VENV)/dev.stamp ## load figures of the service for docs/SERVICE.md (needs wrk, and a machine that does nothing else)
+	$(BIN)/python -m tests.serving.load
 
 check: $(VENV)/dev.stamp $(VENV)/src/clausetag ## format, lint and types
 	$(BIN)/ruff format --check .

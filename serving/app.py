@@ -69,7 +69,7 @@ def create_app(settings: Settings, tagger: Tagger | None = None) -> FastAPI:
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:
-    def key(request: Request) -> None:
+    async def key(request: Request) -> None:  # a plain function would cost a change of threads
         check_key(request.headers.get("authorization"), service.settings.api_key)
 
     protected = [Depends(key)]

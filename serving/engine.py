@@ -16,7 +16,6 @@ from tokenizers import Tokenizer
 
 from clausetag import __version__
 from clausetag.data.five import text_sha256
-from clausetag.data.labels import LABELS
 from clausetag.data.schema import Document, Sentence
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences
@@ -49,7 +48,8 @@ class Wanted:
 
     head: str
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    categories: tuple[str, ...] = LABELS
+    categories: tuple[str, ...] = ()
+    """Labels to answer with; none: all."""
     scores: bool = True
 
 
@@ -93,18 +93,19 @@ class Engine:
 
     def answer(self, prepared: Prepared, logits: Sequence[FloatArray], wanted: Wanted) -> dict[str, Any]:
         """The JSON object for one document; `logits` are those of its pieces, in order."""
+        known = self.tagger.labels
         scores = self._scores(prepared, logits, wanted.head)
         limits = self.tagger.thresholds(wanted.head).copy()
         for label, limit in wanted.thresholds.items():
-            limits[LABELS.index(label)] = limit
+            limits[known.index(label)] = limit
         decided = decide(scores, limits, self.tagger.min_labels(wanted.head))
         rows: list[dict[str, Any]] = []
-        summary = dict.fromkeys(wanted.categories, 0)
+        summary = dict.fromkeys(wanted.categories or known, 0)
         for sentence, values, chosen in zip(prepared.sentences, scores.tolist(), decided.tolist(), strict=True):
-            labels = [label for label, has in zip(LABELS, chosen, strict=True) if has and label in summary]
+            labels = [label for label, has in zip(known, chosen, strict=True) if has and label in summary]
             for label in labels:
                 summary[label] += 1
-            named = {label: round(value, 4) for label, value in zip(LABELS, values, strict=True) if label in summary}
+            named = {label: round(value, 4) for label, value in zip(known, values, strict=True) if label in summary}
             tagged = sentence.with_prediction(labels, named if wanted.scores else None, prepared.document.flags)
             rows.append(tagged.row())
         text = prepared.document.text
@@ -120,7 +121,7 @@ class Engine:
     def _scores(self, prepared: Prepared, logits: Sequence[FloatArray], head: str) -> npt.NDArray[np.float64]:
         settings = self.tagger.head(head)
         output = self.tagger.artifact.heads.index(settings.output)
-        own = np.zeros((len(prepared.sentences), len(LABELS)))
+        own = np.zeros((len(prepared.sentences), len(self.tagger.labels)))
         for piece, values in zip(prepared.pieces, logits, strict=True):
             own[[sentence.row for sentence in piece.sentences]] = values[:, output]
         return calibrate(own, settings.slope, settings.intercept)
@@ -135,7 +136,7 @@ class Engine:
         config = self.tagger.config
         heads = {
             name: {
-                "thresholds": dict(zip(LABELS, self.tagger.thresholds(name).tolist(), strict=True)),
+                "thresholds": dict(zip(self.tagger.labels, self.tagger.thresholds(name).tolist(), strict=True)),
                 "min_labels": self.tagger.min_labels(name),
             }
             for name in self.heads

@@ -29,6 +29,7 @@
   };
   const FLAGS = {
     not_english: "This does not look like English; the marks mean little.",
+    partly_scanned: "Some pages are pictures without a text layer; what they say is missing.",
     not_privacy_policy: "This does not look like a privacy policy; the marks mean little.",
   };
   const TYPES = {

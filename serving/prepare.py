@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from clausetag.data.content import document_from_bytes, extract_html, extract_text, require_text
 from clausetag.data.errors import DocumentError
-from clausetag.data.labels import LABELS
 from clausetag.data.schema import Block, Document, Sentence
 from clausetag.data.segment import segment
 from clausetag.serving.engine import Engine, Prepared, Wanted
@@ -100,11 +99,17 @@ def wanted(given: Options, engine: Engine) -> Wanted:
     """The options, with the model's defaults.
 
     Raises:
-        ApiError: 422, the model has no such head.
+        ApiError: 422, the model has no such head or category.
     """
     if given.head and given.head not in engine.heads:
         raise ApiError(422, "invalid", f"no such head; the model has {', '.join(engine.heads)}", field="head")
-    categories = tuple(label for label in LABELS if label in given.categories) or LABELS
+    known = engine.tagger.labels
+    for field, names in (("thresholds", list(given.thresholds)), ("categories", given.categories)):
+        for number, name in enumerate(names):
+            if name not in known:
+                where = f"{field}.{name if field == 'thresholds' else number}"[:200]
+                raise ApiError(422, "invalid", "no such category; /info lists them", field=where)
+    categories = tuple(label for label in known if label in given.categories)
     return Wanted(given.head or engine.tagger.artifact.default_head, given.thresholds, categories, given.scores)
 
 

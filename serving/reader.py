@@ -68,7 +68,7 @@ class Reader:
             seconds = self._settings.reader_seconds
             raise DocumentError("unreadable", f"reading the file took more than {seconds:g} seconds") from None
         finally:
-            if process.returncode is None:
+            if process.returncode != 0:  # it runs still, or it died and may have left one of its own behind
                 with suppress(ProcessLookupError):
                     _kill(process)
                 await process.wait()

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from clausetag.data.labels import LABELS
 
-
-def _known(label: str) -> str:
-    if label not in LABELS:
-        raise ValueError("no such category; /info lists them")
-    return label
-
-
-Label = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(LABELS)})]
+Label = Annotated[str, WithJsonSchema({"type": "string", "enum": list(LABELS)})]
+"""One of the model's labels, which `clausetag.serving.prepare` checks; described as one of the twelve."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -106,7 +101,9 @@ class TaggedSentence(Strict):
     heading: str | None = Field(None, description="The nearest heading above; absent if there is none.")
     labels: list[Label]
     scores: dict[Label, Share] | None = Field(None, description="Calibrated probabilities; absent if not asked for.")
-    flags: list[str] | None = Field(None, description="not_english, not_privacy_policy; absent if there is none.")
+    flags: list[str] | None = Field(
+        None, description="not_english, not_privacy_policy, partly_scanned; absent if there is none."
+    )
 
 
 class TaggedPolicy(Strict):
@@ -115,7 +112,7 @@ class TaggedPolicy(Strict):
     model: ModelName
     text: str = Field(description="The extracted text that offsets index.")
     sha256: str = Field(description="Of the text's UTF-8 bytes.")
-    flags: list[str] = Field(description="Doubts about the whole: not_english, not_privacy_policy.")
+    flags: list[str] = Field(description="Doubts about the whole: not_english, not_privacy_policy, partly_scanned.")
     sentences: list[TaggedSentence]
     summary: dict[Label, int] = Field(description="Sentences with each category.")
 
@@ -196,3 +193,12 @@ class Status(Strict):
     """Whether the process lives, or is ready."""
 
     status: str
+
+
+def with_labels(spec: Any, labels: Sequence[str]) -> Any:
+    """A description made from these models, with a model's own `labels` in place of the twelve."""
+    if isinstance(spec, dict):
+        if spec.get("enum") == list(LABELS):
+            return {**spec, "enum": list(labels)}
+        return {key: with_labels(value, labels) for key, value in spec.items()}
+    return [with_labels(value, labels) for value in spec] if isinstance(spec, list) else spec

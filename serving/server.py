@@ -17,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from clausetag.data.errors import ClausetagError
 from clausetag.serving.app import create_app
 from clausetag.serving.logs import log, set_up
+from clausetag.serving.metrics import Metrics
 from clausetag.serving.service import Service
 from clausetag.serving.settings import Settings
 
@@ -24,18 +25,24 @@ _LOOPBACK = ("127.", "::1", "localhost")
 _BACKLOG = 2048
 
 
-class PatientProtocol(H11Protocol):
-    """Closes a connection whose request takes too long to arrive; uvicorn would wait for ever (slow loris).
+class ImpatientProtocol(H11Protocol):
+    """Closes a connection whose request takes too long to arrive, or whose client does not take its answer.
 
-    The body of a request that is being handled is the app's business, which answers 408.
+    uvicorn would wait for ever for both. The body of a request that is being handled is the app's business, which
+    answers 408.
     """
 
-    seconds = 10.0
+    read_seconds: float
+    write_seconds: float
+    metrics: Metrics
     _timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connects: its first request must arrive."""
         super().connection_made(transport)
+        # So that "paused" is every moment in which bytes wait here for the client, and not only above 64 kB.
+        transport.set_write_buffer_limits(high=0)
         self._start()
 
     def data_received(self, data: bytes) -> None:
@@ -49,12 +56,34 @@ class PatientProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._stop()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not take the bytes as fast as they come."""
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(self.write_seconds, self._give_up)
+
+    def resume_writing(self) -> None:
+        """The client has taken everything."""
+        self._taken()
+        super().resume_writing()
+
+    def _taken(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _give_up(self) -> None:
+        self._write_timer = None
+        log("answer not taken", logging.WARNING, bytes_left=self.transport.get_write_buffer_size())
+        self.metrics.failures.labels("answer_not_taken").inc()
+        self.transport.abort()  # close() would first wait for the client to take the rest
 
     def _start(self) -> None:
         # Not anew with every byte: the time is for the whole request.
         if self._timer is None:
-            self._timer = self.loop.call_later(self.seconds, self._expire)
+            self._timer = self.loop.call_later(self.read_seconds, self._expire)
 
     def _stop(self) -> None:
         if self._timer is not None:
@@ -123,13 +152,15 @@ def run(settings: Settings) -> int:
     if not settings.api_key and not settings.host.startswith(_LOOPBACK):
         log("anybody who reaches this address can use the service: set CLAUSETAG_API_KEY", logging.WARNING)
     app = create_app(settings)
-    server = DrainingServer(_config(app, settings), app.state.service)
+    service: Service = app.state.service
+    server = DrainingServer(_config(app, settings, service.metrics), service)
     server.run(sockets=[listener])
     return 1 if server.failed else 0
 
 
-def _config(app: Any, settings: Settings) -> uvicorn.Config:
-    protocol = type("Protocol", (PatientProtocol,), {"seconds": settings.read_seconds})
+def _config(app: Any, settings: Settings, metrics: Metrics) -> uvicorn.Config:
+    limits = {"read_seconds": settings.read_seconds, "write_seconds": settings.write_seconds, "metrics": metrics}
+    protocol = type("Protocol", (ImpatientProtocol,), limits)
     return uvicorn.Config(
         app,
         http=protocol,

@@ -48,6 +48,8 @@ class Settings:
     """Time to answer a request that has arrived whole (504)."""
     read_seconds: float = 10.0
     """Time for a request to arrive: its headers, then its body (408)."""
+    write_seconds: float = 60.0
+    """Time for a client to take its answer; then the connection is closed."""
     reader_seconds: float = 20.0
     """Time for a process of its own to read a PDF or Word file, before it is killed (422)."""
     reader_bytes: int = 2_000_000_000
@@ -99,6 +101,7 @@ _HELP = {
     "max_uploads": "requests still arriving",
     "deadline_seconds": "time to answer a request",
     "read_seconds": "time for a request to arrive",
+    "write_seconds": "time for a client to take its answer",
     "reader_seconds": "time to read a PDF or Word file",
     "reader_bytes": "memory to read a PDF or Word file",
     "batch_tokens": "word pieces given to the network at once",

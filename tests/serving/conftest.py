@@ -1,7 +1,8 @@
-"""The shipped model, and the service around it, in this process."""
+"""The shipped model and the service around it, in this process; and a browser for its page."""
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,6 +16,8 @@ from clausetag.model.tagger import Tagger
 from clausetag.serving.app import create_app
 from clausetag.serving.service import Service
 from clausetag.serving.settings import Settings
+from tests.serving.page import chromium, launch
+from tests.serving.page_stub import stub
 
 MakeClient = Callable[..., TestClient]
 
@@ -54,3 +57,51 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end, "waited for a minute"
         time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if importlib.util.find_spec("playwright") is None:
+        pytest.skip("needs playwright: pip install playwright")
+    if chromium() is None:
+        pytest.skip("needs Chromium, as in Debian's package chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = launch(playwright)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with stub() as url:
+        yield url
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens an address; at the end nothing may have failed in the page, and nothing been loaded from elsewhere."""
+    contexts: list[Any] = []
+    trouble: list[str] = []
+
+    def opened(url: str, **options: Any) -> Any:
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda it: None if it.url.startswith((url, "blob:", "data:")) else trouble.append(it.url))
+        page.goto(url)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    # Chromium itself logs each answer that is an error, and a server that is gone.
+    assert [line for line in trouble if not line.startswith("Failed to load resource")] == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Any], address: str) -> Any:
+    return open_page(address)

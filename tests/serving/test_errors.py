@@ -77,7 +77,7 @@ def test_bad_bodies(client: TestClient, body: bytes, status: int, code: str, fie
 
 def test_bad_query(client: TestClient) -> None:
     refused(client.post("/predict?scores=perhaps", json={"text": "a"}), 422, "invalid", "query.scores")
-    refused(client.post("/predict?categories=x", json={"text": "a"}), 422, "invalid", "query.categories.0")
+    refused(client.post("/predict?categories=x", json={"text": "a"}), 422, "invalid", "categories.0")
 
 
 @pytest.mark.parametrize("kind", ["", "application/x-www-form-urlencoded", "multipart/form-data", "image/png", "json"])

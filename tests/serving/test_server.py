@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,67 +18,13 @@ from clausetag.data.errors import ClausetagError
 from clausetag.data.five import read_source
 from clausetag.serving.settings import Settings, add_options, settings_from
 from tests.serving.conftest import until
+from tests.serving.process import ask, metric, read_all, service
 
 LONG = json.dumps({"text": read_source("002_clicentrix") * 6, "scores": False}).encode()
 
 
-class Process:
-    """A running service; `log` grows as it writes."""
-
-    def __init__(self, *options: str, **environment: str) -> None:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("CLAUSETAG_")}
-        command = [sys.executable, "-m", "clausetag.cli", "serve", "--port", "0", "--threads", "1", *options]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env={**clean, **environment})
-        self.log: list[dict[str, Any]] = []
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-        until(lambda: self.said("ready"))
-        self.url = next(row["url"] for row in self.log if row["event"] == "listening")
-        self.address = ("127.0.0.1", int(self.url.rstrip("/").rpartition(":")[2]))
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr as stream:
-            for line in stream:
-                self.log.append(json.loads(line))
-
-    def said(self, event: str) -> bool:
-        assert self.process.poll() is None or event != "ready", self.log
-        return any(row["event"] == event for row in self.log)
-
-    def wait(self) -> int:
-        code = self.process.wait(60)
-        self._thread.join()
-        return code
-
-
-@contextmanager
-def service(*options: str, **environment: str) -> Iterator[Process]:
-    running = Process(*options, **environment)
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            running.process.kill()
-            running.wait()
-
-
-def ask(address: tuple[str, int], body: bytes, kind: bytes = b"application/json") -> socket.socket:
-    connection = socket.create_connection(address, timeout=60)
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(body))
-    connection.sendall(head + body)
-    return connection
-
-
-def read_all(connection: socket.socket) -> bytes:
-    found = b""
-    while chunk := connection.recv(65536):
-        found += chunk
-    return found
-
-
 def test_sigterm_lets_the_requests_in_flight_finish() -> None:
-    with service("--notice-seconds", "1") as running:
+    with service("--notice-seconds", "1", "--deadline-seconds", "300", "--grace-seconds", "300") as running:
         with ask(running.address, LONG) as connection:
             until(lambda: metric(running, "clausetag_queue_requests") == 1)
             running.process.send_signal(signal.SIGTERM)
@@ -98,14 +39,9 @@ def test_sigterm_lets_the_requests_in_flight_finish() -> None:
             socket.create_connection(running.address, timeout=5)
 
 
-def metric(running: Process, name: str) -> float:
-    with urllib.request.urlopen(f"{running.url}metrics") as response:
-        lines = response.read().decode().splitlines()
-    return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
-
-
 def test_after_the_grace_requests_are_cut_off_cleanly() -> None:
-    with service("--grace-seconds", "1") as running, ask(running.address, LONG) as connection:
+    patient = ("--deadline-seconds", "300")
+    with service("--grace-seconds", "1", *patient) as running, ask(running.address, LONG) as connection:
         until(lambda: metric(running, "clausetag_queue_requests") == 1)
         # The request's process is stopped by a crowd of others in front of it.
         crowd = [ask(running.address, LONG) for _ in range(12)]

@@ -18,7 +18,7 @@ from clausetag.serving.limits import CONTENT_TYPES
 from clausetag.serving.schemas import PoliciesAnswer, TaggedPolicy
 from clausetag.serving.settings import Settings
 from tests.data.pdf_fixture import typeset, write_pdf
-from tests.serving.test_server import Process, service
+from tests.serving.process import Process, service
 
 ROOT = Path(__file__).resolve().parents[2]
 DOC = (ROOT / "docs" / "SERVICE.md").read_text(encoding="utf-8")
@@ -80,7 +80,7 @@ def test_every_setting_stands_with_its_default() -> None:
         assert option in DOC, option
         if option in table:
             assert float(table[option].replace(",", "")) == default, option
-    assert len(table) == 13
+    assert len(table) == 14
 
 
 def test_every_error_code_and_content_type_stands() -> None:
