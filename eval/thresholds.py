@@ -60,6 +60,32 @@ def tune_thresholds(scores: ArrayLike, gold: ArrayLike, *, shrink: float = SHRIN
     return thresholds
 
 
+def expected_f1_thresholds(scores: ArrayLike) -> FloatArray:
+    """The threshold per label that is best for the F1 which the scores themselves promise, gold labels unseen.
+
+    Of calibrated scores, those above a threshold hold as many positives as they sum up to (Lipton et al., ECML 2014).
+    It varies less with the sample than a threshold tuned on gold labels, and errs where the calibration does.
+
+    Args:
+        scores: calibrated probabilities, float[n, k].
+
+    Returns:
+        thresholds float[k], from 0.02 to 0.98.
+
+    Raises:
+        ValueError: there is no row, or a score is not a finite number.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if values.ndim != 2 or not values.size or not np.isfinite(values).all():
+        raise ValueError("need finite scores of shape [n, k]")
+    ordered = -np.sort(-values, axis=0)
+    taken = np.arange(1, len(ordered) + 1)[:, None]
+    f1 = 2.0 * np.cumsum(ordered, axis=0) / (taken + ordered.sum(axis=0))
+    best = np.take_along_axis(ordered, f1.argmax(axis=0)[None], axis=0)[0]
+    thresholds: FloatArray = np.clip(best, 0.02, 0.98)
+    return thresholds
+
+
 def fit_calibration(logits: ArrayLike, gold: ArrayLike, *, prior: float = PRIOR) -> tuple[FloatArray, FloatArray]:
     """Platt scaling per label (Platt 1999): ``P(label) = sigmoid(slope * logit + intercept)``.
 

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from clausetag.data.schema import Sentence
 from clausetag.data.segment import sentence_spans
-from clausetag.model.windows import Batch, EncodedSentence
+from clausetag.model.windows import EncodedSentence, Window
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -93,18 +93,15 @@ def encode_texts(texts: Sequence[str], pieces: Pieces) -> Encoded:
     return Encoded(tuple(policies), (), len(texts))
 
 
-def collect(batch: Batch, logits: FloatArray, sentences: FloatArray, passages: FloatArray) -> None:
-    """Write a batch's unit logits, float [B, U, heads, labels], to the rows of `sentences` and `passages`.
+def collect(window: Window, rows: FloatArray, sentences: FloatArray, passages: FloatArray) -> None:
+    """Write a window's unit logits, float [U, heads, labels], to the rows of `sentences` and `passages`.
 
     A passage that was cut over several windows keeps the largest logit of its parts.
     """
-    for window, units, rows in zip(batch.windows, batch.units, logits, strict=True):
-        n_sentences = len(window.sentences)
-        for place, unit in enumerate(units):
-            if place < n_sentences:
-                sentences[unit.row] = rows[place]
-            else:
-                np.maximum(passages[unit.row], rows[place], out=passages[unit.row])
+    for unit, row in zip(window.sentences, rows, strict=False):
+        sentences[unit.row] = row
+    for unit, row in zip(window.passages, rows[len(window.sentences) :], strict=False):
+        np.maximum(passages[unit.row], row, out=passages[unit.row])
 
 
 def empty_logits(rows: int, heads: int, labels: int) -> FloatArray:

@@ -1,80 +1,95 @@
-"""Export: the torch network to one ONNX file with int8 weights.
+"""Export: the torch network to one ONNX file of 8-bit weights that reads one window at a time.
 
-Weights are quantised symmetrically per output channel (per row for the embeddings), activations stay in float: the
-file is a quarter of the size, results do not depend on the batch nor on which 8-bit instructions a CPU has, and the
-loss is measured by the caller. Source of the scheme: Jacob et al. (CVPR 2018), weights only.
+BERT-like encoders become the graph of `bert_graph`, whose products take 8-bit inputs too. Any other encoder is traced,
+its weights alone are 8 bits and its products are computed in float: as small, slower. What 8 bits cost is measured by
+the caller.
 """
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from clausetag.model.activations import record, sample_windows
+from clausetag.model.bert_graph import OPSET, build, is_buildable, quantised_modules
 from clausetag.model.network import SentenceTagger
+from clausetag.model.quantise import quantise_columns, quantise_rows
+from clausetag.model.windows import Window
 
-OPSET = 17
 _SMALLEST = 1024
 """Tensors of fewer elements (biases, norms) stay in float."""
 
 
-def export_onnx(model: SentenceTagger, path: Path) -> None:
-    """Write `model` to `path` as ONNX with int8 weights: inputs input_ids, attention_mask (int64 [B, T]) and pool
-    (float32 [B, U, T]), output logits (float32 [B, U, heads, labels])."""
+def export_onnx(model: SentenceTagger, windows: Sequence[Window], path: Path) -> None:
+    """Write `model` to `path`: inputs input_ids int64 [T] and pool float32 [U, T], output logits float32 [U, heads,
+    labels]. The ranges of 8-bit activations are those that some of `windows`, texts it was trained on, show.
+
+    Raises:
+        ValueError: `windows` is empty.
+    """
     import onnx
 
+    if not windows:
+        raise ValueError("an export needs windows to choose ranges by")
     model.train(False)
-    batch, units, length = 2, 3, 16
-    example = (
-        torch.ones(batch, length, dtype=torch.int64),
-        torch.ones(batch, length, dtype=torch.int64),
-        torch.ones(batch, units, length),
-    )
-    shapes = {
-        "input_ids": {0: "batch", 1: "length"},
-        "attention_mask": {0: "batch", 1: "length"},
-        "pool": {0: "batch", 1: "units", 2: "length"},
-        "logits": {0: "batch", 1: "units"},
-    }
-    raw = path.with_suffix(".float.onnx")
-    try:
-        _trace(model, example, raw, shapes)
-        graph = onnx.load(str(raw))
+    # Eager attention traces to plain products; a fused kernel would bake in the example's mask shape.
+    model.encoder.set_attn_implementation("eager")
+    if is_buildable(model):
+        graph = build(model, record(model, quantised_modules(model), sample_windows(windows)))
+    else:
+        graph = _traced(model, path.with_suffix(".float.onnx"))
         quantise_weights(graph)
-        onnx.checker.check_model(graph)
-        temporary = path.with_suffix(".tmp")
+    onnx.checker.check_model(graph)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
         onnx.save(graph, str(temporary))
         temporary.replace(path)
     finally:
-        raw.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _trace(
-    model: SentenceTagger, example: tuple[torch.Tensor, ...], path: Path, shapes: dict[str, dict[int, str]]
-) -> None:
-    import warnings
+class _OneWindow(torch.nn.Module):
+    """The network without its batch dimension."""
 
-    # Eager attention traces to plain products; the fused kernel would bake in the example's mask shape.
-    model.encoder.set_attn_implementation("eager")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            model,
-            example,
-            str(path),
-            input_names=["input_ids", "attention_mask", "pool"],
-            output_names=["logits"],
-            dynamic_axes=shapes,
-            opset_version=OPSET,
-            dynamo=False,
-        )
+    def __init__(self, model: SentenceTagger) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, pool: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model(input_ids[None], torch.ones_like(input_ids)[None], pool[None])[0]
+        return logits
+
+
+def _traced(model: SentenceTagger, path: Path) -> Any:
+    import onnx
+
+    example = (torch.ones(16, dtype=torch.int64), torch.ones(3, 16))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                _OneWindow(model),
+                example,
+                str(path),
+                input_names=["input_ids", "pool"],
+                output_names=["logits"],
+                dynamic_axes={"input_ids": {0: "length"}, "pool": {0: "units", 1: "length"}, "logits": {0: "units"}},
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        return onnx.load(str(path))
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def quantise_weights(graph: Any) -> None:
-    """Replace each large float initializer of an ONNX model by int8 values and a DequantizeLinear node, in place."""
+    """Replace each large float matrix of an ONNX model by int8 values and a DequantizeLinear node, in place."""
     from onnx import helper, numpy_helper
 
     uses = {name: node for node in graph.graph.node for name in node.input}
@@ -86,13 +101,16 @@ def quantise_weights(graph: Any) -> None:
             kept.append(tensor)
             continue
         # A gathered table has one scale a row; a product's weight [in, out] one a column.
-        axis = 0 if uses[tensor.name].op_type == "Gather" else 1
-        quantised, scale = quantise(values, axis)
+        gathered = uses[tensor.name].op_type == "Gather"
+        quantised, scale = quantise_rows(values) if gathered else quantise_columns(values)
         kept.append(numpy_helper.from_array(quantised, tensor.name + "_int8"))
         kept.append(numpy_helper.from_array(scale, tensor.name + "_scale"))
         nodes.append(
             helper.make_node(
-                "DequantizeLinear", [tensor.name + "_int8", tensor.name + "_scale"], [tensor.name], axis=axis
+                "DequantizeLinear",
+                [tensor.name + "_int8", tensor.name + "_scale"],
+                [tensor.name],
+                axis=0 if gathered else 1,
             )
         )
     others = list(graph.graph.node)
@@ -101,11 +119,3 @@ def quantise_weights(graph: Any) -> None:
     del graph.graph.value_info[:]
     graph.graph.initializer.extend(kept)
     graph.graph.node.extend(nodes + others)
-
-
-def quantise(values: npt.NDArray[np.float32], axis: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Symmetric int8 of a matrix with one scale for each index of `axis`: int8 of the same shape, float32 scales."""
-    largest = np.abs(values).max(axis=1 - axis, keepdims=True)
-    scale = np.where(largest > 0, largest / 127.0, 1.0).astype(np.float32)
-    quantised = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
-    return quantised, scale.reshape(-1)

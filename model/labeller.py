@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import errno
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from clausetag.data.containers import one_line
 from clausetag.data.extract import FailedInput
+from clausetag.data.machine import is_machines
 from clausetag.data.progress import Progress
 from clausetag.data.schema import Document, Sentence
 from clausetag.data.screen import screen
@@ -14,13 +17,7 @@ from clausetag.data.summary import FLAG_MEANINGS, printable
 from clausetag.model.tagger import Tagger
 
 Found = Document | FailedInput
-
-_MACHINE = frozenset(
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM")
-    if hasattr(errno, name)
-)
-"""Errors that no text can be blamed for."""
+Labelled = tuple[Found, list[Sentence]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +29,61 @@ class Labeller:
     strict: bool
     """A flagged document counts as failed."""
     progress: Progress
+    workers: int = 1
+    """Documents at a time in `label_all`."""
 
-    def label(self, found: Found) -> tuple[Found, list[Sentence]]:
+    def label(self, found: Found) -> Labelled:
         """The document with its flags and its sentences, or why there is none; no document makes it raise.
 
         Raises:
             OSError: the machine's fault, such as a full disk, at which every document would fail.
         """
+        return self._noted(self._attempt(found))
+
+    def label_all(self, found: Iterable[Found]) -> Iterator[Labelled]:
+        """`label` for one after the other, in order; while some are tagged, the next is read.
+
+        The network holds no lock of Python's, so that its threads and the reading of documents share the cores. A few
+        documents are in memory at a time, whatever their number.
+
+        Raises:
+            OSError: see `label`.
+        """
+        if self.workers == 1:
+            yield from map(self.label, found)
+            return
+        waiting: deque[Future[Labelled]] = deque()
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="document") as pool:
+            try:
+                for item in found:
+                    waiting.append(pool.submit(self._attempt, item))
+                    if len(waiting) > self.workers:
+                        yield self._noted(waiting.popleft().result())
+                while waiting:
+                    yield self._noted(waiting.popleft().result())
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _attempt(self, found: Found) -> Labelled:
         try:
-            source, sentences = self._label(found)
+            return self._label(found)
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in _MACHINE:
+            if is_machines(error):
                 raise
             # The last resort: whatever a text does that nobody has seen, the other documents are tagged.
-            source, sentences = fault(found.policy, "tagged", error), []
+            return fault(found.policy, "tagged", error), []
+
+    def _noted(self, labelled: Labelled) -> Labelled:
+        source = labelled[0]
         if isinstance(source, FailedInput):
             self.progress.note(f"clausetag: {printable(source.message)}")
         else:
             for flag in source.flags:
                 self.progress.note(f"clausetag: warning: {printable(source.policy)}: {FLAG_MEANINGS[flag]}")
-        return source, sentences
+        return labelled
 
-    def _label(self, found: Found) -> tuple[Found, list[Sentence]]:
+    def _label(self, found: Found) -> Labelled:
         if isinstance(found, FailedInput):
             return found, []
         document = replace(found, flags=screen(found))

@@ -21,7 +21,10 @@ from clausetag.data.labels import LABELS
 HEADS = ("opp115", "guide", "passage")
 """Label sources: OPP-115's annotators on sentences, the annotation guide on sentences, OPP-115's on passages."""
 
-_STRONGEST = 8.0
+OWN_HEADS = ("guide",)
+"""Of a model with labels of its own: they come from one source."""
+
+STRONGEST = 8.0
 """Bound of a token's attention, in log-odds; e^8 is 3,000 times an average token's weight, and does not overflow."""
 
 
@@ -92,7 +95,7 @@ class SentenceTagger(PreTrainedModel):
     def _pooled(self, hidden: Tensor, pool: Tensor) -> Tensor:
         shape = (len(self.config.heads), len(self.config.labels))
         said = (self.shared(hidden).unsqueeze(-2) + self.own(hidden).unflatten(-1, shape)).flatten(-2)
-        attention = torch.exp(self.attend(hidden).clamp(-_STRONGEST, _STRONGEST))
+        attention = torch.exp(self.attend(hidden).clamp(-STRONGEST, STRONGEST))
         # Rows of the pooling matrix that pad a window with few units are zero.
         weight = torch.matmul(pool, attention).clamp_min(1e-6)
         logits: Tensor = (torch.matmul(pool, attention * said) / weight).unflatten(-1, shape)
@@ -114,6 +117,14 @@ def from_backbone(
     tagger = SentenceTagger(config)
     tagger.encoder.load_state_dict(encoder.state_dict())
     return tagger
+
+
+def with_new_heads(tagger: SentenceTagger, labels: Sequence[str], heads: Sequence[str]) -> SentenceTagger:
+    """A tagger with the encoder of another one, and fresh heads for other labels."""
+    config = SentenceTaggerConfig(tagger.config.encoder_config, labels, heads, tagger.config.head_dropout)
+    fresh = SentenceTagger(config)
+    fresh.encoder.load_state_dict(tagger.encoder.state_dict())
+    return fresh
 
 
 def load_encoder(path: str) -> Any:

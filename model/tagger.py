@@ -16,28 +16,11 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from clausetag.data.errors import ArtifactError
-from clausetag.data.labels import LABELS
 from clausetag.data.schema import Document, Sentence
 from clausetag.model.artifact import Artifact, Head, TrainedOn, load_artifact
 from clausetag.model.decision import calibrate, decide
-from clausetag.model.encode import Encoded, FloatArray, Pieces, collect, empty_logits, encode_sentences, encode_texts
-from clausetag.model.windows import batches, collate, pack
-
-_BATCH_TOKENS = 4096
-"""Padded word pieces given to the runtime at once: memory stays small, and larger is not faster on two cores."""
-
-
-def available_cores() -> int:
-    """Cores that this process may use: its affinity, cut by a cgroup's quota where one is set."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as stream:
-            quota, period = stream.read().split()
-        if quota != "max":
-            cores = min(cores, max(1, round(int(quota) / int(period))))
-    except (OSError, ValueError):
-        pass
-    return cores
+from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
+from clausetag.model.runtime import Runtime
 
 
 class Tagger:
@@ -49,34 +32,21 @@ class Tagger:
         Raises:
             ArtifactError: it has no ONNX file, or its parts do not belong together.
         """
-        import onnxruntime as ort
-
         path = artifact.folder / "model.onnx"
         if not path.is_file():
             raise ArtifactError(
                 f"{artifact.folder}: has no model.onnx; write it with `clausetag export {artifact.folder}`"
             )
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or available_cores()
-        options.inter_op_num_threads = 1
-        # Weights are stored as int8 and unfolded to float once, at load.
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
-        options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._runtime = Runtime(path, threads)
             self._pieces = Pieces.of(Tokenizer.from_file(str(artifact.folder / "tokenizer.json")))
             self._pieces.encode(["a word, and \u4e2d"])  # a vocabulary without an unknown piece fails here
         except Exception as error:  # the runtime and the tokenizer raise bare exceptions of their own
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ArtifactError(f"{artifact.folder}: cannot be loaded ({reason[:200]})") from None
-        shape = self._session.get_outputs()[0].shape
-        expected = [len(artifact.heads), len(artifact.labels)]
-        if list(shape[-2:]) != expected:
-            raise ArtifactError(f"{artifact.folder}: model.onnx gives {shape[-2:]} values, config.json says {expected}")
-        if artifact.labels != LABELS:
-            raise ArtifactError(
-                f"{artifact.folder}: has other labels, or another label order, than this version ({', '.join(LABELS)})"
-            )
+        shape, expected = self._runtime.shape, (len(artifact.heads), len(artifact.labels))
+        if shape != expected:
+            raise ArtifactError(f"{artifact.folder}: model.onnx gives {shape} values, config.json says {expected}")
         self.artifact = artifact
 
     @classmethod
@@ -130,21 +100,9 @@ class Tagger:
     def logits(self, encoded: Encoded) -> tuple[FloatArray, FloatArray]:
         """Raw logits float [sentences, heads, labels] and float [passages, heads, labels].
 
-        A result does not depend on what else is in a batch: windows are padded, never mixed.
+        Every window is computed alone, so a result depends on nothing that stands beside it.
         """
-        n_heads, n_labels = len(self.artifact.heads), len(self.artifact.labels)
-        sentences = empty_logits(encoded.n_sentences, n_heads, n_labels)
-        passages = empty_logits(len(encoded.passages), n_heads, n_labels)
-        pieces = self._pieces
-        windows = [
-            w for policy in encoded.policies for w in pack(policy, self.artifact.window, pieces.cls_id, pieces.sep_id)
-        ]
-        windows.sort(key=lambda window: len(window.ids))
-        for run in batches(windows, _BATCH_TOKENS):
-            batch = collate(run, pieces.pad_id)
-            inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "pool": batch.pool}
-            collect(batch, self._session.run(None, inputs)[0], sentences, passages)
-        return sentences, passages
+        return self._runtime.logits(encoded, self.artifact.window, self._pieces)
 
     def score(self, sentences: Sequence[Sentence], *, head: str | None = None) -> npt.NDArray[np.float64]:
         """Calibrated probabilities float [n, labels] of sentences, which stand grouped by policy and in order."""

@@ -12,9 +12,17 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from clausetag.data.errors import RecipeError
+from clausetag.data.labels import LABELS, check_label_set
 
 EACH = "each"
 """Value of `leave_out`: every one of `policies` in turn."""
+
+
+_OF_THE_TWELVE = (
+    *("opp115", "opp115_validation", "policies", "policies_validation", "leave_out", "privacyglue", "distilled"),
+    "guide_from_opp115",
+)
+"""Keys that bring labels of the twelve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,13 @@ class Recipe:
     """`minilm-l6` (packaged), a folder (starting with ., / or ~), or a hub id."""
     start: str = ""
     """Folder of a trained model (with model.safetensors) to continue from: its encoder, heads and tokenizer take the
-    place of the backbone's."""
+    place of the backbone's. For labels of one's own, of a model with other labels the encoder and tokenizer alone."""
+    kept_layers: int = 0
+    """Of the start model's encoder, keep so many layers, evenly spaced from the first to the last; 0: all."""
+    labels: tuple[str, ...] = ()
+    """Labels of one's own, in order, in place of the twelve; `extra` alone can have them. Empty: the twelve."""
+    min_labels: int = 0
+    """With labels of one's own: 1 gives every sentence at least one. (The guide of the twelve always does.)"""
 
     opp115: tuple[str, ...] = ()
     """Splits of the policy-disjoint OPP-115 split to train on (`train`, `validation`)."""
@@ -108,6 +122,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for field, low, high in (
+            ("min_labels", 0, 1),
             ("window", 16, 512),
             ("shortest_window", 8, self.window),
             ("epochs", 1, 1000),
@@ -126,6 +141,7 @@ class Recipe:
             ("taught_weight", 0.0, 100.0),
             ("pool_parts", 1, 1000),
             ("ema", 0.0, 0.99999),
+            ("kept_layers", 0, 1000),
             ("patience", 0, 1000),
             ("seed", 0, 2**31),
             ("checkpoint_steps", 1, 1_000_000),
@@ -145,6 +161,7 @@ class Recipe:
             both = set(getattr(self, field)) & set(getattr(self, f"{field}_validation"))
             if both:
                 raise RecipeError(f"recipe: {sorted(both)[0]!r} is in both {field} and {field}_validation")
+        self._check_labels()
         if self.leave_out == EACH and len(self.policies) < 2:
             raise RecipeError("recipe: leave_out = 'each' leaves each of policies out in turn; name at least two there")
         if self.leave_out != EACH and self.leave_out in self.policies + self.policies_validation:
@@ -153,8 +170,37 @@ class Recipe:
             )
         if self.guide_from_opp115 and (self.policies or self.extra or not self.passages):
             raise RecipeError("recipe: guide_from_opp115 needs passages, and no labels by the guide (policies, extra)")
+        if self.kept_layers and not self.start:
+            raise RecipeError("recipe: kept_layers needs start, the model whose layers are kept")
         if not (self.opp115 or self.policies or self.extra or self.privacyglue):
             raise RecipeError("recipe: no training data; set opp115, policies, extra or privacyglue")
+
+    def _check_labels(self) -> None:
+        if not self.own_labels:
+            if self.min_labels:
+                raise RecipeError("recipe: min_labels goes with labels of your own; set labels")
+            return
+        try:
+            check_label_set(self.labels)
+        except ValueError as error:
+            raise RecipeError(f"recipe: labels: {error}") from None
+        for field in _OF_THE_TWELVE:
+            if getattr(self, field):
+                raise RecipeError(f"recipe: {field} has OPP-115's labels; with labels of your own, use extra alone")
+
+    @property
+    def own_labels(self) -> bool:
+        """Whether the model's labels are others than the twelve."""
+        return self.label_set != LABELS
+
+    @property
+    def label_set(self) -> tuple[str, ...]:
+        """The model's labels, in order."""
+        return self.labels or LABELS
+
+    def least(self, head: str) -> int:
+        """How many labels the head gives a sentence at least: 0 or 1."""
+        return self.min_labels if self.own_labels else int(head == "guide")
 
     def folds(self) -> dict[str, Recipe]:
         """For each of `policies`, the recipe of the training without it."""

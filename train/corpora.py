@@ -95,7 +95,7 @@ def assemble(recipe: Recipe) -> TrainingData:
     validation: list[Source] = []
     notes: list[str] = []
     test_sentences: list[Sentence] = []
-    start = load_start(recipe.start) if recipe.start else None
+    start = load_start(recipe.start, other_labels=recipe.own_labels) if recipe.start else None
     stages = [start.trained_on] if start else []
     pretrained = Path(recipe.backbone).expanduser() / TRAINED_ON
     if pretrained.is_file():
@@ -124,7 +124,7 @@ def assemble(recipe: Recipe) -> TrainingData:
             into.append(Source("guide", _of_the_five(getattr(recipe, key), key)))
     left_out = _of_the_five([recipe.leave_out], "leave_out") if recipe.leave_out else ()
     for path in recipe.extra:
-        rows = read_jsonl(path)
+        rows = read_jsonl(path, recipe.label_set)
         held = [row for row in rows if row.extra.get("split") == "validation"]
         learnt = [row for row in rows if row.extra.get("split") not in ("validation", "test")]
         if not learnt:

@@ -25,7 +25,7 @@ from clausetag.model.backbone import MINILM, backbone_path, sha256_of
 from clausetag.model.decision import FloatArray
 from clausetag.model.encode import Pieces
 from clausetag.model.network import HEADS, from_backbone
-from clausetag.model.tagger import available_cores
+from clausetag.model.runtime import available_cores
 from clausetag.train.loop import load_tokenizer, native_bf16
 
 MAX_PIECES = 256

@@ -12,6 +12,7 @@ import json
 import os
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,16 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from clausetag.data.errors import DataError, RecipeError
-from clausetag.data.labels import LABELS
 from clausetag.data.schema import write_text
 from clausetag.model.backbone import backbone_path
 from clausetag.model.encode import Pieces
-from clausetag.model.network import HEADS, SentenceTagger, from_backbone
-from clausetag.model.windows import collate
+from clausetag.model.network import HEADS, OWN_HEADS, SentenceTagger, from_backbone, with_new_heads
+from clausetag.model.windows import Window, collate
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import TrainingData
+from clausetag.train.predict import inference_windows, predict_logits
 from clausetag.train.provenance import git_revision, versions
-from clausetag.train.start import start_network
+from clausetag.train.start import start_network, thinned
 from clausetag.train.steps import (
     Average,
     Examples,
@@ -40,7 +41,7 @@ from clausetag.train.steps import (
     soft_loss,
     unit_targets,
 )
-from clausetag.train.validate import Held, epoch_figures, held_scores, selection_score
+from clausetag.train.validate import epoch_figures, held_scores, selection_score
 
 
 @dataclass
@@ -58,11 +59,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A finished run: the best epoch's network, its tokenizer, and its validation scores per head."""
+    """A finished run: the best epoch's network, its tokenizer, and windows of what it learnt from."""
 
     model: SentenceTagger
     pieces: Pieces
-    held: dict[str, Held]
+    windows: tuple[Window, ...]
     progress: Progress
 
 
@@ -110,10 +111,10 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    model, tokenizer = _network(recipe, data)
+    model, tokenizer, fresh = _network(recipe, data)
     pieces = Pieces.of(tokenizer)
-    examples = prepare(data.train, recipe, pieces, HEADS, data.teaching)
-    if data.start is None:
+    examples = prepare(data.train, recipe, pieces, tuple(model.config.heads), data.teaching)
+    if fresh:
         model.set_prior(_label_rates(examples))
     plan = [len(epoch_batches(examples, recipe, pieces, epoch)) for epoch in range(recipe.epochs)]
     total = sum(plan)
@@ -135,6 +136,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
     if checkpoint.is_file():
         progress = _resume(checkpoint, identity, model, optimiser, average)
     bf16 = uses_bf16(recipe)
+    predict = partial(predict_logits, model, window=recipe.window, pieces=pieces, bf16=bf16)
     bar = tqdm(total=total, initial=progress.step, unit="step", disable=quiet, smoothing=0.05, mininterval=1.0)
     started = time.monotonic()
     best = folder / "best.pt"
@@ -169,7 +171,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
         own = {name: value.clone() for name, value in model.state_dict().items()} if average else None
         if average is not None:
             model.load_state_dict(average.state)
-        figures = epoch_figures(held_scores(model, data.validation, recipe, pieces, bf16=bf16), recipe.shrink)
+        figures = epoch_figures(held_scores(predict, model.config.heads, data.validation, recipe, pieces), recipe)
         score = selection_score(figures) if figures else float(progress.epoch)
         progress.history.append(
             {
@@ -199,21 +201,27 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
         print(
             f"trained {progress.step} steps in {time.monotonic() - started:.0f} s; best epoch {progress.best_epoch + 1}"
         )
-    held = held_scores(model, data.validation, recipe, pieces, bf16=False)
-    return Trained(model, pieces, held, progress)
+    windows = [w for encoded in examples.encoded for w in inference_windows(encoded, recipe.window, pieces)]
+    return Trained(model, pieces, tuple(windows), progress)
 
 
-def _network(recipe: Recipe, data: TrainingData) -> tuple[SentenceTagger, Tokenizer]:
-    """The network to train, from the start model or else the backbone, and its tokenizer."""
+def _network(recipe: Recipe, data: TrainingData) -> tuple[SentenceTagger, Tokenizer, bool]:
+    """The network to train, from the start model or else the backbone, its tokenizer, and whether its heads are new."""
+    labels, heads = recipe.label_set, OWN_HEADS if recipe.own_labels else HEADS
     if data.start is not None:
         network = start_network(data.start, recipe.head_dropout, recipe.attention_dropout)
-        return network, load_tokenizer(str(data.start.artifact.folder))
+        if recipe.kept_layers:
+            network = thinned(network, recipe.kept_layers)
+        fresh = (data.start.artifact.labels, data.start.artifact.heads) != (labels, heads)
+        if fresh:
+            network = with_new_heads(network, labels, heads)
+        return network, load_tokenizer(str(data.start.artifact.folder)), fresh
     path = backbone_path(recipe.backbone)
     try:
-        network = from_backbone(path, LABELS, HEADS, recipe.head_dropout, recipe.attention_dropout)
+        network = from_backbone(path, labels, heads, recipe.head_dropout, recipe.attention_dropout)
     except (OSError, ValueError) as error:
         raise RecipeError(f"backbone {recipe.backbone}: {_first_line(error)}") from None
-    return network, load_tokenizer(path)
+    return network, load_tokenizer(path), True
 
 
 def _label_rates(examples: Examples) -> torch.Tensor:

@@ -31,6 +31,7 @@ def predict_logits(
             logits = model(
                 torch.from_numpy(batch.input_ids), torch.from_numpy(batch.attention_mask), torch.from_numpy(batch.pool)
             )
-        collect(batch, logits.float().numpy(), sentences, passages)
+        for one, rows in zip(batch.windows, logits.float().numpy(), strict=True):
+            collect(one, rows, sentences, passages)
     model.train(was_training)
     return sentences, passages

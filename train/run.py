@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from clausetag.data.errors import ClausetagError, RecipeError
-from clausetag.data.labels import LABELS
 from clausetag.data.schema import write_text
 from clausetag.data.segment import SEGMENTER_VERSION
 from clausetag.model.artifact import FORMAT, MANIFEST, head_config, load_artifact, write_manifest
 from clausetag.model.artifact import Head as ArtifactHead
 from clausetag.model.card import write_card
+from clausetag.model.runtime import Runtime
 from clausetag.train.config import EACH, Recipe, read_recipe, shipped_recipes
 from clausetag.train.corpora import TrainingData, assemble
 from clausetag.train.curves import draw_curves
@@ -30,6 +30,7 @@ from clausetag.train.validate import (
     cross_fitted,
     f1_summary,
     fit_settings,
+    held_scores,
     liberal_settings,
     untuned_settings,
 )
@@ -109,14 +110,18 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     """Write the files of an artifact beside the run's: settings from validation, weights, ONNX, provenance, card."""
     from clausetag.model.export import export_onnx
 
+    export_onnx(trained.model, trained.windows, folder / "model.onnx")
+    # What ships decides, not the full-precision network that it was made of.
+    predict = partial(Runtime(folder / "model.onnx").logits, budget=recipe.window, pieces=trained.pieces)
+    held_rows = held_scores(predict, trained.model.config.heads, data.validation, recipe, trained.pieces)
     settings: dict[str, Any] = {}
     figures: list[dict[str, Any]] = []
-    for head, held in trained.held.items():
+    for head, held in held_rows.items():
         fit: Callable[[Held], HeadSettings] = liberal_settings
         if head != "guide" or not recipe.guide_from_opp115:
-            fit = partial(fit_settings, shrink=recipe.shrink, min_labels=1 if head == "guide" else 0)
+            fit = partial(fit_settings, shrink=recipe.shrink, min_labels=recipe.least(head))
         found = fit(held)
-        settings[head] = head_config(_head(found, head), LABELS)
+        settings[head] = head_config(_head(found, head), recipe.label_set)
         summary = f1_summary(held.gold, cross_fitted(held, fit))
         figures.append(
             {
@@ -128,7 +133,7 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
         )
     untuned = sorted(data.taught_heads() - set(settings)) if recipe.unvalidated else []
     for head in untuned:
-        settings[head] = head_config(_head(untuned_settings(1 if head == "guide" else 0), head), LABELS)
+        settings[head] = head_config(_head(_untuned(recipe, head), head), recipe.label_set)
     config = {
         **trained.model.config.to_dict(),  # labels and heads in order, and the encoder's own configuration
         "format": FORMAT,
@@ -148,7 +153,6 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     }
     trained.pieces.tokenizer.save(str(folder / "tokenizer.json"))
     trained.model.save_pretrained(folder, safe_serialization=True)
-    export_onnx(trained.model, folder / "model.onnx")
     learnt, read = data.trained_hashes()
     policies, validation = data.validated()
     seen = {
@@ -171,6 +175,10 @@ def _validation_data(recipe: Recipe, head: str) -> str:
     if head in ("opp115", "passage") or recipe.guide_from_opp115:
         return "OPP-115's validation policies"
     return " and ".join([Path(path).name + " validation" for path in recipe.extra] + list(recipe.policies_validation))
+
+
+def _untuned(recipe: Recipe, head: str) -> HeadSettings:
+    return untuned_settings(len(recipe.label_set), recipe.least(head))
 
 
 def _head(settings: HeadSettings, output: str) -> ArtifactHead:

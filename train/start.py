@@ -3,8 +3,8 @@
     clausetag train opp115 -o runs/opp115
     clausetag train lopo --set start=runs/opp115 -o runs/lopo
 
-Encoder and heads go on where they were; thresholds and calibration do not carry over, since the encoder changes. What
-the start model has seen, over every stage, the new one has seen too.
+Encoder and heads go on where they were; a model of other labels lends its encoder alone. Thresholds and calibration do
+not carry over, since the encoder changes. What the start model has seen, over every stage, the new one has seen too.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from clausetag.data.errors import ArtifactError, RecipeError
 from clausetag.data.labels import LABELS
 from clausetag.model.artifact import Artifact, TrainedOn, load_artifact
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from clausetag.model.network import SentenceTagger
 
 WEIGHTS = "model.safetensors"
@@ -36,8 +40,10 @@ class Start:
         return {"name": self.artifact.folder.resolve().name, "hash": self.artifact.hash, "recipe": name}
 
 
-def load_start(path: str, what: str = "start") -> Start:
+def load_start(path: str, what: str = "start", *, other_labels: bool = False) -> Start:
     """Check the folder that a recipe's `start` names; `what` it is called in messages.
+
+    With `other_labels` any model will do, since its encoder is what is wanted of it.
 
     Raises:
         RecipeError: it is no complete model, has int8 weights alone, or has other labels or heads than this version.
@@ -54,7 +60,7 @@ def load_start(path: str, what: str = "start") -> Start:
             f"{what}: {path} has no {WEIGHTS}, and int8 weights cannot be trained on; "
             "give a folder that `clausetag train` wrote"
         )
-    if artifact.labels != LABELS or artifact.heads != HEADS:
+    if not other_labels and (artifact.labels != LABELS or artifact.heads != HEADS):
         raise RecipeError(f"{what}: {path} has other labels or heads than this version; train it anew")
     return Start(artifact, trained_on)
 
@@ -82,3 +88,38 @@ def start_network(start: Start, head_dropout: float, attention_dropout: float = 
             f"start: {artifact.folder}: weights and config.json do not belong together ({reason})"
         ) from None
     return network
+
+
+def thinned(network: SentenceTagger, kept: int) -> SentenceTagger:
+    """The network with `kept` of its encoder's layers, evenly spaced from the first to the last (Sanh et al., 2019,
+    start a small student so).
+
+    Raises:
+        RecipeError: the encoder has not so many layers, or does not number them as BERT's does.
+    """
+    from clausetag.model.network import SentenceTagger, SentenceTaggerConfig
+
+    config = network.config
+    layers = int(config.encoder_config.get("num_hidden_layers", 0))
+    if not 1 <= kept <= layers:
+        raise RecipeError(f"recipe: kept_layers = {kept}, but the start model's encoder has {layers} layers")
+    numbers = [round(place) for place in np.linspace(0, layers - 1, kept)] if kept > 1 else [0]
+    prefix = "encoder.encoder.layer."
+    state: dict[str, Tensor] = {}
+    for name, value in network.state_dict().items():
+        if name.startswith(prefix):
+            number, _, rest = name[len(prefix) :].partition(".")
+            if int(number) not in numbers:
+                continue
+            name = f"{prefix}{numbers.index(int(number))}.{rest}"
+        state[name] = value
+    small = SentenceTagger(
+        SentenceTaggerConfig(
+            {**config.encoder_config, "num_hidden_layers": kept}, config.labels, config.heads, config.head_dropout
+        )
+    )
+    try:
+        small.load_state_dict(state)
+    except RuntimeError as error:
+        raise RecipeError(f"recipe: kept_layers: {str(error).strip().splitlines()[0]}") from None
+    return small

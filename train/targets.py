@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clausetag.data.labels import LABEL_INDEX, LABELS
+from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence
 from clausetag.eval.gold import gold_matrix
 from clausetag.train.config import Recipe
@@ -33,7 +33,7 @@ def sentence_lessons(
     """What the sentences of a source teach: its own head by its labels, the others by what teachers say."""
     own: dict[str, tuple[FloatArray, FloatArray]] = {}
     if source.head in heads:
-        values, mask = target_rows(source.sentences, recipe.targets)
+        values, mask = target_rows(source.sentences, recipe.targets, recipe.label_set)
         own[source.head] = values, mask * recipe.guide_weight if source.head == "guide" else mask
     if recipe.guide_from_opp115 and source.head == "opp115":
         own["guide"] = inherited_rows(source)
@@ -55,7 +55,8 @@ def passage_lessons(
     teaching: Teaching | None,
 ) -> tuple[Lesson, ...]:
     """What the passages `keys` of a source teach the head `passage`."""
-    rows = np.zeros((len(keys), len(LABELS)), dtype=np.float32)
+    labels = recipe.label_set
+    rows = np.zeros((len(keys), len(labels)), dtype=np.float32)
     weight = np.zeros(len(keys), dtype=np.float32)
     for row, key in enumerate(keys):
         votes = source.passages.get(key)
@@ -63,7 +64,7 @@ def passage_lessons(
             continue
         weight[row] = 1.0
         for label, share in votes.items():
-            rows[row, LABEL_INDEX[label]] = share if recipe.targets == "votes" else float(share > 0.5)
+            rows[row, labels.index(label)] = share if recipe.targets == "votes" else float(share > 0.5)
     if teaching is not None and "passage" in teaching.heads and recipe.passages:
         said, known = teaching.of_passages(keys)
         rows, weight = _with_teacher((rows, weight), said[:, teaching.heads.index("passage")], known, recipe)
@@ -98,15 +99,17 @@ def inherited_rows(source: Source) -> tuple[FloatArray, FloatArray]:
         sentence = source.sentences[number]
         votes = source.passages.get((sentence.policy, sentence.passage if sentence.passage is not None else -1), {})
         for label, share in votes.items():
-            values[number, LABEL_INDEX[label]] = share
+            values[number, LABELS.index(label)] = share
         mask[number] = float(bool(votes))
     return values, mask
 
 
-def target_rows(sentences: Iterable[Sentence], targets: str) -> tuple[FloatArray, FloatArray]:
+def target_rows(
+    sentences: Iterable[Sentence], targets: str, labels: tuple[str, ...] = LABELS
+) -> tuple[FloatArray, FloatArray]:
     """Soft or hard targets float [n, labels] and a mask float [n]: 0 for unlabelled rows, which are context only."""
     rows = list(sentences)
-    values = np.zeros((len(rows), len(LABELS)), dtype=np.float32)
+    values = np.zeros((len(rows), len(labels)), dtype=np.float32)
     mask = np.zeros(len(rows), dtype=np.float32)
     for number, sentence in enumerate(rows):
         if not sentence.labelled:
@@ -114,7 +117,7 @@ def target_rows(sentences: Iterable[Sentence], targets: str) -> tuple[FloatArray
         mask[number] = 1.0
         if targets == "votes" and sentence.votes is not None:
             for label, share in sentence.votes.items():
-                values[number, LABEL_INDEX[label]] = share
+                values[number, labels.index(label)] = share
         else:
-            values[number] = gold_matrix([sentence])[0]
+            values[number] = gold_matrix([sentence], labels)[0]
     return values, mask

@@ -9,19 +9,18 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from clausetag.data.labels import LABELS
 from clausetag.eval.gold import gold_matrix
 from clausetag.eval.metrics import multilabel_scores
-from clausetag.eval.thresholds import fit_calibration, tune_thresholds
+from clausetag.eval.thresholds import expected_f1_thresholds, fit_calibration, tune_thresholds
 from clausetag.model.decision import calibrate, decide
-from clausetag.model.encode import FloatArray, Pieces, encode_sentences, encode_texts
-from clausetag.model.network import SentenceTagger
+from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import Source
-from clausetag.train.predict import predict_logits
 from clausetag.train.targets import inherited_rows, target_rows
 
 BoolArray = npt.NDArray[np.bool_]
+Predict = Callable[[Encoded], tuple[FloatArray, FloatArray]]
+"""Logits float [sentences, heads, labels] and float [passages, heads, labels]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +40,22 @@ class Held:
 
 
 def held_scores(
-    model: SentenceTagger, sources: Sequence[Source], recipe: Recipe, pieces: Pieces, *, bf16: bool
+    predict: Predict, heads: Sequence[str], sources: Sequence[Source], recipe: Recipe, pieces: Pieces
 ) -> dict[str, Held]:
-    """Score the validation sources; only labelled rows are kept, each for its source's head (and `passage`)."""
+    """Score the validation sources by a network's `predict`, whose outputs are `heads`; only labelled rows are kept,
+    each for its source's head (and `passage`)."""
     parts: dict[str, list[Held]] = {}
-    heads = list(model.config.heads)
     for source in sources:
         if source.whole:
             encoded = encode_texts([sentence.text for sentence in source.sentences], pieces)
         else:
             encoded = encode_sentences(source.sentences, pieces, context=recipe.context)
-        sentence_logits, passage_logits = predict_logits(model, encoded, recipe.window, pieces, bf16=bf16)
+        sentence_logits, passage_logits = predict(encoded)
         rows = [number for number, sentence in enumerate(source.sentences) if sentence.labelled]
-        gold = gold_matrix([source.sentences[number] for number in rows])
+        gold = gold_matrix([source.sentences[number] for number in rows], recipe.label_set)
         names = tuple(source.sentences[number].policy for number in rows)
         logits = sentence_logits[rows, heads.index(source.head)]
-        shares, _ = target_rows([source.sentences[number] for number in rows], "votes")
+        shares, _ = target_rows([source.sentences[number] for number in rows], "votes", recipe.label_set)
         parts.setdefault(source.head, []).append(Held(logits, gold, names, shares > 0))
         if recipe.guide_from_opp115 and source.head == "opp115":
             shares, mask = inherited_rows(source)
@@ -66,7 +65,7 @@ def held_scores(
             parts.setdefault("guide", []).append(Held(logits, shares > 0.5, names, shares > 0))
         keys = [(row, key) for row, key in enumerate(encoded.passages) if key in source.passages]
         if keys:
-            votes = [[source.passages[key].get(label, 0.0) for label in LABELS] for _, key in keys]
+            votes = [[source.passages[key].get(label, 0.0) for label in recipe.label_set] for _, key in keys]
             logits = passage_logits[[row for row, _ in keys], heads.index("passage")]
             held = Held(logits, np.array(votes) > 0.5, tuple(key[0] for _, key in keys), np.array(votes) > 0)
             parts.setdefault("passage", []).append(held)
@@ -95,7 +94,9 @@ def fit_settings(held: Held, shrink: float, min_labels: int) -> HeadSettings:
     """Calibration and thresholds from validation scores."""
     slope, intercept = fit_calibration(held.logits, held.gold)
     scores = calibrate(held.logits, slope, intercept)
-    return HeadSettings(slope, intercept, tune_thresholds(scores, held.gold, shrink=shrink), min_labels)
+    # Validation policies are few: what fits them best, halfway to what the scores themselves promise (docs/LOG.md, 16).
+    thresholds = (tune_thresholds(scores, held.gold, shrink=shrink) + expected_f1_thresholds(scores)) / 2
+    return HeadSettings(slope, intercept, thresholds, min_labels)
 
 
 def liberal_settings(held: Held) -> HeadSettings:
@@ -109,9 +110,9 @@ def liberal_settings(held: Held) -> HeadSettings:
     return HeadSettings(slope, intercept, np.full(held.marked.shape[1], 0.5), 1)
 
 
-def untuned_settings(min_labels: int) -> HeadSettings:
-    """Settings of a head that nothing validates: bare sigmoids, and a label wherever it is more likely than not."""
-    n = len(LABELS)
+def untuned_settings(n: int, min_labels: int) -> HeadSettings:
+    """Settings for `n` labels of a head that nothing validates: bare sigmoids, and a label wherever it is more likely
+    than not."""
     return HeadSettings(np.ones(n), np.zeros(n), np.full(n, 0.5), min_labels)
 
 
@@ -137,7 +138,8 @@ def cross_fitted(held: Held, fit: Callable[[Held], HeadSettings]) -> BoolArray:
 
 def f1_summary(gold: BoolArray, decided: BoolArray) -> dict[str, float]:
     """Macro F1 over the labels that occur in `gold`, and micro F1, of bool [n, labels] arrays; 0 where undefined."""
-    scores = multilabel_scores(decided, gold)
+    names = [str(number) for number in range(gold.shape[1])]  # which is which is no matter to the means
+    scores = multilabel_scores(decided, gold, names)
     return {"macro_f1": scores.macro_f1 or 0.0, "micro_f1": scores.micro_f1 or 0.0}
 
 
@@ -149,13 +151,13 @@ def average_precision(scores: FloatArray, gold: BoolArray) -> float:
     return float(average_precision_score(gold[:, present], scores[:, present])) if present.any() else 0.0
 
 
-def epoch_figures(held: dict[str, Held], shrink: float) -> dict[str, dict[str, float]]:
+def epoch_figures(held: dict[str, Held], recipe: Recipe) -> dict[str, dict[str, float]]:
     """Of each head: loss, macro average precision, and cross-fitted macro and micro F1."""
     figures: dict[str, dict[str, float]] = {}
     for head, rows in held.items():
         z = rows.logits.astype(np.float64)
         loss = float((np.logaddexp(0, z) - z * rows.gold).sum(1).mean())
-        decided = cross_fitted(rows, partial(fit_settings, shrink=shrink, min_labels=1 if head == "guide" else 0))
+        decided = cross_fitted(rows, partial(fit_settings, shrink=recipe.shrink, min_labels=recipe.least(head)))
         figures[head] = {
             "loss": loss,
             "average_precision": average_precision(rows.logits, rows.gold),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clausetag.eval.metrics import multilabel_scores
-from clausetag.eval.thresholds import MIN_SLOPE, fit_calibration, tune_thresholds
+from clausetag.eval.thresholds import MIN_SLOPE, expected_f1_thresholds, fit_calibration, tune_thresholds
 from clausetag.model.decision import calibrate, decide
 
 NAMES = ("a", "b", "c")
@@ -131,3 +131,27 @@ def test_extreme_logits_are_fitted() -> None:
 def test_bad_arrays_are_refused(function: object, scores: np.ndarray) -> None:
     with pytest.raises(ValueError):
         function(scores, np.zeros((3, 2)))  # type: ignore[operator]
+
+
+def test_expected_thresholds_are_the_best_on_gold_that_follows_the_scores() -> None:
+    """Many draws of gold from the scores themselves: no other threshold has a higher F1 over all of them."""
+    rng = np.random.default_rng(8)
+    scores = rng.beta(0.4, 1.2, size=(200, 2))
+    found = expected_f1_thresholds(scores)
+    gold = rng.random((3000, *scores.shape)) < scores
+    for label in range(2):
+
+        def f1(threshold: float, label: int = label) -> float:
+            predicted = scores[:, label] >= threshold
+            hits = (gold[:, :, label] & predicted).sum()
+            return float(2 * hits / (predicted.sum() * len(gold) + gold[:, :, label].sum()))
+
+        assert f1(found[label]) >= max(f1(t) for t in np.linspace(0.02, 0.98, 60)) - 1e-3
+
+
+def test_expected_thresholds_stay_in_bounds_and_refuse_what_is_no_score() -> None:
+    assert expected_f1_thresholds(np.zeros((5, 2))).tolist() == [0.02, 0.02]
+    assert expected_f1_thresholds(np.ones((5, 1))).tolist() == [0.98]
+    for wrong in (np.zeros((0, 2)), np.zeros(3), np.full((2, 2), np.nan)):
+        with pytest.raises(ValueError, match="finite"):
+            expected_f1_thresholds(wrong)

@@ -20,6 +20,12 @@ _NEW = _OLD.replace("up to 48 hours", "up to 10 days").replace("Use of Web beaco
 
 
 @pytest.fixture(autouse=True)
+def _width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of no terminal that the tests may run in."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture(autouse=True)
 def model(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUSETAG_MODEL", str(tiny_artifact))
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 
 from clausetag.data.labels import LABELS
 from clausetag.model import network
-from clausetag.model.export import export_onnx
 from clausetag.model.network import HEADS, SentenceTagger
 
 IDS = torch.tensor([[2, 5, 6, 7, 8, 3], [2, 9, 10, 3, 0, 0]])
@@ -99,21 +96,3 @@ def test_attention_that_grows_without_bound_stays_finite(model: SentenceTagger) 
 def test_attention_is_learnt_from_the_first_step(model: SentenceTagger) -> None:
     model(IDS, MASK, pooling())[:, 0].sum().backward()
     assert model.attend.weight.grad is not None and model.attend.weight.grad.abs().sum() > 0
-
-
-@torch.no_grad()
-def test_the_exported_network_attends_as_torch_does(model: SentenceTagger, tmp_path: Path) -> None:
-    import onnxruntime
-
-    still = model(IDS, MASK, pooling()).numpy()
-    model.attend.weight.normal_(std=0.5)
-    expected = model(IDS, MASK, pooling()).numpy()
-    export_onnx(model, tmp_path / "model.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    values: list[npt.NDArray[np.float32]] = session.run(
-        ["logits"], {"input_ids": IDS.numpy(), "attention_mask": MASK.numpy(), "pool": pooling().numpy()}
-    )
-    assert values[0].shape == expected.shape
-    # Int8 weights cost a little; attention left out would cost ten times as much.
-    assert np.abs(values[0] - expected).max() < 0.15
-    assert np.abs(still - expected).max() > 1.0

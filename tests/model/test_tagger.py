@@ -13,7 +13,6 @@ from clausetag.data.schema import by_policy
 from clausetag.data.segment import segment
 from clausetag.model.decision import calibrate
 from clausetag.model.encode import encode_sentences
-from clausetag.model.export import quantise
 from clausetag.model.network import SentenceTagger
 from clausetag.model.tagger import Tagger
 from clausetag.train.predict import predict_logits
@@ -25,7 +24,7 @@ def tagger(tiny_artifact: Path) -> Tagger:
 
 
 def test_onnx_and_torch_give_the_same_logits_in_the_same_places(tagger: Tagger, tiny_artifact: Path) -> None:
-    """Int8 weights cost a little; a swapped unit, head or label would cost a lot."""
+    """8 bits cost a little; a swapped unit, head or label would cost a lot."""
     sentences = read_five()
     model = SentenceTagger.from_pretrained(tiny_artifact).eval()
     encoded = encode_sentences(sentences, tagger._pieces)
@@ -42,24 +41,23 @@ def test_results_do_not_depend_on_what_is_beside(tagger: Tagger) -> None:
     groups = by_policy(read_five())
     together = tagger.score(read_five())
     alone = np.concatenate([tagger.score(group) for group in groups.values()])
-    np.testing.assert_allclose(alone, together, atol=1e-3)
+    np.testing.assert_array_equal(alone, together)
     reverse = np.concatenate([tagger.score(group) for group in reversed(list(groups.values()))])
     sizes = [len(group) for group in groups.values()]
     parts = np.split(reverse, np.cumsum(sizes[::-1])[:-1])[::-1]
-    np.testing.assert_allclose(np.concatenate(parts), together, atol=1e-3)
+    np.testing.assert_array_equal(np.concatenate(parts), together)
 
 
 def test_the_order_of_rows_changes_nothing(tagger: Tagger) -> None:
     rows = by_policy(read_five())["003_empxtrack"]
     order = np.random.default_rng(0).permutation(len(rows))
-    shuffled = tagger.score([rows[i] for i in order])
-    np.testing.assert_allclose(shuffled, tagger.score(rows)[order], atol=1e-3)
+    np.testing.assert_array_equal(tagger.score([rows[i] for i in order]), tagger.score(rows)[order])
 
 
-def test_threads_change_nothing(tagger: Tagger, tiny_artifact: Path) -> None:
-    sentences = by_policy(read_five())["004_vtiger"]
-    one = Tagger.load(tiny_artifact, threads=1).score(sentences)
-    np.testing.assert_allclose(one, tagger.score(sentences), atol=1e-3)
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_change_nothing(tagger: Tagger, tiny_artifact: Path, threads: int) -> None:
+    sentences = read_five()
+    np.testing.assert_array_equal(Tagger.load(tiny_artifact, threads=threads).score(sentences), tagger.score(sentences))
 
 
 def test_it_learnt_something(tagger: Tagger) -> None:
@@ -115,15 +113,6 @@ def test_import_of_the_tagger_needs_no_torch() -> None:
 
     code = "import sys, clausetag.model.tagger, clausetag.cli, onnxruntime; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_quantised_weights_are_within_half_a_step() -> None:
-    values = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
-    values[3] = 0
-    for axis in (0, 1):
-        quantised, scale = quantise(values, axis)
-        steps = scale[:, None] if axis == 0 else scale[None, :]
-        assert np.abs(quantised * steps - values).max() <= steps.max() / 2 + 1e-7
 
 
 def test_bf16_and_float_agree(tiny_artifact: Path, tagger: Tagger) -> None:

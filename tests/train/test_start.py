@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -12,11 +13,12 @@ import torch
 from clausetag.data.errors import DataError, LeakageError, RecipeError
 from clausetag.data.hashing import text_hash
 from clausetag.model.artifact import load_artifact, write_manifest
+from clausetag.model.tagger import Tagger
 from clausetag.train import loop
 from clausetag.train.config import Recipe, recipe_from
 from clausetag.train.corpora import assemble
 from clausetag.train.run import run_training
-from clausetag.train.start import load_start, start_network
+from clausetag.train.start import load_start, start_network, thinned
 
 SEEN = {"000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"}
 """What the tiny artifact was trained on."""
@@ -134,3 +136,32 @@ def test_privacyglue_starts_from_the_backbone_alone(recipe: Recipe, tmp_path: Pa
         assemble(
             recipe_from({**recipe.as_dict(), "extra": [], "policies_validation": [], "privacyglue": str(tmp_path)})
         )
+
+
+def test_a_thinned_network_keeps_the_first_the_last_and_those_between(tiny_backbone: Path) -> None:
+    from clausetag.model.network import HEADS, SentenceTagger, SentenceTaggerConfig, from_backbone
+
+    values = {**from_backbone(str(tiny_backbone), ("a",), HEADS, 0.1).config.encoder_config, "num_hidden_layers": 6}
+    whole = SentenceTagger(SentenceTaggerConfig(values, ("a",), HEADS, 0.2)).eval()
+    torch.nn.init.normal_(whole.own.weight)
+    small = thinned(whole, 3).eval()
+    assert small.config.encoder_config["num_hidden_layers"] == 3 and small.config.head_dropout == 0.2
+    old, new = whole.encoder.encoder.layer, small.encoder.encoder.layer
+    for mine, theirs in zip(new, (old[0], old[2], old[5]), strict=True):
+        assert torch.equal(mine.output.dense.weight, theirs.output.dense.weight)
+    assert torch.equal(small.own.weight, whole.own.weight)
+    every = (torch.tensor([[2, 5, 6, 3]]), torch.ones(1, 4, dtype=torch.long), torch.full((1, 1, 4), 0.25))
+    assert torch.equal(thinned(whole, 6).eval()(*every), whole(*every))
+    assert not torch.equal(small(*every), whole(*every))
+
+
+def test_more_layers_than_there_are_and_layers_of_nothing(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="kept_layers = 9, but the start model"):
+        run_training(dataclasses.replace(recipe, kept_layers=9), tmp_path / "run")
+    with pytest.raises(RecipeError, match="kept_layers needs start"):
+        dataclasses.replace(recipe, start="", kept_layers=1)
+
+
+def test_a_run_with_fewer_layers_writes_a_model_that_loads(recipe: Recipe, tmp_path: Path) -> None:
+    run_training(dataclasses.replace(recipe, kept_layers=1), tmp_path / "run", quiet=True)
+    assert Tagger.load(tmp_path / "run").config["encoder_config"]["num_hidden_layers"] == 1
