@@ -19,6 +19,7 @@ from clausetag.data.bare_labels import join, read_bare, read_policies, strip
 from clausetag.data.errors import DataError
 from clausetag.data.five import read_five
 from clausetag.data.label_studio import read_export
+from clausetag.data.labels import LABELS, read_label_set
 from clausetag.data.opp115 import Corpus, find_opp115, read_opp115
 from clausetag.data.pool import HeldOut, draw_pool
 from clausetag.data.schema import read_jsonl, write_jsonl, write_text
@@ -67,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what export-label-studio wrote: sentences that nobody labelled come back from it, as context",
     )
+    back.add_argument("--labels", metavar="RECIPE", help="recipe whose `labels` were given (default: the twelve)")
     back.add_argument("-o", "--output", required=True, metavar="FILE", help="the labelled JSONL")
 
 
@@ -95,7 +97,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _import_label_studio(arguments: argparse.Namespace) -> int:
-    found = read_export(arguments.source, arguments.tasks)
+    labels = LABELS if arguments.labels is None else read_label_set(arguments.labels)
+    found = read_export(arguments.source, arguments.tasks, labels)
     Path(arguments.output).parent.mkdir(parents=True, exist_ok=True)
     write_jsonl(arguments.output, (sentence.row() for sentence in found.sentences))
     policies = len({sentence.policy for sentence in found.sentences})

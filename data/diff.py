@@ -66,6 +66,8 @@ class Change:
     new: Sentence | None
     similarity: float | None = None
     """Of a changed pair, 0 to 1."""
+    known: tuple[str, ...] = LABELS
+    """All labels of the model that tagged both, in order."""
 
     @property
     def gained(self) -> tuple[str, ...]:
@@ -81,7 +83,7 @@ class Change:
     def labels(self) -> tuple[str, ...]:
         """Labels of either sentence, in the order of the labels."""
         found = {label for side in (self.old, self.new) if side for label in side.labels or ()}
-        return tuple(label for label in LABELS if label in found)
+        return tuple(label for label in self.known if label in found)
 
     def edits(self) -> tuple[WordEdit, ...]:
         """The difference in words of a changed pair; nothing for any other."""
@@ -122,10 +124,12 @@ def comparison_key(text: str) -> str:
     return normalise(text).translate(_SHAPES)
 
 
-def diff_sentences(old: Sequence[Sentence], new: Sequence[Sentence]) -> tuple[Change, ...]:
+def diff_sentences(
+    old: Sequence[Sentence], new: Sequence[Sentence], labels: tuple[str, ...] = LABELS
+) -> tuple[Change, ...]:
     """Every sentence of both versions exactly once, in the order of the new version; a removed one stands where it was.
 
-    Both are the sentences of one document each, in order, tagged or not.
+    Both are the sentences of one document each, in order, tagged (by a model with these `labels`) or not.
     """
     old_keys = [comparison_key(sentence.text) for sentence in old]
     new_keys = [comparison_key(sentence.text) for sentence in new]
@@ -150,21 +154,21 @@ def diff_sentences(old: Sequence[Sentence], new: Sequence[Sentence]) -> tuple[Ch
         number = bisect_right(in_order, after)
         end = in_order[number] if number < len(in_order) else len(old)
         while removed and removed[0] < end:
-            changes.append(Change("removed", old[removed.popleft()], None))
+            changes.append(Change("removed", old[removed.popleft()], None, known=labels))
 
     add_removed(-1)
     for j, sentence in enumerate(new):
         if j not in pairs:
-            changes.append(Change("added", None, sentence))
+            changes.append(Change("added", None, sentence, known=labels))
             continue
         i, status, similarity = pairs[j]
-        changes.append(Change(status, old[i], sentence, similarity))
+        changes.append(Change(status, old[i], sentence, similarity, labels))
         if status != "moved" and place.same(i, j):
             add_removed(i)
     return tuple(changes)
 
 
-def count_categories(changes: Iterable[Change]) -> list[CategoryCount]:
+def count_categories(changes: Iterable[Change], labels: Sequence[str] = LABELS) -> list[CategoryCount]:
     """For each category that occurs among the added, removed and changed sentences, how many there are, in the order of
     the labels."""
     counts: Counter[tuple[str, Status]] = Counter()
@@ -172,7 +176,7 @@ def count_categories(changes: Iterable[Change]) -> list[CategoryCount]:
         counts.update((label, change.status) for label in change.labels)
     table = [
         CategoryCount(label, counts[label, "added"], counts[label, "removed"], counts[label, "changed"])
-        for label in LABELS
+        for label in labels
     ]
     return [row for row in table if row.added or row.removed or row.changed]
 

@@ -15,9 +15,9 @@ from html import escape
 from itertools import groupby
 from pathlib import Path
 
-from clausetag.data.badges import CODES, hue_rules
 from clausetag.data.diff import STATUSES, Change, WordEdit, count_categories
-from clausetag.data.labels import LABEL_INDEX, LABELS
+from clausetag.data.labels import LABELS
+from clausetag.data.palette import Palette, palette
 from clausetag.data.schema import Sentence
 from clausetag.data.summary import printable, shorten
 
@@ -38,6 +38,8 @@ class Report:
     changes: tuple[Change, ...]
     model: str = ""
     """One line on which model gave the labels."""
+    labels: tuple[str, ...] = LABELS
+    """All of that model's, in order."""
 
     def headline(self) -> str:
         """Both sizes and the count of each status, in one line."""
@@ -63,7 +65,7 @@ class Report:
 def summary(report: Report, width: int = 100) -> str:
     """Headline and the table of categories, without a newline at the end."""
     lines = [f"{printable(report.old_name)} -> {printable(report.new_name)}", *textwrap.wrap(report.headline(), width)]
-    counts = count_categories(report.changes)
+    counts = count_categories(report.changes, report.labels)
     if counts:
         column = max(len(count.label) for count in counts)
         lines += ["", f"  {'category':<{column}}  {'added':>7}  {'removed':>7}  {'changed':>7}"]
@@ -94,7 +96,7 @@ def terminal(report: Report, width: int) -> str:
 def markdown(report: Report) -> str:
     """The same as a Markdown text, for a pull request or a wiki."""
     lines = [f"# {_safe(report.old_name)} → {_safe(report.new_name)}", "", report.headline() + ".", ""]
-    counts = count_categories(report.changes)
+    counts = count_categories(report.changes, report.labels)
     if counts:
         lines += ["| category | added | removed | changed |", "|---|---|---|---|"]
         lines += [f"| {_safe(c.label)} | {c.added} | {c.removed} | {c.changed} |" for c in counts]
@@ -118,10 +120,11 @@ def markdown(report: Report) -> str:
 
 def page(report: Report) -> str:
     """One self-contained HTML page: counts, filters by category, every change, unchanged sentences folded."""
-    counts = count_categories(report.changes)
+    counts = count_categories(report.changes, report.labels)
+    colours = palette(report.labels)
     rows = "".join(
-        f'<tr><td>{_badge(c.label)} {escape(c.label)}</td><td class="n">{c.added}</td><td class="n">{c.removed}</td>'
-        f'<td class="n">{c.changed}</td></tr>'
+        f'<tr><td>{colours.badge(c.label)} {escape(c.label)}</td><td class="n">{c.added}</td>'
+        f'<td class="n">{c.removed}</td><td class="n">{c.changed}</td></tr>'
         for c in counts
     )
     head = "<tr><th>Category</th><th>Added</th><th>Removed</th><th>Changed</th></tr>"
@@ -130,15 +133,15 @@ def page(report: Report) -> str:
         "new": escape(report.new_name),
         "headline": escape(report.headline()),
         "notes": "".join(f"<p>{escape(text)}</p>" for text in (report.note(), report.model) if text),
-        "hues": "\n".join(hue_rules(label) for label in LABELS),
+        "hues": "\n".join(map(colours.hue_rules, report.labels)),
         "rules": "\n".join(
             f"body:has(#f{n}:checked) main > :not(.k{n}), body:has(#f{n}:checked) details p:not(.k{n}) "
             "{ display: none; }"
-            for n in range(len(LABELS))
+            for n in range(len(report.labels))
         ),
         "table": f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if counts else "",
-        "filters": "".join(_filter(c.label) for c in counts),
-        "changes": "\n".join(_rows(report.changes)),
+        "filters": "".join(_filter(c.label, colours) for c in counts),
+        "changes": "\n".join(_rows(report.changes, colours)),
     }
     template = Path(__file__).with_name("diff.html").read_text(encoding="utf-8")
     # One pass, so that a document's own braces are left alone.
@@ -189,35 +192,31 @@ def _without_long_runs(edits: Sequence[WordEdit]) -> Iterator[WordEdit]:
             yield edit
 
 
-def _badge(label: str, sign: str = "") -> str:
-    return f'<span class="b l{LABEL_INDEX[label]}" title="{escape(label)}">{sign}{escape(CODES[label])}</span>'
+def _filter(label: str, colours: Palette) -> str:
+    number = colours.key(label)
+    return f'<label><input type="radio" name="f" id="f{number}"> {colours.badge(label)} {escape(label)}</label>'
 
 
-def _filter(label: str) -> str:
-    number = LABEL_INDEX[label]
-    return f'<label><input type="radio" name="f" id="f{number}"> {_badge(label)} {escape(label)}</label>'
-
-
-def _classes(changes: Sequence[Change]) -> str:
+def _classes(changes: Sequence[Change], colours: Palette) -> str:
     found = {label for change in changes for label in change.labels}
-    return "".join(f" k{LABEL_INDEX[label]}" for label in LABELS if label in found)
+    return "".join(f" k{colours.key(label)}" for label in colours.labels if label in found)
 
 
-def _rows(changes: Sequence[Change]) -> Iterator[str]:
+def _rows(changes: Sequence[Change], colours: Palette) -> Iterator[str]:
     for same, run in groupby(changes, key=lambda change: change.status == "unchanged"):
         group = list(run)
         if same:
             count = "1 unchanged sentence" if len(group) == 1 else f"{len(group):,} unchanged sentences"
             inner = "".join(
-                f'<p class="{_classes([change])}">{escape(_shown(change).text)} {_badges(change)}</p>'
+                f'<p class="{_classes([change], colours)}">{escape(_shown(change).text)} {_badges(change, colours)}</p>'
                 for change in group
             )
-            yield f'<details class="{_classes(group)}"><summary>{count}</summary>{inner}</details>'
+            yield f'<details class="{_classes(group, colours)}"><summary>{count}</summary>{inner}</details>'
         else:
-            yield from map(_article, group)
+            yield from (_article(change, colours) for change in group)
 
 
-def _article(change: Change) -> str:
+def _article(change: Change, colours: Palette) -> str:
     sentence = _shown(change)
     if change.status == "changed":
         signs = ("<del>", "</del>", "<ins>", "</ins>")
@@ -227,13 +226,13 @@ def _article(change: Change) -> str:
         text = tag.format(escape(sentence.text))
     heading = f" · {escape(sentence.heading)}" if sentence.heading else ""
     return (
-        f'<article class="{change.status}{_classes([change])}"><header><b>{change.status}</b> '
-        f"{escape(_place(change))}{heading}</header><p>{text} {_badges(change)}</p></article>"
+        f'<article class="{change.status}{_classes([change], colours)}"><header><b>{change.status}</b> '
+        f"{escape(_place(change))}{heading}</header><p>{text} {_badges(change, colours)}</p></article>"
     )
 
 
-def _badges(change: Change) -> str:
+def _badges(change: Change, colours: Palette) -> str:
     """What a pair gained and lost is marked with + and -."""
     pair = change.old is not None and change.new is not None
     signs = dict.fromkeys(change.gained, "+") | dict.fromkeys(change.lost, "-") if pair else {}
-    return "".join(_badge(label, signs.get(label, "")) for label in change.labels)
+    return "".join(colours.badge(label, signs.get(label, "")) for label in change.labels)

@@ -46,7 +46,7 @@ __all__ = [
     "require_text",
 ]
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ def read_inputs(inputs: Sequence[str], stdin: BinaryIO) -> Iterator[Document | F
     in sorted order), a glob pattern, a .zip of documents, a table of policies (.jsonl and .csv, also with .gz and .zst,
     and .parquet), or "-" for `stdin`, which holds one document. A file that is reached twice is read once.
     """
-    return _Reader(stdin).read(inputs)
+    return Reader(stdin).read(inputs)
 
 
 @dataclass
-class _Reader:
+class Reader:
     stdin: BinaryIO
     ids: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
@@ -94,7 +94,7 @@ class _Reader:
 
     def _stdin(self) -> Document | FailedInput:
         policy = self._free_id(["stdin"])
-        return _attempt(
+        return attempt(
             policy, "standard input", lambda: document_from_bytes(policy, self.stdin.read(MAX_DOCUMENT_BYTES + 1))
         )
 
@@ -129,7 +129,7 @@ class _Reader:
                     yield from self._file(path, path.relative_to(folder).as_posix())
         for error in closed:
             found = True
-            policy = _relative(PurePath(error.filename))
+            policy = relative_name(PurePath(error.filename))
             yield FailedInput(policy, "unreadable", f"{error.filename}: {one_line(error)}; this folder is left out")
         if not found:
             message = f"{folder}: no document in this folder; supported are {SUPPORTED} (tables by name or glob)"
@@ -145,11 +145,11 @@ class _Reader:
             self.paths.add(real)
         suffix = path.suffix.lower()
         if is_table(path.name):
-            yield from _ending_in_error(_relative(path), path, self._table(path))
+            yield from _ending_in_error(relative_name(path), path, self._table(path))
         elif suffix == ".zip":
-            yield from _ending_in_error(_relative(path), path, self._archive(path, stem(name)))
+            yield from _ending_in_error(relative_name(path), path, self._archive(path, stem(name)))
         else:
-            policy = self._free_id([stem(name), stem(_relative(path)), _relative(path)])
+            policy = self._free_id([stem(name), stem(relative_name(path)), relative_name(path)])
 
             def document() -> Document:
                 if exists:
@@ -157,7 +157,7 @@ class _Reader:
                 with path.open("rb") as file:
                     return document_from_bytes(policy, file.read(MAX_DOCUMENT_BYTES + 1), suffix)
 
-            yield _attempt(policy, str(path), document)
+            yield attempt(policy, str(path), document)
 
     def _archive(self, path: Path, prefix: str) -> Iterator[Document | FailedInput]:
         found = False
@@ -178,23 +178,23 @@ class _Reader:
             refuse_suffix(suffix)
             return document_from_bytes(policy, member.read(), suffix)
 
-        return _attempt(policy, f"{path}, {member.name}", document)
+        return attempt(policy, f"{path}, {member.name}", document)
 
     def _table(self, path: Path) -> Iterator[Document | FailedInput]:
         read = 0
         for number, row in table_rows(path):
             read += 1
-            yield self._row(f"{path}, {row_word(path.name)} {number}", f"{_relative(path)}:{number}", row)
+            yield self.read_row(f"{path}, {row_word(path.name)} {number}", f"{relative_name(path)}:{number}", row)
         if not read:
             raise DocumentError("empty", "there is no policy in it")
 
-    def _row(self, place: str, fallback: str, row: PolicyRow | DocumentError) -> Document | FailedInput:
-        if isinstance(row, PolicyRow) and _SURROGATE.sub("\ufffd", row.id) in self.ids:
+    def read_row(self, place: str, fallback: str, row: PolicyRow | DocumentError) -> Document | FailedInput:
+        if isinstance(row, PolicyRow) and SURROGATE.sub("\ufffd", row.id) in self.ids:
             row = DocumentError("bad_row", f"the id {row.id!r} is taken already; ids must differ")
         if isinstance(row, DocumentError):
             return FailedInput(fallback, row.code, f"{place}: {row}")
         policy, found = self._free_id([row.id]), row
-        return _attempt(
+        return attempt(
             policy,
             place,
             lambda: require_text((extract_html if found.is_html else extract_text)(policy, found.content)),
@@ -202,7 +202,7 @@ class _Reader:
 
     def _free_id(self, wishes: list[str]) -> str:
         """The first of the wishes that no other policy has, else the last with a number; it is taken from now on."""
-        wishes = [_SURROGATE.sub("\ufffd", wish) for wish in wishes]
+        wishes = [SURROGATE.sub("\ufffd", wish) for wish in wishes]
         policy = next((wish for wish in wishes if wish not in self.ids), "")
         number = 1
         while not policy or policy in self.ids:
@@ -212,12 +212,12 @@ class _Reader:
         return policy
 
 
-def _attempt(policy: str, place: str, document: Callable[[], Document]) -> Document | FailedInput:
+def attempt(policy: str, place: str, document: Callable[[], Document]) -> Document | FailedInput:
     """One document, or why there is none."""
     try:
         return document()
     except Exception as error:
-        return _failure(policy, place, error)
+        return failure(policy, place, error)
 
 
 def _ending_in_error(
@@ -227,10 +227,10 @@ def _ending_in_error(
     try:
         yield from documents
     except Exception as error:
-        yield _failure(policy, str(path), error)
+        yield failure(policy, str(path), error)
 
 
-def _failure(policy: str, place: str, error: Exception) -> FailedInput:
+def failure(policy: str, place: str, error: Exception) -> FailedInput:
     """Why there is no document; the machine's faults are raised again."""
     if is_machines(error):
         raise error
@@ -255,6 +255,6 @@ def _is_hidden(part: str) -> bool:
     return part.startswith(".") or part == "__MACOSX"  # what macOS adds to an archive
 
 
-def _relative(path: PurePath) -> str:
+def relative_name(path: PurePath) -> str:
     """A path as given, without the parts that lead out of the folder: "../a/b.txt" and "/a/b.txt" are "a/b.txt"."""
     return "/".join(part for part in path.parts if part not in ("..", path.anchor)) or "."

@@ -1,4 +1,4 @@
-"""Labelled sentences as a `datasets.Dataset` whose features name the twelve labels. Needs the extra `train`."""
+"""Labelled sentences as a `datasets.Dataset` whose features name the labels. Needs the extra `train`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from clausetag.data.errors import MissingExtraError
-from clausetag.data.labels import LABEL_INDEX, LABELS
+from clausetag.data.labels import LABELS
 from clausetag.data.schema import Sentence
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 
-def features() -> Features:
+def features(labels: tuple[str, ...] = LABELS) -> Features:
     """The columns of a dataset of sentences; `labels` is a list of `ClassLabel`, so ids and names go both ways.
 
     Raises:
@@ -33,13 +33,13 @@ def features() -> Features:
             "text": Value("string"),
             "heading": Value("string"),
             "labelled": Value("bool"),
-            "labels": Sequence(ClassLabel(names=list(LABELS))),
-            "votes": Sequence(Value("float32"), length=len(LABELS)),
+            "labels": Sequence(ClassLabel(names=list(labels))),
+            "votes": Sequence(Value("float32"), length=len(labels)),
         }
     )
 
 
-def to_dataset(sentences: Iterable[Sentence]) -> Dataset:
+def to_dataset(sentences: Iterable[Sentence], labels: tuple[str, ...] = LABELS) -> Dataset:
     """Sentences as a dataset, one row each, in order.
 
     `labelled` tells an unlabelled row (context) from one without any label: both have an empty `labels`. `votes` has
@@ -49,20 +49,20 @@ def to_dataset(sentences: Iterable[Sentence]) -> Dataset:
     Raises:
         MissingExtraError: the package datasets is not installed.
     """
-    columns = features()
+    columns = features(labels)
     from datasets import Dataset
 
-    rows = [_row(sentence) for sentence in sentences]
+    rows = [_row(sentence, labels) for sentence in sentences]
     # By column, since `Dataset.from_list` loses the columns of an empty list.
     return Dataset.from_dict({name: [row[name] for row in rows] for name in columns}, features=columns)
 
 
-def _row(sentence: Sentence) -> dict[str, object]:
-    labels, votes = sentence.labels, sentence.votes
-    if labels is None:
-        labels = tuple(label for label in LABELS if (votes or {}).get(label, 0.0) > 0.5)
+def _row(sentence: Sentence, labels: tuple[str, ...]) -> dict[str, object]:
+    given, votes = sentence.labels, sentence.votes
+    if given is None:
+        given = tuple(label for label in labels if (votes or {}).get(label, 0.0) > 0.5)
     if votes is None:
-        votes = dict.fromkeys(labels, 1.0)
+        votes = dict.fromkeys(given, 1.0)
     return {
         "policy": sentence.policy,
         "index": sentence.index,
@@ -72,6 +72,6 @@ def _row(sentence: Sentence) -> dict[str, object]:
         "text": sentence.text,
         "heading": sentence.heading,
         "labelled": sentence.labelled,
-        "labels": [LABEL_INDEX[label] for label in labels],
-        "votes": [float(votes.get(label, 0.0)) for label in LABELS],
+        "labels": [labels.index(label) for label in given],
+        "votes": [float(votes.get(label, 0.0)) for label in labels],
     }

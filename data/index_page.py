@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from html import escape
 from urllib.parse import quote
 
-from clausetag.data.badges import badge, chip
 from clausetag.data.extract import FailedInput
-from clausetag.data.labels import LABEL_INDEX, LABELS
+from clausetag.data.labels import LABELS, practice_labels
 from clausetag.data.page import count, details, fill, minutes, template
-from clausetag.data.summary import FLAG_MEANINGS, PRACTICES, WORDS_A_MINUTE, PolicySummary
+from clausetag.data.palette import palette
+from clausetag.data.summary import FLAG_MEANINGS, WORDS_A_MINUTE, PolicySummary
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Totals:
     sentences: int = 0
     words: int = 0
     stating: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LABELS, 0))
-    """For each label, the policies with at least one sentence of it."""
+    """For each of the model's labels, in order, the policies with at least one sentence of it."""
 
     def add(self, numbers: PolicySummary) -> None:
         """Count one policy."""
@@ -43,12 +43,13 @@ class Totals:
 def policy_row(numbers: PolicySummary, page: str) -> str:
     """A policy's row of the table; `page` is the path of its page, relative to the index."""
     link = quote(page)
+    colours = palette(tuple(numbers.counts))
     mark = f' <span class="mark" title="{_meanings(numbers)}">flagged</span>' if numbers.flags else ""
     cells = "".join(
-        f'<td class="l{LABEL_INDEX[label]}"><a href="{link}#s{numbers.first[label]}">{numbers.counts[label]:,}</a></td>'
+        f'<td class="l{colours.key(label)}"><a href="{link}#s{numbers.first[label]}">{numbers.counts[label]:,}</a></td>'
         if label in numbers.first
         else "<td>0</td>"
-        for label in LABELS
+        for label in colours.labels
     )
     return (
         f'<tr><th scope="row"><a href="{link}">{escape(numbers.policy)}</a>{mark}</th><td>{numbers.sentences:,}</td>'
@@ -73,14 +74,14 @@ def index_frame(totals: Totals, turn: str, shown: Mapping[str, int], figures: st
     `turn` is the links to the other pages of the index (HTML), empty if there are none; `shown` counts the
     ``policies``, ``flagged`` and ``failed`` documents of this page.
     """
+    labels = tuple(totals.stating)
+    colours = palette(labels)
     heads = "".join(
-        f'<th scope="col" class="c l{LABEL_INDEX[label]}">{badge(label)}<span class="sr">{escape(label)}</span></th>'
-        for label in LABELS
+        f'<th scope="col" class="c l{colours.key(label)}">{colours.badge(label)}'
+        f'<span class="sr">{escape(label)}</span></th>'
+        for label in labels
     )
-    chips = "\n".join(
-        chip(str(LABEL_INDEX[label]), badge(label), label, totals.stating[label], f" l{LABEL_INDEX[label]}")
-        for label in LABELS
-    )
+    chips = "\n".join(colours.chip(label, totals.stating[label]) for label in labels)
     facts = [
         count(totals.policies, "policy", "policies"),
         count(totals.sentences, "sentence", "sentences"),
@@ -97,13 +98,13 @@ def index_frame(totals: Totals, turn: str, shown: Mapping[str, int], figures: st
         "figures": details(figures),
         "chips": chips,
         "heads": heads,
-        "practices": str(len(PRACTICES)),
+        "practices": str(len(practice_labels(labels))),
         "minutes": f"Minutes to read at {WORDS_A_MINUTE} words a minute",
         "turn": turn,
         "shown": f"{shown['policies']:,}",
         "empty": "" if shown["policies"] else '<p class="none">No policy could be tagged.</p>',
     }
-    before, after = template("index")
+    before, after = template("index", labels)
     middle, _, end = after.partition("{{lists}}")
     return fill(before, slots), fill(middle, slots), fill(end, slots)
 

@@ -239,6 +239,6 @@ def _choices(result: Any, labels: tuple[str, ...]) -> list[str]:
             raise ValueError(f"an annotation's {CONTROL!r} has no list of choices")
         unknown = next((name for name in names if name not in labels), None)
         if unknown is not None:
-            raise ValueError(f"unknown label {unknown!r}")
+            raise ValueError(f"unknown label {unknown!r}; the labels are {', '.join(labels)}")
         chosen.update(names)
     return [name for name in labels if name in chosen]

@@ -16,20 +16,18 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from clausetag.data.badges import CODES, badge, chip, hue_rules
 from clausetag.data.extract import FailedInput
-from clausetag.data.labels import LABEL_INDEX, LABELS
+from clausetag.data.labels import LABELS
+from clausetag.data.palette import Palette, chip, palette
 from clausetag.data.schema import Block, Document, Sentence
 from clausetag.data.summary import FLAG_MEANINGS, PolicySummary, not_mentioned, practices, shorten, summarise
 
 __all__ = [
-    "CODES",
     "OnePage",
     "count",
     "details",
     "extent",
     "fill",
-    "hue_rules",
     "minutes",
     "render_page",
     "render_policy",
@@ -48,8 +46,9 @@ class OnePage:
     A section's sentences have the ids ``p<policy, from 1>s<index>``.
     """
 
-    def __init__(self, figures: str | None = None) -> None:
+    def __init__(self, figures: str | None = None, labels: tuple[str, ...] = LABELS) -> None:
         self._figures = figures
+        self._palette = palette(labels)
         self._counts: Counter[str | None] = Counter()
         self._sentences = 0
         self._jump: list[str] = []
@@ -64,11 +63,11 @@ class OnePage:
         head = f'<section id="p{number}">\n<h2>{escape(source.policy)}</h2>\n'
         if isinstance(source, FailedInput):
             return f'{head}<p class="error">{escape(source.message)} ({escape(source.code)})</p>\n</section>\n'
-        numbers = summarise(source, sentences)
+        numbers = summarise(source, sentences, self._palette.labels)
         body = (
             f'<p class="count">{extent(numbers)}</p>',
             *_flags(numbers.flags),
-            *_body(source, sentences, f"p{number}s"),
+            *_body(source, sentences, f"p{number}s", self._palette),
         )
         return "\n".join((head, *body, "</section>\n"))
 
@@ -84,17 +83,23 @@ class OnePage:
                 "back": "",
                 "counts": f"{counts} {_HOW}",
                 "figures": details(self._figures),
-                "legend": "\n".join(_legend(self._counts)),
+                "legend": "\n".join(_legend(self._counts, self._palette)),
                 "jump": f'<ul class="jump">{"".join(self._jump)}</ul>' if policies > 1 else "",
-            }
+            },
+            self._palette.labels,
         )
 
 
 def render_page(
-    policies: Iterable[tuple[Document | FailedInput, Sequence[Sentence]]], figures: str | None = None
+    policies: Iterable[tuple[Document | FailedInput, Sequence[Sentence]]],
+    figures: str | None = None,
+    labels: tuple[str, ...] = LABELS,
 ) -> str:
-    """One page for all `policies` as one string. `figures` is a plain text about the model's quality, shown on top."""
-    page = OnePage(figures)
+    """One page for all `policies` as one string, tagged by a model with these `labels`.
+
+    `figures` is a plain text about the model's quality, shown on top.
+    """
+    page = OnePage(figures, labels)
     sections = [page.section(*policy) for policy in policies]
     before, after = page.frame()
     return "".join((before, *sections, after))
@@ -103,7 +108,11 @@ def render_page(
 def render_policy(
     document: Document, sentences: Sequence[Sentence], numbers: PolicySummary, index: str, figures: str | None = None
 ) -> str:
-    """The page of one policy, its sentences with the ids ``s<index>``. `index` is the link to the page over all."""
+    """The page of one policy, its sentences with the ids ``s<index>``. `index` is the link to the page over all.
+
+    `numbers` is the policy's summary, which says what labels there are.
+    """
+    colours = palette(tuple(numbers.counts))
     before, after = _frame(
         {
             "title": f"{escape(document.policy)}: what this privacy policy says",
@@ -111,13 +120,13 @@ def render_policy(
             "back": f'<p class="back"><a href="{escape(index)}"><span aria-hidden="true">←</span> All policies</a></p>',
             "counts": f"{extent(numbers)}. {_HOW}",
             "figures": details(figures),
-            "legend": "\n".join(_legend(_label_counts(sentences))),
+            "legend": "\n".join(_legend(_label_counts(sentences), colours)),
             "jump": "",
-        }
+        },
+        colours.labels,
     )
-    return "\n".join(
-        (before, "<section>", *_flags(numbers.flags), *_body(document, sentences, "s"), "</section>", after)
-    )
+    body = _body(document, sentences, "s", colours)
+    return "\n".join((before, "<section>", *_flags(numbers.flags), *body, "</section>", after))
 
 
 def count(number: int, one: str, many: str) -> str:
@@ -149,12 +158,13 @@ def details(figures: str | None) -> str:
 
 
 @cache
-def template(name: str) -> tuple[str, str]:
-    """The page `name`.html with its style and script in place, split at the slot `policies`."""
+def template(name: str, labels: tuple[str, ...] = LABELS) -> tuple[str, str]:
+    """The page `name`.html with its style, that of the labels too, and its script, split at the slot `policies`."""
+    colours = palette(labels)
     here = Path(__file__)
     styles = [here.with_name(file).read_text(encoding="utf-8") for file in ("common.css", f"{name}.css")]
-    codes = (f'.l{LABEL_INDEX[label]} {{ --code: "{code}"; }}' for label, code in CODES.items())
-    style = "\n".join((*map(str.strip, styles), *map(hue_rules, LABELS), *codes))
+    codes = (f'.l{colours.key(label)} {{ --code: "{code}"; }}' for label, code in colours.codes.items())
+    style = "\n".join((*map(str.strip, styles), *map(colours.hue_rules, labels), *codes))
     script = here.with_name(f"{name}.js").read_text(encoding="utf-8").strip()
     slots = {
         "style": style,
@@ -172,8 +182,8 @@ def fill(text: str, slots: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda slot: slots[slot[1]], text)
 
 
-def _frame(slots: Mapping[str, str]) -> tuple[str, str]:
-    before, after = template("page")
+def _frame(slots: Mapping[str, str], labels: tuple[str, ...]) -> tuple[str, str]:
+    before, after = template("page", labels)
     return fill(before, slots), fill(after, slots)
 
 
@@ -188,9 +198,9 @@ def _label_counts(sentences: Iterable[Sentence]) -> Counter[str | None]:
     return counts
 
 
-def _legend(counts: Mapping[str | None, int]) -> Iterator[str]:
-    for label in LABELS:
-        yield chip(str(LABEL_INDEX[label]), badge(label), label, counts.get(label, 0), f" l{LABEL_INDEX[label]}")
+def _legend(counts: Mapping[str | None, int], colours: Palette) -> Iterator[str]:
+    for label in colours.labels:
+        yield colours.chip(label, counts.get(label, 0))
     if without := counts.get(None, 0):
         yield chip("none", '<span class="b">&ndash;</span>', "no category", without)
 
@@ -199,12 +209,12 @@ def _flags(flags: Iterable[str]) -> list[str]:
     return [f'<p class="flag">{escape(FLAG_MEANINGS.get(flag, flag))} ({escape(flag)})</p>' for flag in flags]
 
 
-def _body(document: Document, sentences: Sequence[Sentence], anchor: str) -> Iterator[str]:
+def _body(document: Document, sentences: Sequence[Sentence], anchor: str, colours: Palette) -> Iterator[str]:
     rows = []
-    for practice in practices(document, sentences):
+    for practice in practices(document, sentences, colours.labels):
         strongest = practice.strongest
         rows.append(
-            f"<tr><td>{badge(practice.label)}{escape(practice.label)}"
+            f"<tr><td>{colours.badge(practice.label)}{escape(practice.label)}"
             f'<span class="m"> · {practice.count}</span></td><td>{practice.count}</td>'
             f'<td><a href="#{anchor}{strongest.index}">{escape(shorten(strongest.text, _STRONGEST_LENGTH))}</a>'
             "</td></tr>"
@@ -214,14 +224,14 @@ def _body(document: Document, sentences: Sequence[Sentence], anchor: str) -> Ite
             '<table><thead><tr><th scope="col">Category</th><th scope="col">Sentences</th>'
             f'<th scope="col">Strongest sentence</th></tr></thead>\n<tbody>{"".join(rows)}</tbody></table>'
         )
-    if missing := not_mentioned(sentences):
+    if missing := not_mentioned(sentences, colours.labels):
         yield f'<p class="missing">Not mentioned: {escape(", ".join(missing))}.</p>'
     yield '<div class="text">'
-    yield from _text(document, sentences, anchor)
+    yield from _text(document, sentences, anchor, colours)
     yield "</div>"
 
 
-def _text(document: Document, sentences: Sequence[Sentence], anchor: str) -> Iterator[str]:
+def _text(document: Document, sentences: Sequence[Sentence], anchor: str, colours: Palette) -> Iterator[str]:
     """The document block by block; runs of list items and of table cells share one element."""
     placed = sorted((s for s in sentences if s.start is not None), key=lambda s: (s.start or 0, s.index))
     wrappers = {"list_item": ("<ul>", "</ul>"), "table_cell": ('<div class="cells">', "</div>")}
@@ -235,29 +245,29 @@ def _text(document: Document, sentences: Sequence[Sentence], anchor: str) -> Ite
         first = position
         while position < len(placed) and (placed[position].start or 0) < block.end:
             position += 1
-        content = "".join(_inline(document.text, block, placed[first:position], anchor))
+        content = "".join(_inline(document.text, block, placed[first:position], anchor, colours))
         yield f"<{tags[block.kind]}>{content}</{tags[block.kind]}>"
     yield wrappers.get(previous, ("", ""))[1]
 
 
-def _inline(text: str, block: Block, sentences: Sequence[Sentence], anchor: str) -> Iterator[str]:
+def _inline(text: str, block: Block, sentences: Sequence[Sentence], anchor: str, colours: Palette) -> Iterator[str]:
     at = block.start
     for sentence in sentences:
         start, end = sentence.start or 0, sentence.end or 0
         yield escape(text[at:start])
-        yield _sentence(sentence, anchor)
+        yield _sentence(sentence, anchor, colours)
         at = max(at, end)
     yield escape(text[at : block.end])
 
 
-def _sentence(sentence: Sentence, anchor: str) -> str:
+def _sentence(sentence: Sentence, anchor: str, colours: Palette) -> str:
     scores = sentence.scores or {}
     marks = sorted(sentence.labels or (), key=lambda label: -scores.get(label, 0.0))
-    data = " ".join(str(LABEL_INDEX[label]) for label in marks) or "none"
-    colour = f" l{LABEL_INDEX[marks[0]]}" if marks else ""
+    data = " ".join(map(colours.key, marks)) or "none"
+    colour = f" l{colours.key(marks[0])}" if marks else ""
     return (
         f'<span class="s{colour}" id="{anchor}{sentence.index}" data-l="{data}" '
-        f'title="{escape(_scores_line(sentence))}">{escape(sentence.text)}{"".join(map(badge, marks))}</span>'
+        f'title="{escape(_scores_line(sentence))}">{escape(sentence.text)}{"".join(map(colours.badge, marks))}</span>'
     )
 
 

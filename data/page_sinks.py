@@ -22,6 +22,7 @@ from clausetag.data.index_page import (
     policy_row,
     turn_links,
 )
+from clausetag.data.labels import LABELS
 from clausetag.data.page import OnePage, render_policy
 from clausetag.data.schema import Document, Sentence
 from clausetag.data.sink import Sink
@@ -43,9 +44,9 @@ def index_name(number: int) -> str:
 class OnePageSink(Sink):
     """All policies on one page, put together at the end, since its legend counts them all."""
 
-    def __init__(self, path: Path, figures: str | None) -> None:
+    def __init__(self, path: Path, figures: str | None, labels: tuple[str, ...] = LABELS) -> None:
         self._path = path
-        self._page = OnePage(figures)
+        self._page = OnePage(figures, labels)
         self._waiting = path.with_name(".sections")
         self._sections = _open(self._waiting)
 
@@ -71,10 +72,11 @@ class OnePageSink(Sink):
 class SiteSink(Sink):
     """`html/<name>.html` for each policy and `index.html` over all, further pages of which are `index-2.html`, …"""
 
-    def __init__(self, folder: Path, figures: str | None) -> None:
+    def __init__(self, folder: Path, figures: str | None, labels: tuple[str, ...] = LABELS) -> None:
         self._folder = folder
         self._figures = figures
-        self._totals = Totals()
+        self._labels = labels
+        self._totals = Totals(stating=dict.fromkeys(labels, 0))
         self._waiting = folder / ".index"
         self._waiting.mkdir()
         self._stack = ExitStack()
@@ -84,7 +86,7 @@ class SiteSink(Sink):
 
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
         self._turn_if_full()
-        numbers = summarise(document, sentences)
+        numbers = summarise(document, sentences, self._labels)
         page = f"{PAGES}/{name}.html"
         path = self._folder / page
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,19 +19,31 @@ from clausetag.data.schema import Document, Sentence, dump_row
 from clausetag.data.sink import Sink, error_row
 from clausetag.data.summary import summarise
 
-CSV_COLUMNS = (
-    *("policy", "index", "passage", "start", "end", "text", "heading", "labels", "flags"),
-    *("error_code", "error_message"),
-    *LABELS,
-)
-SUMMARY_CSV_COLUMNS = (
-    *("policy", "sentences", "words", "minutes", "present", "absent", "flags"),
-    *("error_code", "error_message"),
-    *LABELS,
-    *(f"{label} (share)" for label in LABELS),
-)
 GROUP_ROWS = 16_384
 """Rows of a Parquet row group at least, whole documents: some 20 MB of memory while they are gathered."""
+
+
+def csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
+    """Columns of `predictions.csv`."""
+    return (
+        *("policy", "index", "passage", "start", "end", "text", "heading", "labels", "flags"),
+        *("error_code", "error_message"),
+        *labels,
+    )
+
+
+CSV_COLUMNS = csv_columns()
+"""Those of the twelve labels."""
+
+
+def summary_csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
+    """Columns of `summary.csv`."""
+    return (
+        *("policy", "sentences", "words", "minutes", "present", "absent", "flags"),
+        *("error_code", "error_message"),
+        *labels,
+        *(f"{label} (share)" for label in labels),
+    )
 
 
 def open_text(path: Path) -> IO[str]:
@@ -61,18 +73,19 @@ class JsonlSink(Sink):
 class CsvSink(Sink):
     """A table with a column for each category's score; lists are joined by "; ", which no label or flag holds."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, labels: Sequence[str] = LABELS) -> None:
+        self._columns = csv_columns(labels)
         self._stream = open_text(path)
         self._table = csv.writer(self._stream, lineterminator="\n")
-        self._table.writerow(CSV_COLUMNS)
+        self._table.writerow(self._columns)
 
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
         for sentence in sentences:
             row = sentence.row()
-            self._table.writerow(_cells(CSV_COLUMNS, {**row, **row.get("scores", {})}))
+            self._table.writerow(_cells(self._columns, {**row, **row.get("scores", {})}))
 
     def fail(self, failed: FailedInput) -> None:
-        self._table.writerow(_cells(CSV_COLUMNS, error_row(failed)))
+        self._table.writerow(_cells(self._columns, error_row(failed)))
 
     def finish(self) -> None:
         self._stream.close()
@@ -88,9 +101,9 @@ class ParquetSink(Sink):
         MissingExtraError: pyarrow is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, labels: Sequence[str] = LABELS) -> None:
         self._pyarrow, parquet = load_pyarrow()
-        self._schema = parquet_schema()
+        self._schema = parquet_schema(labels)
         self._rows: list[dict[str, Any]] = []
         self._writer = parquet.ParquetWriter(path, self._schema, compression="zstd")
 
@@ -121,14 +134,16 @@ class ParquetSink(Sink):
 class SummarySink(Sink):
     """One row a policy, as `summary.jsonl` and as `summary.csv`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, labels: Sequence[str] = LABELS) -> None:
+        self._labels = labels
+        self._columns = summary_csv_columns(labels)
         self._files = ExitStack()  # closes the second file also where the first has no room on the disk
         self._jsonl = self._files.enter_context(open_text(folder / "summary.jsonl"))
         self._table = csv.writer(self._files.enter_context(open_text(folder / "summary.csv")), lineterminator="\n")
-        self._table.writerow(SUMMARY_CSV_COLUMNS)
+        self._table.writerow(self._columns)
 
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
-        row = summarise(document, sentences).row()
+        row = summarise(document, sentences, self._labels).row()
         shares = {f"{label} (share)": share for label, share in row["shares"].items()}
         self._write(row, {**row, **row["counts"], **shares})
 
@@ -143,7 +158,7 @@ class SummarySink(Sink):
 
     def _write(self, row: Mapping[str, Any], flat: Mapping[str, Any]) -> None:
         self._jsonl.write(dump_row(row) + "\n")
-        self._table.writerow(_cells(SUMMARY_CSV_COLUMNS, flat))
+        self._table.writerow(_cells(self._columns, flat))
 
 
 def load_pyarrow() -> tuple[Any, Any]:
@@ -160,7 +175,7 @@ def load_pyarrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def parquet_schema() -> Any:
+def parquet_schema(labels: Sequence[str] = LABELS) -> Any:
     """The `pyarrow.Schema` of the rows: JSONL's keys in their order, then `error`, which is null but in error rows."""
     arrow, _ = load_pyarrow()
     return arrow.schema(
@@ -170,7 +185,7 @@ def parquet_schema() -> Any:
             ("text", arrow.string()),
             ("heading", arrow.string()),
             ("labels", arrow.list_(arrow.string())),
-            ("scores", arrow.struct([(label, arrow.float32()) for label in LABELS])),
+            ("scores", arrow.struct([(label, arrow.float32()) for label in labels])),
             ("flags", arrow.list_(arrow.string())),
             ("error", arrow.struct([("code", arrow.string()), ("message", arrow.string())])),
         ]

@@ -140,7 +140,7 @@ def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
             raise ValueError(f"'labels' must be a list of strings, found {gold!r}")
         unknown = [name for name in gold if name not in labels]
         if unknown:
-            raise ValueError(f"unknown label {unknown[0]!r}")
+            raise ValueError(f"unknown label {unknown[0]!r}; the labels are {', '.join(labels)}")
     for key in ("votes", "scores"):
         shares = row.get(key)
         if shares is None:

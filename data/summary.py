@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clausetag.data.labels import GENERIC, LABELS, NOT_COVERED
+from clausetag.data.labels import LABELS, practice_labels
 from clausetag.data.schema import Document, Sentence
 
 FLAG_MEANINGS = {
     "not_english": "this does not look like English; the labels mean little",
     "not_privacy_policy": "this does not look like a privacy policy; the labels mean little",
+    "partly_scanned": "some pages are pictures without a text layer; what they say is missing",
 }
-PRACTICES: tuple[str, ...] = tuple(label for label in LABELS if label not in (GENERIC, NOT_COVERED))
-"""The labels that name a practice, of which a policy can have too little; the other two are no such thing."""
+PRACTICES: tuple[str, ...] = practice_labels()
+"""Of the twelve labels those that name a practice."""
 
 WORDS_A_MINUTE = 238
 """Silent reading of English non-fiction by adults, the mean of 190 studies: Brysbaert, Journal of Memory and Language
@@ -36,7 +37,7 @@ class PolicySummary:
     words: int
     """Runs of characters between white space that hold a letter or a digit, in the whole extracted text."""
     counts: Mapping[str, int]
-    """For all twelve labels, the sentences that have it; one with two labels counts for both."""
+    """For each of the model's labels, in order, the sentences that have it; one with two labels counts for both."""
     first: Mapping[str, int]
     """For the labels that occur, the index of the first sentence that has it."""
     flags: tuple[str, ...]
@@ -49,12 +50,12 @@ class PolicySummary:
     @property
     def present(self) -> list[str]:
         """The practices that at least one sentence states."""
-        return [label for label in PRACTICES if self.counts[label]]
+        return [label for label in practice_labels(tuple(self.counts)) if self.counts[label]]
 
     @property
     def absent(self) -> list[str]:
         """The practices that no sentence states."""
-        return [label for label in PRACTICES if not self.counts[label]]
+        return [label for label in practice_labels(tuple(self.counts)) if not self.counts[label]]
 
     def row(self) -> dict[str, Any]:
         """The JSON object; shares are of the sentences, 0 to 1 with four decimals, null where there is no sentence."""
@@ -72,9 +73,12 @@ class PolicySummary:
         }
 
 
-def summarise(document: Document, sentences: Sequence[Sentence]) -> PolicySummary:
-    """Count what a document's tagged sentences say. Flags are the document's and its sentences'."""
-    counts = dict.fromkeys(LABELS, 0)
+def summarise(document: Document, sentences: Sequence[Sentence], labels: Sequence[str] = LABELS) -> PolicySummary:
+    """Count what a document's sentences say, tagged by a model with these `labels`.
+
+    Flags are the document's and its sentences'.
+    """
+    counts = dict.fromkeys(labels, 0)
     first: dict[str, int] = {}
     for sentence in sentences:
         for label in sentence.labels or ():
@@ -94,10 +98,10 @@ class Practice:
     strongest: Sentence
 
 
-def practices(document: Document, sentences: Sequence[Sentence]) -> list[Practice]:
+def practices(document: Document, sentences: Sequence[Sentence], labels: Sequence[str] = LABELS) -> list[Practice]:
     """The labels that occur, in their order. A heading is the strongest sentence only where there is no other."""
     found: list[Practice] = []
-    for label in LABELS:
+    for label in labels:
         carriers = [sentence for sentence in sentences if label in (sentence.labels or ())]
         if carriers:
             # Of equals `max` takes the first, so the result does not depend on anything but the text.
@@ -106,25 +110,27 @@ def practices(document: Document, sentences: Sequence[Sentence]) -> list[Practic
     return found
 
 
-def not_mentioned(sentences: Sequence[Sentence]) -> list[str]:
+def not_mentioned(sentences: Sequence[Sentence], labels: Sequence[str] = LABELS) -> list[str]:
     """The practices that no sentence states; introductions and practices not covered are none that could be missed."""
     present = {label for sentence in sentences for label in sentence.labels or ()}
-    return [label for label in PRACTICES if label not in present]
+    return [label for label in practice_labels(labels) if label not in present]
 
 
-def summary_table(document: Document, sentences: Sequence[Sentence], width: int | None = None) -> str:
+def summary_table(
+    document: Document, sentences: Sequence[Sentence], width: int | None = None, labels: Sequence[str] = LABELS
+) -> str:
     """A table for the terminal, `width` characters wide (by default the terminal's), without a newline at the end."""
     width = width or shutil.get_terminal_size((100, 24)).columns
     width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
     lines = [f"{printable(document.policy)}: {len(sentences)} sentence{'' if len(sentences) == 1 else 's'}"]
     lines.extend(f"  warning: {FLAG_MEANINGS.get(flag, flag)} ({flag})" for flag in document.flags)
-    found = practices(document, sentences)
+    found = practices(document, sentences, labels)
     if found:
         column = max(len(practice.label) for practice in found)
         for practice in found:
             start = f"  {practice.label:<{column}}  {practice.count:>4}  "
             lines.append(start + shorten(printable(practice.strongest.text), width - len(start)))
-    missing = not_mentioned(sentences)
+    missing = not_mentioned(sentences, labels)
     if missing:
         lines.extend(_wrap("  not mentioned: ", missing, width))
     return "\n".join(lines)

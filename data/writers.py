@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from typing import Literal, get_args
 
 from clausetag.data.errors import DataError
 from clausetag.data.extract import FailedInput
+from clausetag.data.labels import LABELS
 from clausetag.data.page_sinks import INDEX, PAGES, OnePageSink, SiteSink, index_name
 from clausetag.data.row_sinks import CsvSink, JsonlSink, ParquetSink, SummarySink, load_pyarrow
 from clausetag.data.run_folder import disk
@@ -39,7 +40,6 @@ RUN_JSON = "run.json"
 """In an output folder: what the run was and what came of it. It alone holds times; the command writes it."""
 
 _SUMMARIES = ("summary.csv", "summary.jsonl")
-_TABLES: dict[str, Callable[[Path], Sink]] = {"jsonl": JsonlSink, "csv": CsvSink, "parquet": ParquetSink}
 _UNSUPPORTED = frozenset(["json", "xlsx", "xls", "tsv", "txt", "md", "pdf", "arrow", "zip", "gz", "zst"])
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
 _NAME_BYTES = 200
@@ -67,8 +67,8 @@ class OutputWriter:
     Anything else is a folder, for one or more `formats` (none: JSONL): ``predictions.<format>`` or, for HTML,
     ``index.html`` and ``html/<policy>.html``; and in any case ``summary.jsonl``, ``summary.csv`` and
     ``texts/<policy>.txt``. Memory holds the document at hand and the names of all; `figures` is what pages say about
-    the model's quality. The temporary files stand in the folder `scratch`, by default beside the target; it must be on
-    the target's disk.
+    the model's quality, `labels` are all of the model's in order. The temporary files stand in the folder `scratch`, by
+    default beside the target; it must be on the target's disk.
 
     Raises:
         DataError: `formats` contradict the file's suffix, or the target cannot be written.
@@ -81,6 +81,7 @@ class OutputWriter:
         formats: Format | Sequence[Format] = (),
         figures: str | None = None,
         scratch: Path | None = None,
+        labels: tuple[str, ...] = LABELS,
     ) -> None:
         self.target = Path(target)
         asked = (formats,) if isinstance(formats, str) else tuple(formats)
@@ -101,6 +102,7 @@ class OutputWriter:
             load_pyarrow()
         self._figures = figures
         self._scratch = scratch
+        self._labels = labels
         self._work: Path | None = None
         self._sinks: list[Sink] = []
         self._names: dict[str, str] = {}
@@ -172,14 +174,22 @@ class OutputWriter:
         if self.is_file:
             (name,) = self.formats
             results = work / self.target.name
-            self._sinks.append(OnePageSink(results, self._figures) if name == "html" else _TABLES[name](results))
+            page = name == "html"
+            self._sinks.append(
+                OnePageSink(results, self._figures, self._labels) if page else self._table(name, results)
+            )
             return
         for name in self.formats:
             if name == "html":
-                self._sinks.append(SiteSink(work, self._figures))
+                self._sinks.append(SiteSink(work, self._figures, self._labels))
             else:
-                self._sinks.append(_TABLES[name](work / f"predictions.{name}"))
-        self._sinks.append(SummarySink(work))
+                self._sinks.append(self._table(name, work / f"predictions.{name}"))
+        self._sinks.append(SummarySink(work, self._labels))
+
+    def _table(self, name: str, path: Path) -> Sink:
+        if name == "jsonl":
+            return JsonlSink(path)
+        return CsvSink(path, self._labels) if name == "csv" else ParquetSink(path, self._labels)
 
     def _commit(self, work: Path) -> None:
         if self._names:

@@ -49,7 +49,7 @@ class BaselineData:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One measurement to make.
+    """One measurement to make, of models with these `labels`.
 
     `sentences` is all that the model reads, policies in order, context included; `units` are the labelled rows that
     figures are made of: sentences, or passages as one row each (`index` is then the passage). With `isolated`, units
@@ -69,6 +69,7 @@ class Benchmark:
     max_overlap: float = MAX_SHARE
     published: tuple[Published, ...] = ()
     remarks: tuple[str, ...] = ()
+    labels: tuple[str, ...] = LABELS
 
 
 def load_benchmark(
@@ -79,6 +80,7 @@ def load_benchmark(
     head: str | None = None,
     test: str | None = None,
     unmask: bool = False,
+    labels: tuple[str, ...] = LABELS,
 ) -> Benchmark:
     """Read `data`: `opp115`, `policies`, `privacyglue`, or the path of a labelled JSONL file.
 
@@ -88,6 +90,7 @@ def load_benchmark(
         head: label source whose thresholds and calibration apply; None: the benchmark's own.
         test: PrivacyGLUE's file to measure on, or the folder that holds its `test_dataset.csv`.
         unmask: use the labels of OPP-115's held-back segments where the corpus has them.
+        labels: of the model that is to be measured; others than the twelve go with a labelled JSONL file alone.
 
     Raises:
         DataError: the data are missing, wrong, or hold nothing labelled.
@@ -98,6 +101,11 @@ def load_benchmark(
         raise DataError("--unmask goes with opp115 alone")
     if head is not None and (unit == "passage" or data == "privacyglue"):
         raise DataError("passages have a head of their own: leave out --head")
+    if labels != LABELS and data in ("opp115", "policies", "privacyglue"):
+        raise DataError(
+            f"{data}: has OPP-115's labels, and the model others ({', '.join(labels)}); "
+            "measure it on a labelled JSONL file of its own"
+        )
     if data == "privacyglue":
         if split is not None or unit == "sentence":
             raise DataError("privacyglue has passages, and one file a split: leave out --split and --unit")
@@ -109,13 +117,13 @@ def load_benchmark(
 
         if split is not None:
             raise DataError("the five policies have no splits: leave out --split")
-        benchmark = _rows(data, read_five(), unit or "sentence", None, head or "guide")
+        benchmark = _rows(data, read_five(), unit or "sentence", None, head or "guide", labels)
     else:
         if not Path(data).is_file():
             raise DataError(f"{data}: no such file; give a labelled JSONL file, opp115, privacyglue or policies")
-        rows = tuple(read_jsonl(data))
+        rows = tuple(read_jsonl(data, labels))
         _check_offsets(data, rows)
-        benchmark = _rows(data, rows, unit or "sentence", split, head or "guide")
+        benchmark = _rows(data, rows, unit or "sentence", split, head or "guide", labels)
     if not benchmark.units:
         raise DataError(f"{data}: nothing labelled to measure on" + (f" in split {split!r}" if split else ""))
     return benchmark
@@ -241,7 +249,9 @@ def _privacyglue_rows(path: Path) -> tuple[tuple[Sentence, ...], tuple[str, ...]
     return tuple(row for row in rows if row.labels), notes
 
 
-def _rows(data: str, sentences: tuple[Sentence, ...], unit: str, split: str | None, head: str) -> Benchmark:
+def _rows(
+    data: str, sentences: tuple[Sentence, ...], unit: str, split: str | None, head: str, labels: tuple[str, ...]
+) -> Benchmark:
     """Labelled rows of a file; with `split`, policies that have such rows, the labels of their other rows unused."""
     if split is None:
         measured = [sentence for sentence in sentences if sentence.labelled]
@@ -252,8 +262,8 @@ def _rows(data: str, sentences: tuple[Sentence, ...], unit: str, split: str | No
         measured = [row for row in sentences if row.labelled and str(row.extra.get("split")) == split]
     policies = {sentence.policy for sentence in measured}
     name = Path(data).name if data != "policies" else data
-    units = tuple(measured) if unit == "sentence" else _joined(data, measured)
-    baseline, notes = _borrowed_baseline(unit)
+    units = tuple(measured) if unit == "sentence" else _joined(data, measured, labels)
+    baseline, notes = _borrowed_baseline(unit, labels)
     return Benchmark(
         data=name + (f" {split}" if split else ""),
         unit=unit,
@@ -262,6 +272,7 @@ def _rows(data: str, sentences: tuple[Sentence, ...], unit: str, split: str | No
         units=units,
         baseline=baseline,
         notes=notes,
+        labels=labels,
     )
 
 
@@ -286,7 +297,7 @@ def _check_offsets(data: str, sentences: Sequence[Sentence]) -> None:
             )
 
 
-def _joined(data: str, measured: Sequence[Sentence]) -> tuple[Sentence, ...]:
+def _joined(data: str, measured: Sequence[Sentence], labels: tuple[str, ...]) -> tuple[Sentence, ...]:
     """Passages of labelled sentences: a passage has every label that one of its labelled sentences has."""
     groups: dict[tuple[str, int], list[Sentence]] = {}
     for sentence in measured:
@@ -296,15 +307,17 @@ def _joined(data: str, measured: Sequence[Sentence]) -> tuple[Sentence, ...]:
         groups.setdefault((sentence.policy, sentence.passage), []).append(sentence)
     rows = []
     for (policy, passage), group in groups.items():
-        given = {label for sentence in group for label in gold_labels(sentence) or ()}
+        given = {label for sentence in group for label in gold_labels(sentence, labels) or ()}
         text = "\n".join(sentence.text for sentence in group)
-        labels = tuple(label for label in LABELS if label in given)
-        rows.append(Sentence(policy=policy, index=passage, text=text, passage=passage, labels=labels))
+        own = tuple(label for label in labels if label in given)
+        rows.append(Sentence(policy=policy, index=passage, text=text, passage=passage, labels=own))
     return tuple(rows)
 
 
-def _borrowed_baseline(unit: str) -> tuple[BaselineData | None, tuple[str, ...]]:
+def _borrowed_baseline(unit: str, labels: tuple[str, ...]) -> tuple[BaselineData | None, tuple[str, ...]]:
     """OPP-115's training policies for a baseline on other data, or a note where the corpus is not at hand."""
+    if labels != LABELS:
+        return None, ("no baseline: it learns from OPP-115, whose labels are others",)
     try:
         return _opp115(unit, "test", "opp115", False).baseline, ()
     except DataError as error:

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 from clausetag.data.errors import DataError
-from clausetag.data.labels import LABELS
 from clausetag.data.privacyglue import POLICY as PRIVACYGLUE
 from clausetag.data.schema import write_text
 from clausetag.eval.predictions import aligned, read_predictions
@@ -51,7 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
         # Texts without a policy around them.
         groups, drawn_by = [str(row) for row in range(len(groups))], "texts"
     drawn = resampler(groups, draws=arguments.draws, seed=arguments.seed)
-    tests = paired_tests(first.predicted, second.predicted, first.gold, drawn)
+    tests = paired_tests(first.predicted, second.predicted, first.gold, drawn, first.labels)
     rows = len(first.keys)
     header, cells = _table(tests)
     title = f"A = {arguments.first} against B = {arguments.second}, {rows} rows of {drawn.groups} {drawn_by}"
@@ -68,7 +67,7 @@ def main(arguments: argparse.Namespace) -> int:
     least = smallest_p(drawn.groups)
     if least * 2 >= LEVEL:
         lines.append(f"{drawn.groups} {drawn_by} are too few: no difference, however large, could be evidence here")
-    elif least * len(LABELS) >= LEVEL:
+    elif least * len(first.labels) >= LEVEL:
         lines.append(f"{drawn.groups} {drawn_by} are too few for evidence on a single category")
     for letter, own in (("A", first), ("B", second)):
         if own.in_sample:

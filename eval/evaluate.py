@@ -104,29 +104,34 @@ def evaluate_tagger(
 
     Raises:
         LeakageError: the model has seen the units, and `in_sample` is false.
-        DataError: the model's labels are not the project's.
+        DataError: the model's labels are not the benchmark's.
     """
-    if tuple(tagger.labels) != LABELS:
-        raise DataError("the model's labels, or their order, are not those of this version; it cannot be compared")
+    labels = benchmark.labels
+    if tuple(tagger.labels) != labels:
+        raise DataError(
+            f"{benchmark.data}: has the labels {', '.join(labels)}, and the model others, or in another order "
+            f"({', '.join(tagger.labels)})"
+        )
     trained_on = tagger.trained_on
     seen = overlap(trained_on.hashes, benchmark.units, trained_on.policies, limit=benchmark.max_overlap)
     refuse_leakage(seen, in_sample=in_sample)
     units = benchmark.units
-    measure = metric()
+    measure = metric(labels)
     scores = unit_scores(tagger, benchmark)
     if benchmark.threshold is None:
         thresholds = unit_thresholds(tagger, units, benchmark.head)
         min_labels = int(tagger.min_labels(benchmark.head))
     else:
-        thresholds, min_labels = np.full((len(units), len(LABELS)), benchmark.threshold), 0
-    gold = gold_matrix(units)
+        thresholds, min_labels = np.full((len(units), len(labels)), benchmark.threshold), 0
+    gold = gold_matrix(units, labels)
     # Isolated texts name no policy; their intervals are too narrow by what texts of one policy have in common.
     groups = [str(row) if benchmark.isolated else unit.policy for row, unit in enumerate(units)]
     drawn = resampler(groups, seed=BOOTSTRAP_SEED)
 
     def figures(values: FloatArray, limits: FloatArray, least: int, ranks: RankIntervals) -> Figures:
         predicted = decide(values, limits, least)
-        return Figures(measure(predicted, gold, values), bootstrap_intervals(predicted, gold, drawn, ranks=ranks))
+        intervals = bootstrap_intervals(predicted, gold, drawn, labels=labels, ranks=ranks)
+        return Figures(measure(predicted, gold, values), intervals)
 
     others: dict[str, Labelling] = {}
     rows: list[BaselineFigures] = []
@@ -136,14 +141,14 @@ def evaluate_tagger(
         fitted, more = fit_baselines(benchmark.baseline, units)
         for own in fitted:
             values = own.score(units)
-            limits = own.thresholds if benchmark.threshold is None else np.full(len(LABELS), benchmark.threshold)
+            limits = own.thresholds if benchmark.threshold is None else np.full(len(labels), benchmark.threshold)
             others[own.name] = Labelling(values, decide(values, limits, min_labels))
             found = figures(values, limits, min_labels, rank_intervals(values, gold, drawn))
             rows.append(BaselineFigures(own.name, own.title, own.description, found))
     ranks = rank_intervals(scores, gold, drawn)
     variants = {least: figures(scores, thresholds, least, ranks) for least in (0, 1)}
     headline = variants[min_labels]
-    half = np.full(len(LABELS), 0.5)
+    half = np.full(len(labels), 0.5)
     predicted = decide(scores, thresholds, min_labels)
     recipe = tagger.config.get("recipe")
     configured = recipe if isinstance(recipe, Mapping) else {"name": recipe}
@@ -158,10 +163,10 @@ def evaluate_tagger(
         min_labels=min_labels,
         variants=variants,
         groups="texts" if benchmark.isolated else "policies",
-        thresholds=dict(zip(LABELS, thresholds.mean(axis=0).tolist(), strict=True)),
-        calibration=calibration(scores, gold, drawn),
-        before_calibration=calibration(_uncalibrated(tagger, units, scores, benchmark.head), gold, drawn),
-        people=None if benchmark.isolated else compare_with_people(units, predicted, drawn),
+        thresholds=dict(zip(labels, thresholds.mean(axis=0).tolist(), strict=True)),
+        calibration=calibration(scores, gold, drawn, labels),
+        before_calibration=calibration(_uncalibrated(tagger, units, scores, benchmark.head), gold, drawn, labels),
+        people=None if benchmark.isolated else compare_with_people(units, predicted, drawn, labels),
         baselines=tuple(rows),
         baseline_source=benchmark.baseline.source if rows and benchmark.baseline is not None else None,
         overlap=seen,
@@ -217,7 +222,7 @@ def unit_scores(tagger: Scorer | FoldTagger, benchmark: Benchmark) -> FloatArray
     if len(matrix) != len(keys):
         raise ValueError(f"the tagger returned {len(matrix)} rows of scores for {len(keys)} {benchmark.unit}s")
     # A labelled segment can hold no sentence (a lone rule or bullet): the model sees nothing there and gives nothing.
-    found = np.zeros((len(wanted), len(LABELS)))
+    found = np.zeros((len(wanted), len(benchmark.labels)))
     for row, key in enumerate(wanted):
         if key in position:
             found[row] = matrix[position[key]]
@@ -252,7 +257,7 @@ def fit_baselines(data: BaselineData, units: Sequence[Sentence]) -> tuple[list[A
         return [], [*notes, f"no baseline: {error}"]
 
 
-def metric() -> Measure:
+def metric(labels: tuple[str, ...] = LABELS) -> Measure:
     """The project's `evaluate` metric as a function of labels bool[n, k], gold bool[n, k] and scores float[n, k]."""
     try:
         from clausetag.eval.multilabel import MultiLabel
@@ -261,7 +266,9 @@ def metric() -> Measure:
     computing = MultiLabel(keep_in_memory=True)
 
     def measure(predicted: BoolArray, gold: BoolArray, scores: FloatArray) -> Scores:
-        figures = computing.compute(predictions=predicted.astype(int), references=gold.astype(int), scores=scores)
+        figures = computing.compute(
+            predictions=predicted.astype(int), references=gold.astype(int), labels=labels, scores=scores
+        )
         return Scores.from_dict(figures)
 
     return measure

@@ -47,13 +47,16 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> list[Path]:
         evaluation.model.scores,
         evaluation.model.predicted,
         unit,
+        evaluation.benchmark.labels,
         in_sample=results.in_sample,
     )
     write_jsonl(written[0], rows)
     for name, own in evaluation.baselines.items():
         written.append(folder / f"predictions-{name}.jsonl")
-        write_jsonl(written[-1], prediction_rows(evaluation.units, own.scores, own.predicted, unit))
-    counted = confusions(evaluation.gold, evaluation.model.predicted)
+        write_jsonl(
+            written[-1], prediction_rows(evaluation.units, own.scores, own.predicted, unit, evaluation.benchmark.labels)
+        )
+    counted = confusions(evaluation.gold, evaluation.model.predicted, evaluation.benchmark.labels)
     texts = {
         "report.md": markdown(results, confusion_lines(counted)),
         "report.html": render(page_of(evaluation, counted)),
@@ -75,7 +78,7 @@ def page_of(evaluation: Evaluation, counted: Confusions) -> Page:
     """What the HTML report shows."""
     results, benchmark = evaluation.results, evaluation.benchmark
     unit: Unit = "passage" if benchmark.unit == "passage" else "sentence"
-    quality = label_quality(evaluation.gold, evaluation.model.scores)
+    quality = label_quality(evaluation.gold, evaluation.model.scores, benchmark.labels)
     errors = error_list(
         benchmark.units,
         benchmark.sentences,
@@ -83,6 +86,7 @@ def page_of(evaluation: Evaluation, counted: Confusions) -> Page:
         evaluation.model.scores,
         evaluation.model.predicted,
         evaluation.thresholds,
+        benchmark.labels,
         unit=unit,
     )
     # A model that has learnt the labels repeats their errors, so nothing is learnt of them from its scores.
@@ -111,6 +115,7 @@ def page_of(evaluation: Evaluation, counted: Confusions) -> Page:
         suspects_note=quality.note,
         notes=[*facts(results)[2:], *results.remarks],
         provenance=provenance(results),
+        labels=benchmark.labels,
     )
 
 
@@ -152,7 +157,7 @@ def bars(results: Results) -> list[Bar]:
 
 def curves(evaluation: Evaluation) -> list[Curve]:
     """Precision against recall of each category."""
-    lines = precision_recall(evaluation.model.scores, evaluation.gold)
+    lines = precision_recall(evaluation.model.scores, evaluation.gold, evaluation.benchmark.labels)
     return [
         Curve(label, lines[label], own.average_precision, own.precision, own.recall, own.support)
         for label, own in evaluation.results.figures.scores.per_category.items()

@@ -20,8 +20,8 @@ from typing import Any, Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from clausetag.data.labels import LABEL_INDEX, LABELS
-from clausetag.data.page import CODES, hue_rules
+from clausetag.data.labels import LABELS
+from clausetag.data.palette import palette
 from clausetag.eval import pictures
 from clausetag.eval.calibration import Calibration
 from clausetag.eval.drawing import palette_css, picture_css
@@ -93,13 +93,14 @@ class Page:
     """What to know of them before reading."""
     notes: Sequence[str] = ()
     provenance: Mapping[str, str] | None = None
+    labels: tuple[str, ...] = LABELS
 
 
 def render(page: Page) -> str:
     """The report as one HTML text. The same page gives the same text.
 
     Raises:
-        KeyError: an error, suspect or threshold names a label that is not one of `LABELS`, or lacks one's score.
+        KeyError: an error, suspect or threshold names a label that is not one of the page's, or lacks one's score.
     """
     here = Path(__file__).parent
     environment = Environment(
@@ -111,15 +112,16 @@ def render(page: Page) -> str:
     )
     environment.filters["px2"] = lambda value: f"{value:.2f}"
     script = (here / "report_page.js").read_text(encoding="utf-8").strip()
-    hues = "\n".join(hue_rules(label) for label in LABELS)
+    colours = palette(page.labels)
+    hues = "\n".join(map(colours.hue_rules, page.labels))
     style = "\n".join([palette_css(), (here / "report_page.css").read_text(encoding="utf-8"), hues, picture_css()])
     matrix = [] if page.confusions is None else page.confusions.matrix.tolist()
     return environment.get_template("report_page.html").render(
         page=page,
         sections=_sections(page),
-        labels=LABELS,
-        codes=CODES,
-        numbers=LABEL_INDEX,
+        labels=page.labels,
+        codes=colours.codes,
+        numbers={label: number for number, label in enumerate(page.labels)},
         nothing=NOTHING,
         errors=page.errors[:SHOWN_AT_FIRST],
         data=Markup(error_json(page)),
@@ -139,8 +141,11 @@ def error_json(page: Page) -> str:
     No `<`, `>` or `&` stands in it, so nothing in a policy's text can end the script element or begin a comment.
     """
 
+    labels = page.labels
+    place = {label: number for number, label in enumerate(labels)}
+
     def numbers(names: Sequence[str]) -> list[int]:
-        return [LABEL_INDEX[name] for name in names]
+        return [place[name] for name in names]
 
     def row(case: ErrorItem) -> dict[str, Any]:
         votes, annotators = case.votes, case.annotators
@@ -155,15 +160,15 @@ def error_json(page: Page) -> str:
             "alarms": numbers(case.false_alarms),
             "right": numbers([label for label in case.gold if label in case.predicted]),
             "forced": numbers(case.forced),
-            "scores": [round(float(case.scores[label]), 3) for label in LABELS],
-            "votes": None if votes is None else [round(float(votes.get(label, 0.0)), 3) for label in LABELS],
+            "scores": [round(float(case.scores[label]), 3) for label in labels],
+            "votes": None if votes is None else [round(float(votes.get(label, 0.0)), 3) for label in labels],
             "annotators": None if annotators is None else {name: numbers(given) for name, given in annotators.items()},
         }
 
-    thresholds = None if page.thresholds is None else [round(float(page.thresholds[label]), 3) for label in LABELS]
+    thresholds = None if page.thresholds is None else [round(float(page.thresholds[label]), 3) for label in labels]
     data = {
-        "labels": LABELS,
-        "codes": [CODES[label] for label in LABELS],
+        "labels": labels,
+        "codes": list(palette(labels).codes.values()),
         "thresholds": thresholds,
         "errors": [row(case) for case in page.errors],
     }

@@ -34,6 +34,8 @@ class Predictions:
     """"sentence" or "passage"; None where a lone file does not say."""
     in_sample: bool = False
     """The system may have been trained on these rows."""
+    labels: tuple[str, ...] = LABELS
+    """The columns of `gold` and `predicted`."""
 
 
 def prediction_rows(
@@ -81,12 +83,15 @@ def read_predictions(source: str) -> Predictions:
     units: set[str | None] = set()
     seen: dict[Key, int] = {}
     in_sample = False
+    labels = LABELS
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
             where = f"{source}, line {number}"
-            row = _row(line, where)
+            if not keys:
+                labels = _labels_of(line)
+            row = _row(line, where, labels)
             key = (row["policy"], row["index"])
             if key in seen:
                 raise DataError(f"{where}: {key[0]} {key[1]} stands in line {seen[key]} already")
@@ -100,10 +105,21 @@ def read_predictions(source: str) -> Predictions:
     if not keys:
         raise DataError(f"{source}: holds no prediction")
     unit = units.pop() if len(units) == 1 else None
-    return Predictions(source, tuple(keys), tuple(hashes), label_matrix(gold), label_matrix(predicted), unit, in_sample)
+    matrices = label_matrix(gold, labels), label_matrix(predicted, labels)
+    return Predictions(source, tuple(keys), tuple(hashes), *matrices, unit, in_sample, labels)
 
 
-def _row(line: bytes, where: str) -> Mapping[str, Any]:
+def _labels_of(line: bytes) -> tuple[str, ...]:
+    """The system's labels: those that the first row has scores of, if they are not among the twelve."""
+    try:
+        row = json.loads(line.decode("utf-8"))
+        scores = row.get("scores") if isinstance(row, dict) else None
+    except (ValueError, RecursionError):  # said by `_row`
+        return LABELS
+    return tuple(scores) if isinstance(scores, dict) and not set(scores) <= set(LABELS) else LABELS
+
+
+def _row(line: bytes, where: str, labels: tuple[str, ...]) -> Mapping[str, Any]:
     try:
         row = json.loads(line.decode("utf-8"))
         if not isinstance(row, dict):
@@ -111,8 +127,8 @@ def _row(line: bytes, where: str) -> Mapping[str, Any]:
         for field, kind in (("policy", str), ("index", int), ("text", str), ("gold", list), ("labels", list)):
             if not isinstance(row.get(field), kind):
                 raise ValueError(f"has no {field!r}; predictions are written by `clausetag eval … -o`")
-        check_labels(row["gold"])
-        check_labels(row["labels"])
+        check_labels(row["gold"], labels)
+        check_labels(row["labels"], labels)
     except UnicodeDecodeError:
         raise DataError(f"{where}: not UTF-8") from None
     except RecursionError:
@@ -131,6 +147,8 @@ def aligned(first: Predictions, second: Predictions) -> Predictions:
     pair = f"{first.name} and {second.name}"
     if first.unit != second.unit and first.unit and second.unit:
         raise DataError(f"{pair} measure different units ({first.unit}, {second.unit}); they cannot be compared")
+    if first.labels != second.labels:
+        raise DataError(f"{pair} have different labels; they cannot be compared")
     place = {key: row for row, key in enumerate(second.keys)}
     missing = [key for key in first.keys if key not in place]
     if missing or len(first.keys) != len(second.keys):
@@ -147,5 +165,12 @@ def aligned(first: Predictions, second: Predictions) -> Predictions:
     if labels:
         raise DataError(f"{pair} were measured against different right labels ({labels} rows); evaluate both again")
     return Predictions(
-        second.name, first.keys, first.hashes, first.gold, second.predicted[order], second.unit, second.in_sample
+        second.name,
+        first.keys,
+        first.hashes,
+        first.gold,
+        second.predicted[order],
+        second.unit,
+        second.in_sample,
+        second.labels,
     )

@@ -84,6 +84,9 @@ def run(arguments: argparse.Namespace, taggers: Sequence[Scorer | FoldTagger]) -
     hashes = [tagger.hash for tagger in taggers]
     if len(set(hashes)) < len(hashes):
         raise DataError("the same model was given twice; give one folder for each seed")
+    labels = tuple(taggers[0].labels)
+    if any(tuple(tagger.labels) != labels for tagger in taggers):
+        raise DataError("the models have different labels; measure them one by one")
     if arguments.output is not None:
         make_folder(Path(arguments.output))
     benchmark = load_benchmark(
@@ -93,6 +96,7 @@ def run(arguments: argparse.Namespace, taggers: Sequence[Scorer | FoldTagger]) -
         head=arguments.head,
         test=arguments.test,
         unmask=arguments.unmask,
+        labels=labels,
     )
     evaluations: list[Evaluation] = []
     for number, tagger in enumerate(taggers):

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clausetag.data.errors import ArtifactError
+from clausetag.data.labels import check_label_set
 from clausetag.data.schema import write_text
 
 FORMAT = 1
@@ -161,8 +162,9 @@ def load_artifact(model: str | os.PathLike[str] | None = None) -> Artifact:
 def _artifact(folder: Path, config: dict[str, Any], digest: str) -> Artifact:
     labels = tuple(config["labels"])
     heads = tuple(config["heads"])
-    if not labels or len(set(labels)) != len(labels) or not all(isinstance(label, str) for label in labels):
-        raise ValueError("labels must be distinct strings")
+    if not all(isinstance(label, str) for label in labels):
+        raise ValueError("labels must be strings")
+    check_label_set(labels)
     settings: dict[str, Head] = {}
     for name, values in config["settings"].items():
         thresholds, slope, intercept = (_by_label(values[key], labels) for key in ("thresholds", "slope", "intercept"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clausetag.data.labels import LABELS
 from clausetag.data.schema import write_text
 
 LICENCE = (
@@ -27,6 +28,16 @@ _LIMITS = (
     "guide, which gives each sentence at least one; OPP-115's annotators left many sentences unmarked: the head "
     "`opp115` follows their habit."
 )
+_OWN_PURPOSE = (
+    "Tags each sentence of a privacy policy with labels of its user's own, multi-label: {labels}. Sentences are read "
+    "in windows of their neighbours, with the heading in front."
+)
+_OWN_LIMITS = (
+    "What the labels mean is for their author to say; the model gives them as its training data did. It is no legal "
+    "advice and no proof of what a company does."
+)
+_OWN_LICENCE = "The code is under the MIT licence; the weights are for whoever trained them to license."
+_STARTED = "The encoder comes from another clausetag model, whose terms hold for it too. Of the project's models: "
 _EXTRA = (
     "{n} further labelled file(s): policies of about 2018 to 2026, each sentence labelled by one reading after the "
     "guide (a language model's, not a lawyer's); not part of the project."
@@ -41,25 +52,29 @@ def write_card(folder: Path, config: Mapping[str, Any]) -> None:
 def render_card(config: Mapping[str, Any]) -> str:
     """The card as Markdown: what it is, data, figures with their commands, limits, licence."""
     recipe = config["recipe"]
+    own = tuple(config["labels"]) != LABELS
+    licence = LICENCE
+    if own:
+        licence = f"{_OWN_LICENCE} {_STARTED}{LICENCE}" if config.get("start") else _OWN_LICENCE
     parts = [
         f"# clausetag model: {config.get('name', recipe['name'])}",
-        _PURPOSE,
+        _OWN_PURPOSE.format(labels=", ".join(config["labels"])) if own else _PURPOSE,
         "## Training data",
         f"Recipe `{recipe['name']}`, backbone `{config['backbone']}`, seed {recipe['seed']}. `trained_on.json` lists "
         "every policy id and text hash that training saw.",
-        "\n".join(f"- {line}" for line in _sources(recipe, config.get("start"))),
+        "\n".join(f"- {line}" for line in _sources(recipe, config.get("start"), own)),
         "## Figures",
         *_measured(config["figures"]),
         *_validated(config["validation"], config.get("untuned", ())),
         "## Intended use and limits",
-        _LIMITS,
+        _OWN_LIMITS if own else _LIMITS,
         "## Licence",
-        LICENCE,
+        licence,
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _sources(recipe: Mapping[str, Any], start: Mapping[str, Any] | None) -> list[str]:
+def _sources(recipe: Mapping[str, Any], start: Mapping[str, Any] | None, own: bool) -> list[str]:
     lines: list[str] = []
     if start:
         lines.append(f"Continued from the model `{start['name']}` (recipe `{start['recipe']}`, hash {start['hash']}).")
@@ -69,7 +84,8 @@ def _sources(recipe: Mapping[str, Any], start: Mapping[str, Any] | None) -> list
     if recipe["policies"]:
         lines.append(f"The project's annotated policies: {', '.join(recipe['policies'])}.")
     if recipe["extra"]:
-        lines.append(_EXTRA.format(n=len(recipe["extra"])))
+        names = f"Labelled sentences of the user: {', '.join(recipe['extra'])}."
+        lines.append(names if own else _EXTRA.format(n=len(recipe["extra"])))
     if recipe["privacyglue"]:
         lines.append("PrivacyGLUE's OPP-115 task (Shankar et al., 2023), its training file.")
     return lines

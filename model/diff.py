@@ -58,8 +58,8 @@ def main(arguments: argparse.Namespace) -> int:
         for flag in document.flags:
             print(f"clausetag: warning: {printable(name)}: {FLAG_MEANINGS[flag]}", file=sys.stderr)
     old, new = (tagger.tag_document(document, head=head) for document in documents)
-    changes = diff_sentences(old, new)
-    report = Report(names[0], names[1], changes, f"Labels by the model {tagger.hash}, head {head}.")
+    changes = diff_sentences(old, new, tagger.labels)
+    report = Report(names[0], names[1], changes, f"Labels by the model {tagger.hash}, head {head}.", tagger.labels)
     if output is None:
         width = min(max(shutil.get_terminal_size((100, 24)).columns, 60), 160)
         print(_encodable(terminal(report, width)))

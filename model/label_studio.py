@@ -1,6 +1,7 @@
 """`clausetag data export-label-studio`: sentences of own policies as Label Studio tasks, with the model's labels.
 
 clausetag data export-label-studio policies/ --uncertain-first -o tasks.json
+clausetag data export-label-studio policies/ --labels recipe.toml -o tasks.json  # labels that no model has yet
 """
 
 from __future__ import annotations
@@ -8,14 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 from clausetag.data.errors import ClausetagError, DataError
 from clausetag.data.extract import FailedInput, read_inputs
 from clausetag.data.label_studio import labelling_config, make_tasks
-from clausetag.data.schema import Sentence, write_text
+from clausetag.data.labels import read_label_set
+from clausetag.data.schema import Document, Sentence, write_text
 from clausetag.data.screen import screen
+from clausetag.data.segment import segment
 from clausetag.data.summary import FLAG_MEANINGS, printable
 from clausetag.model.options import add_model_arguments
 from clausetag.model.tagger import Tagger
@@ -35,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--uncertain-first", action="store_true", help="tasks in the order of the model's certainty, not of the text"
     )
+    parser.add_argument(
+        "--labels",
+        metavar="RECIPE",
+        help="recipe whose `labels` shall be given, which no model knows yet: tasks without a model's labels",
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -42,8 +52,7 @@ def main(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output)
     if output.suffix.lower() != ".json":
         raise ClausetagError(f"-o {arguments.output}: use a file that ends in .json")
-    tagger = Tagger.load(arguments.model)
-    tagger.head(arguments.head)
+    labels, version, tag = _labels_of(arguments)
     sentences: list[Sentence] = []
     failures = policies = 0
     for item in read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO()):
@@ -54,13 +63,28 @@ def main(arguments: argparse.Namespace) -> int:
         for flag in screen(item):
             print(f"clausetag: warning: {printable(item.policy)}: {FLAG_MEANINGS[flag]}", file=sys.stderr)
         policies += 1
-        sentences += tagger.tag_document(item, head=arguments.head)
+        sentences += tag(item)
     if not sentences:
         raise DataError("none of the inputs could be read; nothing was written")
-    tasks = make_tasks(sentences, tagger.hash, uncertain_first=arguments.uncertain_first)
+    tasks = make_tasks(sentences, version, uncertain_first=arguments.uncertain_first)
     interface = output.with_suffix(".xml")
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(interface, labelling_config(tagger.labels))
+    write_text(interface, labelling_config(labels))
     write_text(output, json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
     print(f"{policies:,} policies, {len(tasks):,} tasks in {output}; labelling interface in {interface}")
     return 1 if failures else 0
+
+
+def _labels_of(
+    arguments: argparse.Namespace,
+) -> tuple[tuple[str, ...], str | None, Callable[[Document], list[Sentence]]]:
+    """The labels to choose from, the model that gives them first (if one does), and what makes a document sentences."""
+    if arguments.labels is not None:
+        if arguments.model is not None or arguments.head is not None or arguments.uncertain_first:
+            raise ClausetagError(
+                "--labels goes without --model, --head and --uncertain-first: no model tags these tasks"
+            )
+        return read_label_set(arguments.labels), None, segment
+    tagger = Tagger.load(arguments.model)
+    tagger.head(arguments.head)
+    return tagger.labels, tagger.hash, partial(tagger.tag_document, head=arguments.head)

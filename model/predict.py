@@ -4,6 +4,7 @@ clausetag predict policy.html                      # a table in the terminal
 clausetag predict folder/ 'more/*.md' -o out       # out/predictions.jsonl, out/summary.csv and out/texts/
 cat policy.txt | clausetag predict - -o page.html  # one page with every sentence highlighted
 clausetag predict crawl.jsonl.zst -o out --resume  # goes on where a killed run stopped
+clausetag predict 'crawl/*.parquet' -o out --engine ray  # many workers, on one machine or a cluster
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from clausetag.data.writers import FORMATS, RUN_JSON, Format, OutputWriter
 from clausetag.model.labeller import Labeller
 from clausetag.model.options import add_model_arguments
 from clausetag.model.run import Interrupted, Run
+from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
 
 
@@ -48,7 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", metavar="FORMAT", help=f"of an output folder: one or more of {','.join(FORMATS)} (default: jsonl)"
     )
     add_model_arguments(parser)
-    parser.add_argument("--threads", type=int, metavar="N", help="threads (default: the cores this process may use)")
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: many workers, on this machine or on a cluster; reads object stores too, and writes Parquet",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads (default: the cores this process may use; with --engine ray, one for each worker)",
+    )
     parser.add_argument("--table", action="store_true", help="print the table also where -o is given")
     parser.add_argument(
         "--resume", action="store_true", help="continue an unfinished run of the same command; else it starts anew"
@@ -68,11 +81,18 @@ def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag predict`; returns 0, 1 if an input failed, or 130 if the user stopped it."""
     _check(arguments)
     formats = _formats(arguments)
+    if arguments.engine == "ray":
+        from clausetag.model import ray_engine
+
+        ray_engine.check_arguments(arguments)
+        if arguments.run_json is not None:
+            _free_file(Path(arguments.run_json), ())
+        return ray_engine.predict(arguments)
     tagger = Tagger.load(arguments.model, threads=arguments.threads)
     head = arguments.head or tagger.artifact.default_head
     tagger.head(head)
     progress = Progress(sys.stderr, quiet=arguments.quiet)
-    labeller = Labeller(tagger, head, arguments.strict, progress)
+    labeller = Labeller(tagger, head, arguments.strict, progress, arguments.threads or available_cores())
     found = read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO())
     figures = figures_line(tagger.config)
     table = arguments.table or arguments.output is None
@@ -83,7 +103,7 @@ def main(arguments: argparse.Namespace) -> int:
             return
         progress.clear()
         try:
-            print(_printable_for_stdout(summary_table(document, sentences)), end="\n\n")
+            print(_printable_for_stdout(summary_table(document, sentences, labels=tagger.labels)), end="\n\n")
         except BrokenPipeError:
             if arguments.output is None:
                 raise
@@ -93,7 +113,7 @@ def main(arguments: argparse.Namespace) -> int:
 
     if arguments.output is None:
         failed = False
-        for source, sentences in map(labeller.label, found):
+        for source, sentences in labeller.label_all(found):
             if isinstance(source, FailedInput):
                 failed = True
             else:

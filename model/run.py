@@ -148,8 +148,7 @@ class Run:
         if journal.complete:
             return
         progress.start("", total, journal.results)
-        for item in found:
-            source, sentences = self.labeller.label(item)
+        for source, sentences in self.labeller.label_all(found):
             with disk(self.target):
                 journal.add(Result(source, sentences, time.monotonic() - started))
             if isinstance(source, Document):
@@ -185,10 +184,10 @@ class Run:
     def _write_all(self, journal: Journal, scratch: Path, started: float, faults: Mapping[int, FailedInput]) -> Tally:
         progress = self.labeller.progress
         progress.start("written ", journal.results)
-        tally = Tally()
+        tally = Tally(labels=dict.fromkeys(self.labeller.tagger.labels, 0))
         starts: list[str] = []
         earlier = last = 0.0
-        with OutputWriter(self.target, self.formats, self.figures, scratch) as writer:
+        with OutputWriter(self.target, self.formats, self.figures, scratch, self.labeller.tagger.labels) as writer:
             for entry in journal.entries():
                 if isinstance(entry, Session):
                     starts.append(entry.started)

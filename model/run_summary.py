@@ -34,6 +34,7 @@ class Tally:
     unlabelled: int = 0
     """Sentences without a label."""
     labels: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LABELS, 0))
+    """Sentences with each of the model's labels, in order."""
     failures: Counter[str] = field(default_factory=Counter)
     """By code."""
     flagged: int = 0

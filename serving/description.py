@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from clausetag.data.labels import LABELS
 from clausetag.serving.limits import DOCUMENT_TYPES, JSON_TYPE
-from clausetag.serving.schemas import REQUESTS, ErrorAnswer, PoliciesAnswer, TaggedPolicy
+from clausetag.serving.schemas import REQUESTS, ErrorAnswer, PoliciesAnswer, TaggedPolicy, with_labels
 
 TEXT = (
     "Tags every sentence of a privacy policy with the data practices it states (OPP-115's categories, twelve labels, "
@@ -77,7 +78,7 @@ METRICS: dict[str, Any] = {
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI description; made once."""
+    """The OpenAPI description; made once. The labels in it are the model's, as soon as there is one."""
     if app.openapi_schema is None:
         spec = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         template = "#/components/schemas/{model}"
@@ -88,7 +89,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
         # /metrics answers text alone; FastAPI would add its default.
         spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"].pop("application/json", None)
         app.openapi_schema = spec
-    return app.openapi_schema
+    service = app.state.service
+    labels = service.engine.tagger.labels if service.life.state == "ready" else LABELS
+    described: dict[str, Any] = with_labels(app.openapi_schema, labels)
+    return described
 
 
 def text(spec: dict[str, Any]) -> str:

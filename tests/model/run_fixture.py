@@ -81,7 +81,7 @@ def command(inputs: Path, target: Path) -> list[str]:
 def interrupted(
     arguments: list[str], after: int, error: BaseException | type[BaseException] = KeyboardInterrupt
 ) -> int:
-    """Stop the command in the document after so many."""
+    """Stop the command in the document after so many, one at a time."""
     tag, calls = FakeTagger.tag_document, 0
 
     def stop(self: FakeTagger, document: Document, **named: str) -> list[Sentence]:
@@ -93,4 +93,4 @@ def interrupted(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeTagger, "tag_document", stop)
-        return main(arguments)
+        return main([*arguments, "--threads", "1"])

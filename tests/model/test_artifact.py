@@ -64,10 +64,30 @@ def test_thresholds_are_keyed_by_label_so_that_a_changed_label_order_keeps_their
     assert list(after.settings["guide"].thresholds) == list(before.settings["guide"].thresholds)[::-1]
 
 
-def test_a_label_order_that_is_not_the_programs_is_refused_by_the_tagger(copy: Path) -> None:
-    edit(copy, lambda values: values.__setitem__("labels", list(reversed(LABELS))))
-    with pytest.raises(ArtifactError, match="label order"):
-        Tagger.load(copy)
+def test_the_tagger_gives_the_labels_of_its_artifact(copy: Path) -> None:
+    own = [f"label {number}" for number in range(12)]
+
+    def rename(values: dict[str, object]) -> None:
+        text = json.dumps(values)
+        for old, new in zip(LABELS, own, strict=True):
+            text = text.replace(json.dumps(old), json.dumps(new))
+        values.update(json.loads(text))
+        values["settings"] = json.loads(text)["settings"]
+
+    before = Tagger.load(copy).tag("We never sell your e-mail address.")[0]
+    edit(copy, rename)
+    tagger = Tagger.load(copy)
+    after = tagger.tag("We never sell your e-mail address.")[0]
+    assert tagger.labels == tuple(own)
+    assert list((after.scores or {}).items()) == list(zip(own, (before.scores or {}).values(), strict=True))
+    assert after.labels == tuple(own[LABELS.index(label)] for label in before.labels or ())
+
+
+@pytest.mark.parametrize("labels", [[], ["a", "A"], ["policy"], [1], ["a; b"]])
+def test_labels_that_a_model_cannot_have_are_refused(copy: Path, labels: list[object]) -> None:
+    edit(copy, lambda values: values.__setitem__("labels", labels))
+    with pytest.raises(ArtifactError, match=r"config\.json is not usable"):
+        load_artifact(copy)
 
 
 def test_settings_must_name_every_label(copy: Path) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from clausetag.data import badges
 from clausetag.data.extract import extract_text
 from clausetag.data.labels import FIRST_PARTY, LABELS, RETENTION, SECURITY
+from clausetag.data.palette import CODES, HUES
 from clausetag.data.row_sinks import CSV_COLUMNS
 from clausetag.data.schema import sentence_from_row
 from clausetag.data.summary import PRACTICES, summarise
@@ -27,12 +27,12 @@ EVIL = "We collect <img src=x onerror=\"document.title='broken'\"> and <script>d
 def test_codes_and_colours_are_those_of_the_other_pages() -> None:
     script = (PAGE / "page.js").read_text(encoding="utf-8")
     about = re.findall(r'^    "([^"]+)": \["([^"]+)", "[^"]+",\s+("[^"]+"|null)\]', script, re.MULTILINE)
-    assert [(label, code) for label, code, _ in about] == [(label, badges.CODES[label]) for label in LABELS]
+    assert [(label, code) for label, code, _ in about] == [(label, CODES[label]) for label in LABELS]
     assert [label for label, _, lack in about if lack != "null"] == list(PRACTICES)
     style = (PAGE / "page.css").read_text(encoding="utf-8")
     hues = re.findall(r"^\.l(\d+) \{ --hue: (\d+); --full: (\d+)%; \}", style, re.MULTILINE)
     assert [(int(index), int(hue), int(full)) for index, hue, full in hues] == [
-        (index, *badges._HUES[label]) for index, label in enumerate(LABELS)
+        (index, *HUES[label]) for index, label in enumerate(LABELS)
     ]
 
 

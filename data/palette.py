@@ -1,0 +1,119 @@
+"""A code and a colour for each label, the same on every page; the code is there for who sees no colours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+
+from clausetag.data import labels as names
+from clausetag.data.labels import LABELS
+
+CODES: dict[str, str] = {
+    names.FIRST_PARTY: "1st",
+    names.THIRD_PARTY: "3rd",
+    names.CHOICE: "Opt",
+    names.ACCESS: "Acc",
+    names.RETENTION: "Ret",
+    names.SECURITY: "Sec",
+    names.CHANGE: "Chg",
+    names.DO_NOT_TRACK: "DNT",
+    names.AUDIENCES: "Aud",
+    names.GENERIC: "Gen",
+    names.CONTACT: "Con",
+    names.NOT_COVERED: "N/C",
+}
+"""Badges of the twelve, so that categories can be told apart without seeing colours."""
+HUES: dict[str, tuple[int, int]] = {
+    names.FIRST_PARTY: (212, 85),
+    names.THIRD_PARTY: (24, 90),
+    names.CHOICE: (282, 65),
+    names.ACCESS: (190, 80),
+    names.RETENTION: (46, 85),
+    names.SECURITY: (140, 55),
+    names.CHANGE: (328, 75),
+    names.DO_NOT_TRACK: (0, 80),
+    names.AUDIENCES: (168, 70),
+    names.GENERIC: (215, 10),
+    names.CONTACT: (248, 75),
+    names.NOT_COVERED: (82, 60),
+}
+"""Hue in degrees and saturation in per cent; the lightness depends on the colour scheme."""
+_GOLDEN_ANGLE = 137.508
+"""In degrees: steps of it never come back near to where they were, however many there are."""
+_SATURATION = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The codes and colours of a label set; pages know a label by its place in it."""
+
+    labels: tuple[str, ...]
+    codes: Mapping[str, str]
+    hues: Mapping[str, tuple[int, int]]
+    """Hue in degrees and saturation in per cent."""
+
+    def key(self, label: str) -> str:
+        """What names a label in a page's markup: its place."""
+        return str(self.labels.index(label))
+
+    def hue_rules(self, label: str) -> str:
+        """The rules that colour a label, light and dark."""
+        hue, saturation = self.hues[label]
+        tints = " ".join(
+            f"--{name}-colour: hsl({hue} calc({saturation}% * var(--calm)) var(--{name}));"
+            for name in ("tint", "tint-2")
+        )
+        lines = " ".join(f"--{name}-colour: hsl({hue} {saturation}% var(--{name}));" for name in ("edge", "badge"))
+        return f".l{self.key(label)} {{ {tints} {lines} }}"
+
+    def badge(self, label: str, sign: str = "") -> str:
+        """A label's code in its colour, a sign in front."""
+        code = escape(self.codes[label])
+        return f'<span class="b l{self.key(label)}" title="{escape(label)}">{sign}{code}</span>'
+
+    def chip(self, label: str, number: int) -> str:
+        """A label's button in a legend; `number` is what it counts."""
+        return chip(self.key(label), self.badge(label), label, number, f" l{self.key(label)}")
+
+
+@cache
+def palette(labels: tuple[str, ...] = LABELS) -> Palette:
+    """The palette of a label set: the twelve have their own, others get codes and hues in order."""
+    if labels == LABELS:
+        return Palette(LABELS, CODES, HUES)
+    hues = {label: (round(212 + _GOLDEN_ANGLE * place) % 360, _SATURATION) for place, label in enumerate(labels)}
+    return Palette(labels, _codes(labels), hues)
+
+
+def _codes(labels: Sequence[str]) -> dict[str, str]:
+    """Two signs for each label, no two alike: letters of it if they are free, else numbers."""
+    codes: dict[str, str] = {}
+    taken: set[str] = set()
+    for place, label in enumerate(labels):
+        codes[label] = next(code for code in _candidates(label, place) if code.casefold() not in taken)
+        taken.add(codes[label].casefold())
+    return codes
+
+
+def _candidates(label: str, place: int) -> Iterator[str]:
+    """The initials of its first words, then its first letter with each later one, then numbers from its own on."""
+    words = re.findall(r"\w+", label)
+    letters = "".join(words)
+    if len(words) > 1:
+        yield words[0][0].upper() + words[1][0].upper()
+    for letter in letters[1:]:
+        yield letters[0].upper() + letter.lower()
+    for number in (*range(place + 1, 100), *range(place + 1)):
+        yield f"{number:02}"
+
+
+def chip(key: str, code: str, name: str, number: int, style: str = "") -> str:
+    """A button of the legend, which a script makes a filter; `key` is what it filters by, `number` what it counts."""
+    return (
+        f'<button type="button" class="chip{style}{"" if number else " empty"}" data-l="{key}" aria-pressed="false" '
+        f'disabled title="{escape(name)}">{code}<span class="name">{escape(name)}</span>'
+        f'<span class="n">{number:,}</span></button>'
+    )
