@@ -21,6 +21,7 @@ from clausetag.model.artifact import Artifact, Head, TrainedOn, load_artifact
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.model.runtime import Runtime
+from clausetag.model.tagged import Tagged
 
 
 class Tagger:
@@ -137,13 +138,13 @@ class Tagger:
             tagged.append(sentence.with_prediction([self.labels[i] for i in np.flatnonzero(chosen)], named))
         return tagged
 
-    def tag_document(self, document: Document, *, head: str | None = None) -> list[Sentence]:
+    def tag_document(self, document: Document, *, head: str | None = None) -> Tagged:
         """Segment an extracted document and tag its sentences, in order."""
         from clausetag.data.segment import segment
 
-        return self.tag_sentences(segment(document), head=head)
+        return Tagged(self.tag_sentences(segment(document), head=head), self.labels)
 
-    def tag(self, text: str, *, policy: str = "text") -> list[Sentence]:
+    def tag(self, text: str, *, policy: str = "text") -> Tagged:
         """Tag the sentences of a text (plain or Markdown)."""
         from clausetag.data.extract import extract_text
 
