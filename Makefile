@@ -23,6 +23,8 @@ TRAIN := $(KEEP_MEMORY) $(BIN)/clausetag train
 FINISHED := finished() { test -f "$$1/manifest.json" -a ! -f "$$1/checkpoint.pt"; }; finished
 SEEDS ?= 1 2 3
 POLICIES ?= policies.jsonl.gz
+HTML ?=
+METRICS ?=
 UNLABELLED ?=
 HELD ?=
 POOL ?= runs/pool.jsonl
@@ -30,7 +32,7 @@ A ?= runs/eval/a
 B ?= runs/eval/b
 
 .DEFAULT_GOAL := all
-.PHONY: all test test-all soak load check pool pretrain teacher distil train eval labels compare leakage seeds transfer split-effect predict serve wheel clean help
+.PHONY: all test test-all soak load check pool pretrain teacher distil train eval bench labels compare leakage seeds transfer split-effect predict serve wheel clean help
 
 all: $(VENV)/predict.stamp ## install what predicting needs and tag the five policies into out/
 	@$(BIN)/clausetag predict 'data/policies/*.txt' -o $(OUT) --format jsonl,html --table
@@ -74,6 +76,9 @@ train: $(VENV)/dev.stamp ## train RECIPE (default) in RUN; EXTRA=labelled.jsonl 
 
 eval: $(VENV)/dev.stamp ## evaluate MODEL on DATA (opp115, privacyglue, policies, or a labelled JSONL) into runs/eval
 	$(BIN)/clausetag eval $(DATA) $(if $(filter opp115,$(DATA)),--split $(SPLIT)) $(if $(MODEL),--model $(MODEL)) -o runs/eval/$(notdir $(basename $(DATA)))
+
+bench: $(VENV)/dev.stamp ## speed on this machine into runs/bench: POLICIES (if there), HTML=pages, METRICS=metrics.json; nothing else should run
+	$(BIN)/clausetag bench $(if $(wildcard $(POLICIES)),--policies $(POLICIES)) $(if $(HTML),--html $(HTML)) $(if $(METRICS),--metrics $(METRICS)) -o runs/bench
 
 labels: $(VENV)/predict.stamp ## join data/annotations/ with POLICIES (JSONL of id and text, may end in .gz): EXTRA=runs/today.jsonl,runs/uncertain.jsonl
 	@mkdir -p runs

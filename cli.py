@@ -20,6 +20,7 @@ _VERBS: dict[str, tuple[str, str]] = {
     "data": ("clausetag.data.command", "prepare corpora as labelled JSONL"),
     "pretrain": ("clausetag.train.pretrain", "continue an encoder's pretraining on unlabelled policies"),
     "distil": ("clausetag.train.distil", "score training sentences and unlabelled ones by teachers"),
+    "bench": ("clausetag.eval.bench", "measure speed, memory and start beside what one would use instead"),
     "export": ("clausetag.train.export", "write a trained model as one ONNX file with int8 weights and a card"),
     "serve": ("clausetag.serve", "answer over HTTP, with a page to read a policy"),
 }
