@@ -178,7 +178,11 @@ def _config(app: Any, settings: Settings, metrics: Metrics) -> uvicorn.Config:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        # Connections inherit it. asyncio sets it on sockets of a named protocol only, which these are not; without it
+        # an answer's last part waits 40 ms for the client's acknowledgement of the first.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except (OSError, UnicodeError) as error:
         number = getattr(error, "errno", None) or 0
         # The socket module puts the address into its message once more.

@@ -16,6 +16,7 @@ import pytest
 from clausetag.cli import main
 from clausetag.data.errors import ClausetagError
 from clausetag.data.five import read_source
+from clausetag.serving.server import _listen
 from clausetag.serving.settings import Settings, add_options, settings_from
 from tests.serving.conftest import until
 from tests.serving.process import ask, metric, read_all, service
@@ -156,3 +157,11 @@ def test_every_limit_has_a_word_about_it() -> None:
         assert f"    {name}: " in source
         after = source.split(f"    {name}: ", 1)[1].split("\n", 2)[1]
         assert after.startswith('    """'), name
+
+
+def test_an_answer_does_not_wait_for_acknowledgements() -> None:
+    """Nagle's algorithm is off on the connections that the listener accepts."""
+    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
