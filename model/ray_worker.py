@@ -15,17 +15,14 @@ from clausetag.data.errors import ArtifactError, ClausetagError
 from clausetag.data.extract import FailedInput
 from clausetag.data.progress import Progress
 from clausetag.data.row_sinks import ParquetSink, load_pyarrow
-from clausetag.data.schema import Sentence
 from clausetag.data.sink import error_row
 from clausetag.data.summary import summarise
-from clausetag.model.labeller import Found, Labeller, fault
+from clausetag.model.labeller import Labelled, Labeller, fault
 from clausetag.model.ray_output import DATASETS, DOCUMENTS, PREDICTIONS
 from clausetag.model.ray_plan import Item, Part
 from clausetag.model.ray_storage import Place, reason
 from clausetag.model.run_summary import Tally
 from clausetag.model.tagger import Tagger
-
-Result = tuple[Found, list[Sentence]]
 
 ATTEMPTS = "attempts"
 """Folder that says how often a part was begun, and each of its documents once that was too often."""
@@ -95,7 +92,7 @@ class PartTagger:
         done = Part(part.unit, part.number, part.last, ())
         return Outcome(done, tally, tuple(self._notes.getvalue().splitlines()))
 
-    def _label(self, item: Item, begun: Place | None) -> Result:
+    def _label(self, item: Item, begun: Place | None) -> Labelled:
         """Read and tag a document; `begun` is where a suspected one is marked until it is done."""
         assert self._labeller is not None
         if isinstance(item, FailedInput):
@@ -109,7 +106,7 @@ class PartTagger:
         begun.filesystem.delete_dir(begun.path)
         return result
 
-    def _write(self, results: list[Result], name: str) -> Tally:
+    def _write(self, results: list[Labelled], name: str) -> Tally:
         """Write the two files of a part; a document that cannot be written becomes a failed one."""
         assert self._labeller is not None
         labels = self._labeller.tagger.labels
@@ -130,7 +127,7 @@ class PartTagger:
         return tally
 
 
-def _writable(result: Result, scratch: Path, labels: tuple[str, ...]) -> Result:
+def _writable(result: Labelled, scratch: Path, labels: tuple[str, ...]) -> Labelled:
     try:
         _write_rows([result], scratch, labels)
     except OSError:
@@ -140,7 +137,7 @@ def _writable(result: Result, scratch: Path, labels: tuple[str, ...]) -> Result:
     return result
 
 
-def _write_rows(results: Sequence[Result], scratch: Path, labels: tuple[str, ...]) -> None:
+def _write_rows(results: Sequence[Labelled], scratch: Path, labels: tuple[str, ...]) -> None:
     """Write the files `PREDICTIONS`, rows as everywhere, and `DOCUMENTS`, a row for each document."""
     arrow, parquet = load_pyarrow()
     documents: list[dict[str, Any]] = []

@@ -37,8 +37,15 @@ def assert_same(found: list[Sentence], expected: list[Sentence]) -> None:
         np.array([[s.scores[label] for label in LABELS] for s in rows if s.scores]) for rows in (found, expected)
     )
     np.testing.assert_allclose(scores, frozen, atol=0.01)
-    # Activations are float, so CPUs differ by less than 1e-4, and no frozen score is that near to its threshold.
-    assert [s.labels for s in found] == [s.labels for s in expected]
+    # Another CPU's last digits may turn an 8-bit rounding round; what lies on a threshold may then fall either way.
+    limits = np.array(
+        list(json.loads(REFERENCE.with_name("thresholds.json").read_text(encoding="utf-8"))["guide"].values())
+    )
+    clear = (np.abs(frozen - limits) > 0.002).all(axis=1)
+    assert clear.mean() > 0.99
+    assert [s.labels for s, sure in zip(found, clear, strict=True) if sure] == [
+        s.labels for s, sure in zip(expected, clear, strict=True) if sure
+    ]
 
 
 def test_thresholds_are_the_frozen_ones(tagger: Tagger) -> None:
