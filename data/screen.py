@@ -20,7 +20,9 @@ NOT_PRIVACY_POLICY = "not_privacy_policy"
 
 _SAMPLE = 200_000
 """Characters looked at: enough for both questions, and bounded."""
-_EXCERPT = 2_000
+_EXCERPT = 700
+"""Characters of each of three places that tell the language. 2,000 each, at three times the cost, say the same of 4,000
+crawled pages."""
 _LANGUAGE_WORDS = 12
 _LANGUAGE_LETTERS = 15
 """Letters beyond the Latin script that do as well: Chinese and Japanese set no spaces."""
@@ -69,7 +71,7 @@ def _is_foreign(text: str, words: int) -> bool:
 
 
 def _excerpt(text: str) -> str:
-    """Enough to tell the language by: the beginning, the middle and the end."""
+    """The beginning, the middle and the end."""
     if len(text) <= 3 * _EXCERPT:
         return text
     middle = (len(text) - _EXCERPT) // 2

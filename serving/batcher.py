@@ -2,7 +2,8 @@
 
 Nothing waits for company. Windows, not requests, are batched: a long policy is served a batch at a time, and short ones
 are served in between. The oldest request always gets half of a batch, so that it finishes; the rest goes to those that
-need least, so that they are answered soon.
+need least, so that they are answered soon. Where the network uses several cores, the next batch is begun before the
+last one ends, so that no core waits for another to finish.
 """
 
 from __future__ import annotations
@@ -51,18 +52,23 @@ class _Part:
 
 
 class Batcher:
-    """Runs `infer` in a thread of its own, one batch at a time. Belongs to one event loop."""
+    """Runs `infer` in threads of its own, `at_once` batches at a time. Belongs to one event loop."""
 
     def __init__(
-        self, infer: Callable[[Sequence[Piece]], list[FloatArray]], budget: int, metrics: Metrics | None = None
+        self,
+        infer: Callable[[Sequence[Piece]], list[FloatArray]],
+        budget: int,
+        metrics: Metrics | None = None,
+        *,
+        at_once: int = 1,
     ) -> None:
         self._infer = infer
         self._budget = budget
         self._metrics = metrics or Metrics()
         self._jobs: list[_Job] = []
         self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
-        self._worker: asyncio.Task[None] | None = None
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="inference")
+        self._workers: list[asyncio.Task[None] | None] = [None] * at_once
 
     async def run(self, pieces: Sequence[Piece]) -> list[FloatArray]:
         """The logits of each piece. Cancelling drops what the network has not begun.
@@ -87,19 +93,21 @@ class Batcher:
 
     async def close(self) -> None:
         """Stop; who still waits is cancelled."""
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
+        workers = [worker for worker in self._workers if worker is not None]
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
         for job in self._jobs:
             job.future.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _keep_working(self) -> None:
-        """Start the worker, and start it anew should it ever have died."""
-        if self._worker is None or self._worker.done():
-            if self._worker is not None:
-                log("batcher restarted", logging.ERROR)
-            self._worker = asyncio.create_task(self._work(), name="batcher")
+        """Start the workers, and start anew what should ever have died."""
+        for number, worker in enumerate(self._workers):
+            if worker is None or worker.done():
+                if worker is not None:
+                    log("batcher restarted", logging.ERROR)
+                self._workers[number] = asyncio.create_task(self._work(), name=f"batcher {number}")
 
     async def _work(self) -> None:
         while True:
@@ -147,7 +155,7 @@ class Batcher:
     async def _in_thread(self, parts: Sequence[_Part]) -> list[FloatArray]:
         with self._metrics.stage("inference"):
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._infer, [part.piece for part in parts])
+            return await loop.run_in_executor(self._threads, self._infer, [part.piece for part in parts])
 
     def _deliver(self, parts: Sequence[_Part], results: Sequence[FloatArray]) -> None:
         for part, result in zip(parts, results, strict=True):

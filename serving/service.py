@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+import pydantic_core
+
 from clausetag.data.errors import ClausetagError, DocumentError
 from clausetag.data.screen import screen
 from clausetag.model.encode import FloatArray
+from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
 from clausetag.serving.batcher import Batcher, InferenceError
 from clausetag.serving.engine import Engine, Prepared
@@ -47,7 +49,12 @@ class Service:
         self._tagger = tagger
         self._engine: Engine | None = None
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="text")
-        self._batcher = Batcher(lambda pieces: self.engine.infer(pieces), settings.batch_tokens, self.metrics)
+        self._batcher = Batcher(
+            lambda pieces: self.engine.infer(pieces),
+            settings.batch_tokens,
+            self.metrics,
+            at_once=1 if (settings.threads or available_cores()) == 1 else 2,
+        )
         self._reader = Reader(settings)
         self._loading: asyncio.Task[None] | None = None
 
@@ -178,7 +185,7 @@ class Service:
                 own = [next(rest) for _ in item.pieces]
                 answer = self.engine.answer(flagged(item, next(doubts)), own, work.wanted)
                 answers.append({"id": item.document.policy, **answer} if work.many else answer)
-            return json.dumps({"policies": answers} if work.many else answers[0], ensure_ascii=False).encode()
+            return pydantic_core.to_json({"policies": answers} if work.many else answers[0])
 
     async def _in_thread(self, call: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -54,7 +54,7 @@ class Settings:
     """Time for a process of its own to read a PDF or Word file, before it is killed (422)."""
     reader_bytes: int = 2_000_000_000
     """Memory of that process."""
-    batch_tokens: int = 2048
+    batch_tokens: int = 1024
     """Word pieces given to the network at once: what a new request waits for at most, if others are being answered."""
     grace_seconds: float = 30.0
     """After SIGTERM, time for the requests in flight to be answered; then they are cut off."""

@@ -38,6 +38,8 @@ class Recipe:
     place of the backbone's. For labels of one's own, of a model with other labels the encoder and tokenizer alone."""
     kept_layers: int = 0
     """Of the start model's encoder, keep so many layers, evenly spaced from the first to the last; 0: all."""
+    kept_units: int = 0
+    """Of each layer's feed-forward network, keep so many units, those of the largest weights; 0: all."""
     labels: tuple[str, ...] = ()
     """Labels of one's own, in order, in place of the twelve; `extra` alone can have them. Empty: the twelve."""
     min_labels: int = 0
@@ -142,6 +144,7 @@ class Recipe:
             ("pool_parts", 1, 1000),
             ("ema", 0.0, 0.99999),
             ("kept_layers", 0, 1000),
+            ("kept_units", 0, 100_000),
             ("patience", 0, 1000),
             ("seed", 0, 2**31),
             ("checkpoint_steps", 1, 1_000_000),
@@ -170,8 +173,8 @@ class Recipe:
             )
         if self.guide_from_opp115 and (self.policies or self.extra or not self.passages):
             raise RecipeError("recipe: guide_from_opp115 needs passages, and no labels by the guide (policies, extra)")
-        if self.kept_layers and not self.start:
-            raise RecipeError("recipe: kept_layers needs start, the model whose layers are kept")
+        if (self.kept_layers or self.kept_units) and not self.start:
+            raise RecipeError("recipe: kept_layers and kept_units need start, the model of which they are kept")
         if not (self.opp115 or self.policies or self.extra or self.privacyglue):
             raise RecipeError("recipe: no training data; set opp115, policies, extra or privacyglue")
 

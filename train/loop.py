@@ -210,8 +210,8 @@ def _network(recipe: Recipe, data: TrainingData) -> tuple[SentenceTagger, Tokeni
     labels, heads = recipe.label_set, OWN_HEADS if recipe.own_labels else HEADS
     if data.start is not None:
         network = start_network(data.start, recipe.head_dropout, recipe.attention_dropout)
-        if recipe.kept_layers:
-            network = thinned(network, recipe.kept_layers)
+        if recipe.kept_layers or recipe.kept_units:
+            network = thinned(network, recipe.kept_layers, recipe.kept_units)
         fresh = (data.start.artifact.labels, data.start.artifact.heads) != (labels, heads)
         if fresh:
             network = with_new_heads(network, labels, heads)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from clausetag.model.network import SentenceTagger
 
 WEIGHTS = "model.safetensors"
+_LAYER = "encoder.encoder.layer."
+_INWARD = "intermediate.dense"
+_OUTWARD = "output.dense.weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,36 +93,48 @@ def start_network(start: Start, head_dropout: float, attention_dropout: float = 
     return network
 
 
-def thinned(network: SentenceTagger, kept: int) -> SentenceTagger:
-    """The network with `kept` of its encoder's layers, evenly spaced from the first to the last (Sanh et al., 2019,
-    start a small student so).
+def thinned(network: SentenceTagger, kept_layers: int = 0, kept_units: int = 0) -> SentenceTagger:
+    """The network with fewer of its encoder's layers and of the units of their feed-forward networks; 0 keeps all.
+
+    The layers are evenly spaced from the first to the last (Sanh et al. 2019 start a small student so). The units are
+    those whose weights in and out are largest: a unit's share in the layer's output is at most the product of the two
+    norms.
 
     Raises:
-        RecipeError: the encoder has not so many layers, or does not number them as BERT's does.
+        RecipeError: the encoder has not so many layers or units, or does not name them as BERT does.
     """
     from clausetag.model.network import SentenceTagger, SentenceTaggerConfig
 
     config = network.config
     layers = int(config.encoder_config.get("num_hidden_layers", 0))
-    if not 1 <= kept <= layers:
-        raise RecipeError(f"recipe: kept_layers = {kept}, but the start model's encoder has {layers} layers")
-    numbers = [round(place) for place in np.linspace(0, layers - 1, kept)] if kept > 1 else [0]
-    prefix = "encoder.encoder.layer."
-    state: dict[str, Tensor] = {}
-    for name, value in network.state_dict().items():
-        if name.startswith(prefix):
-            number, _, rest = name[len(prefix) :].partition(".")
-            if int(number) not in numbers:
-                continue
-            name = f"{prefix}{numbers.index(int(number))}.{rest}"
-        state[name] = value
-    small = SentenceTagger(
-        SentenceTaggerConfig(
-            {**config.encoder_config, "num_hidden_layers": kept}, config.labels, config.heads, config.head_dropout
-        )
-    )
+    units = int(config.encoder_config.get("intermediate_size", 0))
+    for key, kept, there in (("kept_layers", kept_layers, layers), ("kept_units", kept_units, units)):
+        if kept > there:
+            raise RecipeError(f"recipe: {key} = {kept}, but the start model's encoder has {there}")
+    kept_layers, kept_units = kept_layers or layers, kept_units or units
+    smaller = {**config.encoder_config, "num_hidden_layers": kept_layers, "intermediate_size": kept_units}
+    small = SentenceTagger(SentenceTaggerConfig(smaller, config.labels, config.heads, config.head_dropout))
+    state = network.state_dict()
+    own = {name: value for name, value in state.items() if not name.startswith(_LAYER)}
+    numbers = [round(place) for place in np.linspace(0, layers - 1, kept_layers)] if kept_layers > 1 else [0]
     try:
-        small.load_state_dict(state)
-    except RuntimeError as error:
-        raise RecipeError(f"recipe: kept_layers: {str(error).strip().splitlines()[0]}") from None
+        for new, old in enumerate(numbers):
+            prefix = f"{_LAYER}{old}."
+            layer = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+            own |= {f"{_LAYER}{new}.{name}": value for name, value in _narrowed(layer, kept_units).items()}
+        small.load_state_dict(own)
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RecipeError(f"recipe: kept_layers, kept_units: not an encoder of BERT's kind ({reason})") from None
     return small
+
+
+def _narrowed(layer: dict[str, Tensor], kept: int) -> dict[str, Tensor]:
+    inward, outward = layer[f"{_INWARD}.weight"], layer[_OUTWARD]
+    share = inward.norm(dim=1) * outward.norm(dim=0)
+    units = share.topk(kept).indices.sort().values
+    return layer | {
+        f"{_INWARD}.weight": inward[units],
+        f"{_INWARD}.bias": layer[f"{_INWARD}.bias"][units],
+        _OUTWARD: outward[:, units],
+    }

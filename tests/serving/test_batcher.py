@@ -161,19 +161,38 @@ def test_a_dead_worker_is_replaced() -> None:
     async def test() -> None:
         batcher = Batcher(Network(), 100)
         await batcher.run([piece(1)])
-        assert batcher._worker is not None
-        batcher._worker.cancel()
-        await asyncio.gather(batcher._worker, return_exceptions=True)
+        worker = batcher._workers[0]
+        assert worker is not None
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
         assert names(await batcher.run([piece(2)])) == [2]
         await batcher.close()
 
     run(test())
 
 
-def test_closing_lets_nobody_wait() -> None:
+def test_of_two_at_once_one_goes_on_while_the_other_is_held() -> None:
     async def test() -> None:
         network = Network()
-        batcher = Batcher(network, 100)
+        batcher = Batcher(network, 20, at_once=2)
+        network.gate.clear()
+        long = asyncio.create_task(batcher.run([piece(n) for n in range(5)]))
+        await begun(network, 2)
+        await asyncio.sleep(0.01)
+        assert sorted(network.batches) == [[0, 1], [2, 3]]  # and no third
+        network.gate.set()
+        assert names(await long) == list(range(5))
+        assert network.batches[2] == [4]
+        await batcher.close()
+
+    run(test())
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_closing_lets_nobody_wait(at_once: int) -> None:
+    async def test() -> None:
+        network = Network()
+        batcher = Batcher(network, 100, at_once=at_once)
         network.gate.clear()
         tasks = [asyncio.create_task(batcher.run([piece(n)])) for n in range(2)]
         await begun(network, 1)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -155,13 +156,36 @@ def test_a_thinned_network_keeps_the_first_the_last_and_those_between(tiny_backb
     assert not torch.equal(small(*every), whole(*every))
 
 
-def test_more_layers_than_there_are_and_layers_of_nothing(recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="kept_layers = 9, but the start model"):
-        run_training(dataclasses.replace(recipe, kept_layers=9), tmp_path / "run")
-    with pytest.raises(RecipeError, match="kept_layers needs start"):
-        dataclasses.replace(recipe, start="", kept_layers=1)
+def test_of_feed_forward_units_those_of_small_weights_go_first(tiny_backbone: Path) -> None:
+    from clausetag.model.network import HEADS, from_backbone
+
+    whole = from_backbone(str(tiny_backbone), ("a",), HEADS, 0.1).eval()
+    torch.nn.init.normal_(whole.own.weight)
+    units = int(whole.config.encoder_config["intermediate_size"])
+    quiet = [1, units - 2]
+    for layer in whole.encoder.encoder.layer:
+        with torch.no_grad():
+            layer.output.dense.weight[:, quiet[0]] = 0.0  # says nothing
+            layer.intermediate.dense.weight[quiet[1]] = 0.0  # hears nothing
+            layer.intermediate.dense.bias[quiet[1]] = 0.0
+    small = thinned(whole, kept_units=units - 2).eval()
+    assert small.config.encoder_config["intermediate_size"] == units - 2
+    assert small.encoder.encoder.layer[0].intermediate.dense.weight.shape[0] == units - 2
+    every = (torch.tensor([[2, 5, 6, 3]]), torch.ones(1, 4, dtype=torch.long), torch.full((1, 1, 4), 0.25))
+    torch.testing.assert_close(small(*every), whole(*every))
+    assert not torch.equal(thinned(whole, kept_units=units // 2).eval()(*every), whole(*every))
 
 
-def test_a_run_with_fewer_layers_writes_a_model_that_loads(recipe: Recipe, tmp_path: Path) -> None:
-    run_training(dataclasses.replace(recipe, kept_layers=1), tmp_path / "run", quiet=True)
-    assert Tagger.load(tmp_path / "run").config["encoder_config"]["num_hidden_layers"] == 1
+@pytest.mark.parametrize("key", ["kept_layers", "kept_units"])
+def test_more_than_there_is_and_some_of_nothing(recipe: Recipe, tmp_path: Path, key: str) -> None:
+    too_many: dict[str, Any] = {key: 999}
+    with pytest.raises(RecipeError, match=f"{key} = 999, but the start model"):
+        run_training(dataclasses.replace(recipe, **too_many), tmp_path / "run")
+    with pytest.raises(RecipeError, match=f"{key}.* need"):
+        dataclasses.replace(recipe, **{"start": "", key: 1})
+
+
+def test_a_smaller_run_writes_a_model_that_loads(recipe: Recipe, tmp_path: Path) -> None:
+    run_training(dataclasses.replace(recipe, kept_layers=1, kept_units=8), tmp_path / "run", quiet=True)
+    encoder = Tagger.load(tmp_path / "run").config["encoder_config"]
+    assert (encoder["num_hidden_layers"], encoder["intermediate_size"]) == (1, 8)
