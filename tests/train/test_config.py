@@ -15,7 +15,7 @@ def write(tmp_path: Path, text: str) -> str:
 
 
 def test_all_shipped_recipes_are_there_and_read() -> None:
-    assert set(shipped_recipes()) >= {"default", "lopo", "opp115", "policies", "privacyglue", "quick"}
+    assert set(shipped_recipes()) >= {"default", "fast", "lopo", "opp115", "policies", "privacyglue", "quick"}
     assert read_recipe("default").opp115 == ("train",)
     assert read_recipe("opp115").policies == ()
 
@@ -69,7 +69,7 @@ def test_folds_train_on_all_but_the_one_that_they_leave_out() -> None:
 
 
 def test_a_missing_recipe_lists_the_shipped_ones() -> None:
-    with pytest.raises(RecipeError, match="one of default, lopo, opp115"):
+    with pytest.raises(RecipeError, match="one of default, fast, lopo, opp115"):
         read_recipe("nosuch")
 
 
