@@ -14,6 +14,8 @@ from clausetag.data.segment import sentence_spans
 from clausetag.model.windows import EncodedSentence, Window
 
 FloatArray = npt.NDArray[np.float32]
+_TEXTS_AT_ONCE = 1024
+"""The tokenizer's own records take many times the room of the ids, and are let go so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,12 @@ class Pieces:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Word-piece ids of each text, without special tokens; a text without any gets one unknown piece."""
-        encodings = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [encoding.ids or [self.pad_id] for encoding in encodings]
+        ids: list[list[int]] = []
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            part = list(texts[start : start + _TEXTS_AT_ONCE])
+            for encoding in self.tokenizer.encode_batch_fast(part, add_special_tokens=False):
+                ids.append(encoding.ids or [self.pad_id])
+        return ids
 
 
 def encode_sentences(sentences: Sequence[Sentence], pieces: Pieces, *, context: bool = True) -> Encoded:

@@ -1,0 +1,60 @@
+"""Texts of unusual size: they are tagged like any other, in bounded memory."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clausetag.data.schema import read_jsonl
+from clausetag.model.artifact import shipped
+from clausetag.model.encode import Pieces
+from clausetag.train.loop import load_tokenizer
+
+_PREDICT = """
+import resource, sys
+from clausetag.cli import main
+code = main(["predict", *sys.argv[1:]])
+# Linux counts in kilobytes.
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+sys.exit(code)
+"""
+
+
+def predict(path: Path, model: Path, out: Path) -> int:
+    """Tag the file into `out`; returns the peak of memory in MB."""
+    command = [sys.executable, "-c", _PREDICT, str(path), "--model", str(model), "-o", str(out), "--quiet"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.splitlines()[-1])
+
+
+def test_many_texts_are_tokenised_as_each_alone(tiny_artifact: Path) -> None:
+    pieces = Pieces.of(load_tokenizer(str(tiny_artifact)))
+    texts = [f"We keep {number} records of you." for number in range(2500)]
+    assert pieces.encode(texts) == [pieces.encode([text])[0] for text in texts]
+
+
+def test_ten_thousand_empty_lines(tiny_artifact: Path, tmp_path: Path) -> None:
+    path = tmp_path / "policy.txt"
+    path.write_text("\n" * 10_000 + "We sell nothing.\n" + " \n" * 10_000 + "We keep your data safe.\n")
+    predict(path, tiny_artifact, tmp_path / "out")
+    rows = read_jsonl(tmp_path / "out" / "predictions.jsonl")
+    assert [row.text for row in rows] == ["We sell nothing.", "We keep your data safe."]
+
+
+@pytest.mark.slow
+def test_a_policy_of_a_million_words(tmp_path: Path) -> None:
+    sentences = (
+        f"In case {number} we share your name, your address and your age with partners of ours who help us to serve you."
+        for number in itertools.count()
+    )
+    path = tmp_path / "policy.txt"
+    path.write_text("\n\n".join(" ".join(itertools.islice(sentences, 5)) for _ in range(9_000)))
+    assert len(path.read_text().split()) >= 1_000_000
+    assert predict(path, shipped(), tmp_path / "out") < 600
+    with (tmp_path / "out" / "predictions.jsonl").open(encoding="utf-8") as lines:
+        assert sum(1 for _ in lines) == 45_000
