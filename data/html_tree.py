@@ -171,8 +171,9 @@ def totals(root: Any, amounts: Iterable[tuple[Any, int]]) -> Counter[Any]:
     for element, amount in amounts:
         sums[element] += amount
     for element in reversed(list(root.iter())):
-        if sums[element] and element is not root:
-            sums[element.getparent()] += sums[element]
+        amount = sums.get(element)  # most have none, for which a Counter is slow to say so
+        if amount and element is not root:
+            sums[element.getparent()] += amount
     return sums
 
 

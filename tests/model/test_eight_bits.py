@@ -20,7 +20,7 @@ from tests.model.float_logits import HEAD, sentences
 REFERENCE = Path(__file__).resolve().parent.parent / "reference"
 
 
-@pytest.mark.parametrize("name", ["standard"])
+@pytest.mark.parametrize("name", ["standard", "fast"])
 def test_the_loss_is_small_in_every_category(name: str, opp115_folder: Path) -> None:
     tagger = Tagger.load(shipped(name))
     rows = sentences(opp115_folder)

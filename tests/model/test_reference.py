@@ -1,7 +1,8 @@
-"""Frozen predictions of the shipped model on the five policies, replayed: what changed without being meant to?
+"""Frozen predictions of the shipped models on the five policies, replayed: what changed without being meant to?
 
 When a new model ships, `clausetag predict 'data/policies/*.txt' -o tests/reference/standard.jsonl` writes them anew,
-and thresholds.json takes the thresholds of its config.json.
+and thresholds.json takes the thresholds of its config.json; of the tier fast one policy is kept, data/policies/
+000_sagenext.txt in fast.jsonl.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import clausetag
@@ -31,16 +33,13 @@ def tagger() -> Tagger:
     return Tagger.load(shipped())
 
 
-def assert_same(found: list[Sentence], expected: list[Sentence]) -> None:
+def assert_same(found: list[Sentence], expected: list[Sentence], limits: npt.NDArray[np.float64]) -> None:
     assert [(s.policy, s.start, s.end, s.text) for s in found] == [(s.policy, s.start, s.end, s.text) for s in expected]
     scores, frozen = (
         np.array([[s.scores[label] for label in LABELS] for s in rows if s.scores]) for rows in (found, expected)
     )
     np.testing.assert_allclose(scores, frozen, atol=0.01)
     # Another CPU's last digits may turn an 8-bit rounding round; what lies on a threshold may then fall either way.
-    limits = np.array(
-        list(json.loads(REFERENCE.with_name("thresholds.json").read_text(encoding="utf-8"))["guide"].values())
-    )
     clear = (np.abs(frozen - limits) > 0.002).all(axis=1)
     assert clear.mean() > 0.99
     assert [s.labels for s, sure in zip(found, clear, strict=True) if sure] == [
@@ -58,7 +57,13 @@ def test_thresholds_are_the_frozen_ones(tagger: Tagger) -> None:
 
 def test_python(tagger: Tagger) -> None:
     found = [sentence for policy in FIVE for sentence in tagger.tag_document(document_of(policy))]
-    assert_same(found, read_jsonl(REFERENCE))
+    assert_same(found, read_jsonl(REFERENCE), tagger.thresholds("guide"))
+
+
+def test_the_fast_tier() -> None:
+    fast = Tagger.load("fast")
+    found = fast.tag_document(document_of("000_sagenext"))
+    assert_same(list(found), read_jsonl(REFERENCE.with_name("fast.jsonl")), fast.thresholds("guide"))
 
 
 def test_documents_from_a_file_stdin_and_jsonl(tagger: Tagger, tmp_path: Path) -> None:
@@ -74,8 +79,9 @@ def test_documents_from_a_file_stdin_and_jsonl(tagger: Tagger, tmp_path: Path) -
         assert [(s.text, s.labels) for s in found] == [(s.text, s.labels) for s in expected]
 
 
-def test_the_shipped_file_is_small_and_its_card_complete() -> None:
-    folder = shipped()
+@pytest.mark.parametrize("name", ["standard", "fast"])
+def test_the_shipped_file_is_small_and_its_card_complete(name: str) -> None:
+    folder = shipped(name)
     assert (folder / "model.onnx").stat().st_size <= 30_000_000
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "Attribution-NonCommercial" in card
