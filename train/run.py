@@ -14,7 +14,7 @@ from typing import Any
 from clausetag.data.errors import ClausetagError, RecipeError
 from clausetag.data.schema import write_text
 from clausetag.data.segment import SEGMENTER_VERSION
-from clausetag.model.artifact import FORMAT, MANIFEST, head_config, load_artifact, write_manifest
+from clausetag.model.artifact import DEFAULT, FORMAT, MANIFEST, head_config, load_artifact, write_manifest
 from clausetag.model.artifact import Head as ArtifactHead
 from clausetag.model.card import write_card
 from clausetag.model.runtime import Runtime
@@ -210,8 +210,11 @@ def ship(source: str, target: Path, metrics: list[str], name: str) -> None:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
             if values["in_sample"]:
                 raise ClausetagError(f"{path}: was measured in-sample; a card holds out-of-sample figures only")
-            figures.append(figure_of(values))
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+            figure = figure_of(values)
+            if values["model"]["hash"] == artifact.hash and name != DEFAULT:  # `command` is without the model
+                figure["command"] += f" --model {name}"
+            figures.append(figure)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ClausetagError(f"{path}: not a metrics.json of `clausetag eval` ({error!r})") from None
     config["figures"] = figures
     config["name"] = name

@@ -49,7 +49,7 @@ def test_ten_thousand_empty_lines(tiny_artifact: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_policy_of_a_million_words(tmp_path: Path) -> None:
     sentences = (
-        f"In case {number} we share your name, your address and your age with partners of ours who help us to serve you."
+        f"In case {number} we share your name, your address and your age with those of our partners who help us."
         for number in itertools.count()
     )
     path = tmp_path / "policy.txt"

@@ -1,0 +1,120 @@
+"""What 8-bit products cost a shipped model, against what its network said before, which tests/reference keeps.
+
+python -m tests.model.eight_bits                                           # a table of both shipped models
+python -m tests.model.eight_bits RUN tests/reference/standard_float.npz    # RUN: the folder that `train` wrote
+
+Labels are given by the thresholds that ship, to sentences of OPP-115 that training has not seen.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from clausetag.data.labels import LABELS
+from clausetag.data.opp115 import find_opp115, read_opp115
+from clausetag.data.schema import Sentence
+from clausetag.data.splits import policy_split
+from clausetag.eval.gold import gold_matrix
+from clausetag.eval.metrics import Scores, multilabel_scores
+from clausetag.model.artifact import shipped
+from clausetag.model.decision import calibrate, decide
+from clausetag.model.encode import Pieces, encode_sentences
+from clausetag.model.tagger import Tagger
+
+REFERENCE = Path(__file__).resolve().parent.parent / "reference"
+SPLITS = ("validation", "test")
+HEAD = "opp115"
+COMMON = 50
+"""Positives from which on a category's F1 says something; of a rarer one the sentences are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Scores before and after, the error of a logit (root mean square), and per label the rows decided otherwise."""
+
+    before: Scores
+    after: Scores
+    error: float
+    flipped: dict[str, list[Sentence]]
+
+
+def sentences(folder: Path) -> list[Sentence]:
+    """The sentences of the corpus in `folder` that training has not seen, in order."""
+    split = policy_split()
+    held = {policy for name in SPLITS for policy in split[name]}
+    return [sentence for sentence in read_opp115(folder).sentences if sentence.policy in held]
+
+
+def cost(name: str, folder: Path) -> Cost:
+    """Measure the shipped model of that name on the corpus in `folder`."""
+    tagger = Tagger.load(shipped(name))
+    settings = tagger.head(HEAD)
+    rows = sentences(folder)
+    pieces = Pieces.of(Tokenizer.from_file(str(shipped(name) / "tokenizer.json")))
+    logits, _ = tagger.logits(encode_sentences(rows, pieces, context=True))
+    kept = [number for number, row in enumerate(rows) if row.labelled]
+    after = logits[kept, tagger.artifact.heads.index(settings.output)]
+    with np.load(REFERENCE / f"{name}_float.npz") as arrays:
+        before = arrays["logits"].astype(np.float32)
+    old, new = (
+        decide(calibrate(values, settings.slope, settings.intercept), settings.thresholds, settings.min_labels)
+        for values in (before, after)
+    )
+    gold = gold_matrix([rows[number] for number in kept])
+    flipped = {
+        label: [rows[kept[row]] for row in np.flatnonzero(old[:, column] != new[:, column])]
+        for column, label in enumerate(LABELS)
+    }
+    error = float(np.sqrt(np.mean((before - after) ** 2)))
+    return Cost(multilabel_scores(old, gold, LABELS), multilabel_scores(new, gold, LABELS), error, flipped)
+
+
+def table(name: str, folder: Path) -> str:
+    """The cost as Markdown; sentences are named, not quoted."""
+    found = cost(name, folder)
+    flips = sum(map(len, found.flipped.values()))
+    lines = [
+        f"{name}: error of a logit {found.error:.3f}, {flips} of {found.before.n * len(LABELS):,} decisions flipped, "
+        f"macro F1 {found.before.macro_f1:.4f} to {found.after.macro_f1:.4f}",
+        "",
+        "| category | positives | F1 before | F1 | flipped |",
+        "|---|---|---|---|---|",
+    ]
+    for label in LABELS:
+        old, new, rows = found.before.per_category[label], found.after.per_category[label], found.flipped[label]
+        named = str(len(rows))
+        if rows and old.support < COMMON:
+            named = ", ".join(f"{row.policy} {row.index}" for row in rows)
+        lines.append(f"| {label} | {old.support} | {old.f1:.3f} | {new.f1:.3f} | {named} |")
+    return "\n".join(lines)
+
+
+def keep(run: str, target: str) -> None:
+    """Write the logits float16 [sentences, labels] of the labelled sentences."""
+    from clausetag.train.loop import load_tokenizer
+    from clausetag.train.predict import predict_logits
+    from clausetag.train.start import load_start, start_network
+
+    start = load_start(run)
+    network = start_network(start, 0.0)
+    network.train(False)
+    pieces = Pieces.of(load_tokenizer(run))
+    rows = sentences(find_opp115())
+    logits, _ = predict_logits(
+        network, encode_sentences(rows, pieces, context=True), start.artifact.window, pieces, bf16=False
+    )
+    kept = [number for number, row in enumerate(rows) if row.labelled]
+    output = network.config.heads.index(HEAD)
+    np.savez_compressed(Path(target), logits=logits[kept, output].astype(np.float16))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        keep(sys.argv[1], sys.argv[2])
+    else:
+        print("\n\n".join(table(name, find_opp115()) for name in ("standard", "fast")))
