@@ -171,9 +171,9 @@ def totals(root: Any, amounts: Iterable[tuple[Any, int]]) -> Counter[Any]:
     for element, amount in amounts:
         sums[element] += amount
     for element in reversed(list(root.iter())):
-        amount = sums.get(element)  # most have none, for which a Counter is slow to say so
-        if amount and element is not root:
-            sums[element.getparent()] += amount
+        own = sums.get(element)  # most have none, for which a Counter is slow to say so
+        if own and element is not root:
+            sums[element.getparent()] += own
     return sums
 
 
