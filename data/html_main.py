@@ -11,6 +11,9 @@ from clausetag.data.html_tree import ABOUT_DATA, Piece, prose_totals
 
 _MOST = 0.95
 """Share of the prose that the kept element holds. 0.9 loses sections that a page puts beside its main text."""
+_FRAGMENT_WORDS = 40
+"""A page of less prose is a fragment, of which nothing can be told to be beside the policy."""
+_HOLDS_BLOCKS = frozenset({"html", "body", "main", "article", "section", "div", "td", "form", "center"})
 _LEVELS = 3
 """Elements around the kept one in which prose that borders on it belongs to it."""
 _TAIL = 0.1
@@ -41,19 +44,27 @@ _TITLE_PARTS = re.compile(r"\s+[|–—:»·•-]+\s+|\s*[|»]\s*")
 def main_part(root: Any, kept: list[Piece], everything: list[Piece]) -> list[Piece]:
     """The pieces in the smallest element that holds nearly all prose, and prose that borders on it."""
     held = prose_totals(root, kept)
-    if not held[root]:
+    if held[root] < _FRAGMENT_WORDS:
         return kept
     main = root
     # At most one child can hold as much, so each candidate stands in the one before.
     for element in root.iter():
         if held[element] >= _MOST * held[root]:
             main = element
-    inside = set(main.iter())
-    places = [number for number, piece in enumerate(kept) if piece.element in inside]
+    places = _places(main, kept)
+    # One paragraph may hold all that counts as prose; what stands beside it belongs to it.
+    while main is not root and (len(places) == 1 or main.tag not in _HOLDS_BLOCKS):
+        main = main.getparent()
+        places = _places(main, kept)
     first, last = places[0], places[-1]
     around = _near(main)
     order = {(id(piece.element), piece.text): number for number, piece in enumerate(everything)}
     return kept[_extended(kept, first, -1, around, order) : _extended(kept, last, 1, around, order) + 1]
+
+
+def _places(element: Any, kept: list[Piece]) -> list[int]:
+    inside = set(element.iter())
+    return [number for number, piece in enumerate(kept) if piece.element in inside]
 
 
 def _near(main: Any) -> set[Any]:

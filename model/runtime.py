@@ -66,11 +66,11 @@ class Runtime:
         sentences = empty_logits(encoded.n_sentences, *self.shape)
         passages = empty_logits(len(encoded.passages), *self.shape)
         windows = [w for policy in encoded.policies for w in pack(policy, budget, pieces.cls_id, pieces.sep_id)]
-        for window, rows in zip(windows, self._run(windows), strict=True):
+        for window, rows in zip(windows, self.run(windows), strict=True):
             collect(window, rows, sentences, passages)
         return sentences, passages
 
-    def _run(self, windows: Sequence[Window]) -> Iterator[FloatArray]:
+    def run(self, windows: Sequence[Window]) -> Iterator[FloatArray]:
         """Logits float32 [units, heads, labels] of each window, in order; units are its sentences, then passages."""
         if self._pool is None or len(windows) < 2:
             return map(self._one, windows)

@@ -22,6 +22,7 @@ from clausetag.model.decision import calibrate, decide
 from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.model.runtime import Runtime
 from clausetag.model.tagged import Tagged
+from clausetag.model.windows import Window
 
 
 class Tagger:
@@ -104,6 +105,10 @@ class Tagger:
         Every window is computed alone, so a result depends on nothing that stands beside it.
         """
         return self._runtime.logits(encoded, self.artifact.window, self._pieces)
+
+    def run(self, windows: Sequence[Window]) -> list[FloatArray]:
+        """Raw logits float [units, heads, labels] of each window; its units are its sentences, then its passages."""
+        return list(self._runtime.run(windows))
 
     def score(self, sentences: Sequence[Sentence], *, head: str | None = None) -> npt.NDArray[np.float64]:
         """Calibrated probabilities float [n, labels] of sentences, which stand grouped by policy and in order."""

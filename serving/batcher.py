@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from clausetag.model.encode import FloatArray
-from clausetag.serving.engine import Piece
+from clausetag.model.windows import Window
 from clausetag.serving.logs import error_fields, log
 from clausetag.serving.metrics import Metrics
 
@@ -27,18 +27,18 @@ class InferenceError(Exception):
 
 @dataclass(eq=False, slots=True)
 class _Job:
-    pieces: Sequence[Piece]
+    windows: Sequence[Window]
     future: asyncio.Future[list[FloatArray]]
     results: list[FloatArray | None]
     since: float
     taken: int = 0
-    """Pieces that were given to the network."""
+    """Windows that were given to the network."""
     left: int = field(default=0)
-    """Pieces without a result."""
+    """Windows without a result."""
 
     @property
     def waiting(self) -> int:
-        return len(self.pieces) - self.taken
+        return len(self.windows) - self.taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class _Part:
     number: int
 
     @property
-    def piece(self) -> Piece:
-        return self.job.pieces[self.number]
+    def window(self) -> Window:
+        return self.job.windows[self.number]
 
 
 class Batcher:
@@ -56,7 +56,7 @@ class Batcher:
 
     def __init__(
         self,
-        infer: Callable[[Sequence[Piece]], list[FloatArray]],
+        infer: Callable[[Sequence[Window]], list[FloatArray]],
         budget: int,
         metrics: Metrics | None = None,
         *,
@@ -70,17 +70,17 @@ class Batcher:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="inference")
         self._workers: list[asyncio.Task[None] | None] = [None] * at_once
 
-    async def run(self, pieces: Sequence[Piece]) -> list[FloatArray]:
-        """The logits of each piece. Cancelling drops what the network has not begun.
+    async def run(self, windows: Sequence[Window]) -> list[FloatArray]:
+        """The logits of each window. Cancelling drops what the network has not begun.
 
         Raises:
-            InferenceError: the network failed on these pieces.
+            InferenceError: the network failed on these windows.
         """
-        if not pieces:
+        if not windows:
             return []
         self._keep_working()
         future: asyncio.Future[list[FloatArray]] = asyncio.get_running_loop().create_future()
-        job = _Job(pieces, future, [None] * len(pieces), perf_counter(), left=len(pieces))
+        job = _Job(windows, future, [None] * len(windows), perf_counter(), left=len(windows))
         self._jobs.append(job)
         self._count()
         self._wake.set()
@@ -144,7 +144,7 @@ class Batcher:
 
     def _take_from(self, job: _Job, parts: list[_Part], tokens: int, budget: int) -> int:
         while job.waiting:
-            size = job.pieces[job.taken].tokens
+            size = len(job.windows[job.taken].ids)
             if parts and tokens + size > budget:
                 break
             parts.append(_Part(job, job.taken))
@@ -155,7 +155,7 @@ class Batcher:
     async def _in_thread(self, parts: Sequence[_Part]) -> list[FloatArray]:
         with self._metrics.stage("inference"):
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._infer, [part.piece for part in parts])
+            return await loop.run_in_executor(self._threads, self._infer, [part.window for part in parts])
 
     def _deliver(self, parts: Sequence[_Part], results: Sequence[FloatArray]) -> None:
         for part, result in zip(parts, results, strict=True):
@@ -179,7 +179,7 @@ class Batcher:
                 raise
             except BaseException as again:
                 log("request failed alone", logging.ERROR, **error_fields(again))
-                job.taken = len(job.pieces)  # its other windows are not worth the time
+                job.taken = len(job.windows)  # its other windows are not worth the time
                 if not job.future.done():
                     job.future.set_exception(InferenceError())
 

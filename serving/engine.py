@@ -18,19 +18,11 @@ from clausetag import __version__
 from clausetag.data.five import text_sha256
 from clausetag.data.schema import Document, Sentence
 from clausetag.model.decision import calibrate, decide
-from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences
+from clausetag.model.encode import FloatArray, Pieces, encode_sentences
 from clausetag.model.tagger import Tagger
-from clausetag.model.windows import EncodedSentence, pack
+from clausetag.model.windows import EncodedSentence, Window, pack
 
 LICENCE = "Code: MIT. Weights: as their card says; the shipped ones are for non-commercial research (OPP-115's terms)."
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Consecutive sentences that the network reads as one window of `tokens` word pieces."""
-
-    sentences: tuple[EncodedSentence, ...]
-    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class Prepared:
 
     document: Document
     sentences: tuple[Sentence, ...]
-    pieces: tuple[Piece, ...]
+    windows: tuple[Window, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +60,20 @@ class Engine:
     def prepare(self, document: Document, sentences: Sequence[Sentence], *, context: bool = True) -> Prepared:
         """Tokenise and cut into windows; with ``context=False`` every sentence stands in a window of its own."""
         encoded = encode_sentences(sentences, self._tokenizer, context=context and self.tagger.artifact.context)
-        pieces = tuple(piece for policy in encoded.policies for piece in self._pieces(policy))
-        return Prepared(document, tuple(sentences), pieces)
+        windows = tuple(window for policy in encoded.policies for window in self._windows(policy))
+        return Prepared(document, tuple(sentences), windows)
 
-    def _pieces(self, policy: tuple[EncodedSentence, ...]) -> Iterator[Piece]:
-        position = 0
+    def _windows(self, policy: tuple[EncodedSentence, ...]) -> Iterator[Window]:
         for window in pack(policy, self.tagger.artifact.window, self._tokenizer.cls_id, self._tokenizer.sep_id):
-            end = position + len(window.sentences)
-            # The windows are cut; from here on nobody asks for passages.
-            yield Piece(tuple(replace(s, passage=None) for s in policy[position:end]), len(window.ids))
-            position = end
+            # Passages have said where to cut; from here on nobody asks for them.
+            yield replace(window, passages=())
 
-    def infer(self, pieces: Sequence[Piece]) -> list[FloatArray]:
-        """Raw logits float [sentences, heads, labels] of each piece, which may come from any documents."""
-        policies: list[tuple[EncodedSentence, ...]] = []
-        ends: list[int] = []
-        row = 0
-        for piece in pieces:
-            policies.append(tuple(replace(s, row=row + i) for i, s in enumerate(piece.sentences)))
-            row += len(piece.sentences)
-            ends.append(row)
-        logits, _ = self.tagger.logits(Encoded(tuple(policies), (), row))
-        return np.split(logits, ends[:-1])
+    def infer(self, windows: Sequence[Window]) -> list[FloatArray]:
+        """Raw logits float [sentences, heads, labels] of each window, which may come from any documents."""
+        return self.tagger.run(windows)
 
     def answer(self, prepared: Prepared, logits: Sequence[FloatArray], wanted: Wanted) -> dict[str, Any]:
-        """The JSON object for one document; `logits` are those of its pieces, in order."""
+        """The JSON object for one document; `logits` are those of its windows, in order."""
         known = self.tagger.labels
         scores = self._scores(prepared, logits, wanted.head)
         limits = self.tagger.thresholds(wanted.head).copy()
@@ -122,8 +103,8 @@ class Engine:
         settings = self.tagger.head(head)
         output = self.tagger.artifact.heads.index(settings.output)
         own = np.zeros((len(prepared.sentences), len(self.tagger.labels)))
-        for piece, values in zip(prepared.pieces, logits, strict=True):
-            own[[sentence.row for sentence in piece.sentences]] = values[:, output]
+        for window, values in zip(prepared.windows, logits, strict=True):
+            own[[unit.row for unit in window.sentences]] = values[:, output]
         return calibrate(own, settings.slope, settings.intercept)
 
     def name(self, head: str) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Service:
         self._engine: Engine | None = None
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="text")
         self._batcher = Batcher(
-            lambda pieces: self.engine.infer(pieces),
+            lambda windows: self.engine.infer(windows),
             settings.batch_tokens,
             self.metrics,
             at_once=1 if (settings.threads or available_cores()) == 1 else 2,
@@ -159,15 +159,15 @@ class Service:
 
     async def _answer(self, work: Work, record: MutableMapping[str, Any]) -> bytes:
         found = [item for item in work.items if isinstance(item, Prepared)]
-        pieces = [piece for item in found for piece in item.pieces]
+        windows = [window for item in found for window in item.windows]
         record.update(
             policies=len(work.items),
             sentences=sum(len(item.sentences) for item in found),
-            tokens=sum(piece.tokens for piece in pieces),
+            tokens=sum(len(window.ids) for window in windows),
         )
         try:
             # The doubts are looked for while the network works.
-            logits, flags = await asyncio.gather(self._batcher.run(pieces), self._in_thread(partial(_doubts, found)))
+            logits, flags = await asyncio.gather(self._batcher.run(windows), self._in_thread(partial(_doubts, found)))
         except InferenceError:
             raise ApiError(500, "inference_failed", "the model failed on this request; the log says how") from None
         body = await self._in_thread(partial(self._write, work, logits, flags))
@@ -182,7 +182,7 @@ class Service:
                 if isinstance(item, Failure):
                     answers.append({"id": item.policy, "error": item.error})
                     continue
-                own = [next(rest) for _ in item.pieces]
+                own = [next(rest) for _ in item.windows]
                 answer = self.engine.answer(flagged(item, next(doubts)), own, work.wanted)
                 answers.append({"id": item.document.policy, **answer} if work.many else answer)
             return pydantic_core.to_json({"policies": answers} if work.many else answers[0])

@@ -37,6 +37,22 @@ def test_fragments(html: str, expected: list[tuple[str, str]]) -> None:
     assert html_blocks(html) == expected
 
 
+@pytest.mark.parametrize("times", [1, 3, 12])
+@pytest.mark.parametrize(
+    ("html", "around"),
+    [
+        ("<p>{}</p><p>We sell nothing.</p>", 1),
+        ("<p>Hello there.</p><p>{}</p><p>We sell nothing.</p><p>Write to us.</p>", 3),
+        ("<h1>Privacy</h1><div><p><span>{}</span></p><p>We sell nothing.</p></div>", 2),
+        ("<div>{}</div><div>We sell nothing.</div>", 1),
+        ("<p>{}</p><ul><li>cookies</li><li>logs</li></ul>", 2),
+        ("<ul><li>{}</li><li>logs</li></ul>", 1),
+    ],
+)
+def test_what_stands_beside_the_only_long_paragraph_is_kept(html: str, around: int, times: int) -> None:
+    assert len(html_blocks(html.format(_PROSE * times))) == around + 1
+
+
 def test_the_frame_of_a_page_is_left_out() -> None:
     page = f"""<!doctype html><html><head><title>Shop</title><script>var x = "Buy now";</script></head><body>
     <header><a href="/">Shop</a></header>

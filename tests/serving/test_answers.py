@@ -51,7 +51,7 @@ def prepared(tagger: Tagger) -> tuple[Engine, list[tuple[str, Prepared, list[byt
     found: list[tuple[str, Prepared, list[bytes]]] = []
     for policy in ("000_sagenext", "003_empxtrack", "004_vtiger"):
         item = engine.prepare(document_of(policy), segment(document_of(policy)))
-        found.append((policy, item, [engine.infer([piece])[0].tobytes() for piece in item.pieces]))
+        found.append((policy, item, [engine.infer([window])[0].tobytes() for window in item.windows]))
     return engine, found
 
 
@@ -65,7 +65,7 @@ def test_batches_do_not_change_a_digit(
     async def together() -> list[Any]:
         batcher = Batcher(engine.infer, budget)
         try:
-            return await asyncio.gather(*(batcher.run(item.pieces) for _, item, _ in items))
+            return await asyncio.gather(*(batcher.run(item.windows) for _, item, _ in items))
         finally:
             await batcher.close()
 

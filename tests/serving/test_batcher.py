@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clausetag.model.windows import EncodedSentence
+from clausetag.model.windows import Unit, Window
 from clausetag.serving.batcher import Batcher, InferenceError
-from clausetag.serving.engine import Piece
 
 
-def piece(name: int, tokens: int = 10) -> Piece:
-    return Piece((EncodedSentence(name, [name]),), tokens)
+def window(name: int, tokens: int = 10) -> Window:
+    return Window((0,) * tokens, (Unit(name, 0, 1),), ())
 
 
 class Network:
-    """Answers each piece with its name; keeps what it was given, and can be held back."""
+    """Answers each window with its name; keeps what it was given, and can be held back."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -28,8 +27,8 @@ class Network:
         self.gate.set()
         self.poison: int | None = None
 
-    def __call__(self, pieces: Sequence[Piece]) -> list[Any]:
-        names = [p.sentences[0].row for p in pieces]
+    def __call__(self, windows: Sequence[Window]) -> list[Any]:
+        names = [w.sentences[0].row for w in windows]
         self.batches.append(names)
         assert self.gate.wait(30)
         if self.poison in names:
@@ -54,7 +53,7 @@ def test_a_lone_request_is_one_batch() -> None:
     async def test() -> None:
         network = Network()
         batcher = Batcher(network, 100)
-        assert names(await batcher.run([piece(n) for n in range(10)])) == list(range(10))
+        assert names(await batcher.run([window(n) for n in range(10)])) == list(range(10))
         assert network.batches == [list(range(10))]
         assert await batcher.run([]) == []
         await batcher.close()
@@ -67,9 +66,9 @@ def test_what_waits_shares_batches_within_the_budget() -> None:
         network = Network()
         batcher = Batcher(network, 40)
         network.gate.clear()
-        first = asyncio.create_task(batcher.run([piece(0)]))
+        first = asyncio.create_task(batcher.run([window(0)]))
         await begun(network, 1)
-        others = [asyncio.create_task(batcher.run([piece(n)])) for n in range(1, 7)]
+        others = [asyncio.create_task(batcher.run([window(n)])) for n in range(1, 7)]
         await asyncio.sleep(0.01)
         network.gate.set()
         assert names(await first) == [0]
@@ -84,7 +83,7 @@ def test_a_piece_larger_than_the_budget_goes_alone() -> None:
     async def test() -> None:
         network = Network()
         batcher = Batcher(network, 40)
-        assert names(await batcher.run([piece(1), piece(2, 500), piece(3)])) == [1, 2, 3]
+        assert names(await batcher.run([window(1), window(2, 500), window(3)])) == [1, 2, 3]
         assert network.batches == [[1], [2], [3]]
         await batcher.close()
 
@@ -97,10 +96,10 @@ def test_short_requests_overtake_a_long_one_which_still_goes_on() -> None:
         batcher = Batcher(network, 40)
         network.gate.clear()
         done: list[str] = []
-        long = asyncio.create_task(batcher.run([piece(n) for n in range(100, 112)]))
+        long = asyncio.create_task(batcher.run([window(n) for n in range(100, 112)]))
         long.add_done_callback(lambda _: done.append("long"))
         await begun(network, 1)
-        short = [asyncio.create_task(batcher.run([piece(n)])) for n in range(6)]
+        short = [asyncio.create_task(batcher.run([window(n)])) for n in range(6)]
         for number, task in enumerate(short):
             task.add_done_callback(lambda _, number=number: done.append(f"short {number}"))
         await asyncio.sleep(0.01)
@@ -118,10 +117,10 @@ def test_a_cancelled_request_is_dropped() -> None:
         network = Network()
         batcher = Batcher(network, 20)
         network.gate.clear()
-        first = asyncio.create_task(batcher.run([piece(n) for n in range(6)]))
+        first = asyncio.create_task(batcher.run([window(n) for n in range(6)]))
         await begun(network, 1)
-        waiting = asyncio.create_task(batcher.run([piece(50)]))
-        other = asyncio.create_task(batcher.run([piece(60)]))
+        waiting = asyncio.create_task(batcher.run([window(50)]))
+        other = asyncio.create_task(batcher.run([window(60)]))
         await asyncio.sleep(0.01)
         first.cancel()
         waiting.cancel()
@@ -139,10 +138,10 @@ def test_a_bad_request_harms_only_itself(caplog: pytest.LogCaptureFixture) -> No
         network = Network()
         batcher = Batcher(network, 100)
         network.gate.clear()
-        first = asyncio.create_task(batcher.run([piece(0)]))
+        first = asyncio.create_task(batcher.run([window(0)]))
         await begun(network, 1)
         network.poison = 2
-        tasks = [asyncio.create_task(batcher.run([piece(n), piece(n + 10)])) for n in (1, 2, 3)]
+        tasks = [asyncio.create_task(batcher.run([window(n), window(n + 10)])) for n in (1, 2, 3)]
         await asyncio.sleep(0.01)
         network.gate.set()
         await first
@@ -150,7 +149,7 @@ def test_a_bad_request_harms_only_itself(caplog: pytest.LogCaptureFixture) -> No
         assert not isinstance(one, BaseException) and names(one) == [1, 11]
         assert isinstance(two, InferenceError)
         assert not isinstance(three, BaseException) and names(three) == [3, 13]
-        assert names(await batcher.run([piece(7)])) == [7]
+        assert names(await batcher.run([window(7)])) == [7]
         await batcher.close()
 
     run(test())
@@ -160,12 +159,12 @@ def test_a_bad_request_harms_only_itself(caplog: pytest.LogCaptureFixture) -> No
 def test_a_dead_worker_is_replaced() -> None:
     async def test() -> None:
         batcher = Batcher(Network(), 100)
-        await batcher.run([piece(1)])
+        await batcher.run([window(1)])
         worker = batcher._workers[0]
         assert worker is not None
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
-        assert names(await batcher.run([piece(2)])) == [2]
+        assert names(await batcher.run([window(2)])) == [2]
         await batcher.close()
 
     run(test())
@@ -176,7 +175,7 @@ def test_of_two_at_once_one_goes_on_while_the_other_is_held() -> None:
         network = Network()
         batcher = Batcher(network, 20, at_once=2)
         network.gate.clear()
-        long = asyncio.create_task(batcher.run([piece(n) for n in range(5)]))
+        long = asyncio.create_task(batcher.run([window(n) for n in range(5)]))
         await begun(network, 2)
         await asyncio.sleep(0.01)
         assert sorted(network.batches) == [[0, 1], [2, 3]]  # and no third
@@ -194,7 +193,7 @@ def test_closing_lets_nobody_wait(at_once: int) -> None:
         network = Network()
         batcher = Batcher(network, 100, at_once=at_once)
         network.gate.clear()
-        tasks = [asyncio.create_task(batcher.run([piece(n)])) for n in range(2)]
+        tasks = [asyncio.create_task(batcher.run([window(n)])) for n in range(2)]
         await begun(network, 1)
         closing = asyncio.create_task(batcher.close())
         found = await asyncio.gather(*tasks, return_exceptions=True)

@@ -28,12 +28,12 @@ FAULT = """
 import time
 from clausetag.serving.engine import Engine
 infer = Engine.infer
-def faulty(self, pieces):
+def faulty(self, windows):
     poison = self._tokenizer.encode(["poison"])[0][0]
     time.sleep(0.05)
-    if any(poison in sentence.pieces for piece in pieces for sentence in piece.sentences):
+    if any(poison in window.ids for window in windows):
         raise MemoryError("poison")
-    return infer(self, pieces)
+    return infer(self, windows)
 Engine.infer = faulty
 """
 

@@ -33,10 +33,10 @@ class Brake:
         self._infer = service.engine.infer
         monkeypatch.setattr(service.engine, "infer", self)
 
-    def __call__(self, pieces: Sequence[Any]) -> Any:
+    def __call__(self, windows: Sequence[Any]) -> Any:
         self.calls += 1
         assert self._gate.wait(60)
-        return self._infer(pieces)
+        return self._infer(windows)
 
     def release(self) -> None:
         self._gate.set()
