@@ -58,6 +58,7 @@ def _blocks(html: str, nested: int) -> list[RawBlock]:
         return _without_tags(html)
     if root is None:
         return []
+    _held = list(root.iter())  # lxml makes an element anew for each walk if nobody holds it
     _decode_addresses(root)
     not_text = NOT_TEXT
     everything = pieces(root, frozenset())
@@ -66,8 +67,8 @@ def _blocks(html: str, nested: int) -> list[RawBlock]:
             return inner
         stored = pieces(root, frozenset(), NOT_TEXT - STORED)
         not_text = NOT_TEXT - STORED if sum(piece.prose for piece in stored) >= _STORED_PROSE else NOT_TEXT
-    unfold_titles(root, everything)
-    everything = pieces(root, frozenset(), not_text)
+    if unfold_titles(root, everything) or not_text != NOT_TEXT:
+        everything = pieces(root, frozenset(), not_text)
     frame = frame_of(root, everything)
     unfolded = pieces(root, frame, not_text)
     hidden = not_shown(root, frame, unfolded)

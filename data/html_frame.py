@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from clausetag.data.html_tree import ABOUT_DATA, HEADINGS, Piece, prose_totals, totals
 
@@ -64,6 +65,8 @@ _FOR_SCREEN_READERS = re.compile(
     r"(?:^|\s)(?:sr-only|visually-?hidden|screen-?reader(?:-text|-only)?|element-invisible|a11y-hidden)(?:$|\s)"
 )
 
+_NAME_CHARS = 1_000
+"""Of id and classes; those of real pages are shorter."""
 _BANNER_WORDS = 60
 _FEW_WORDS = 60
 """Words of prose below which hidden text is not wanted, unless a control of the page unfolds it."""
@@ -73,10 +76,14 @@ _CONTROLLED_DENSITY = 0.4
 _MOST_TITLE_WORDS = 15
 
 
-def unfold_titles(root: Any, everything: Iterable[Piece]) -> None:
-    """Make headings of what opens the parts of an accordion: summaries, buttons and labels, which are no text else."""
+def unfold_titles(root: Any, everything: Iterable[Piece]) -> bool:
+    """Make headings of what opens the parts of an accordion: summaries, buttons and labels, which are no text else.
+
+    Says whether the page has any.
+    """
     held = prose_totals(root, everything)
     by_id = _by_id(root)
+    found = False
     for element in list(root.iter("button", "summary", "label")):
         if len(" ".join(element.itertext()).split()) > _MOST_TITLE_WORDS:
             continue
@@ -87,13 +94,17 @@ def unfold_titles(root: Any, everything: Iterable[Piece]) -> None:
             element.tag = "span"
         elif _opens_prose(element, held, by_id) if element.tag == "button" else _unhides(element, held, by_id):
             element.tag = "h6"
-    for element in root.iter():
-        if element.get("role") == "heading" and element.tag not in HEADINGS:
-            element.tag = "h6"
+        else:
+            continue
+        found = True
+    for element in root.xpath("//*[@role='heading']"):
+        if element.tag not in HEADINGS:
+            element.tag, found = "h6", True
+    return found
 
 
 def _by_id(root: Any) -> dict[str, Any]:
-    return {element.get("id"): element for element in root.iter() if element.get("id")}
+    return {element.get("id"): element for element in root.xpath("//*[@id]")}
 
 
 def _next(element: Any) -> Any:
@@ -158,6 +169,23 @@ def _unnamed_banners(root: Any, everything: list[Piece]) -> set[Any]:
     return banners
 
 
+class _Called(NamedTuple):
+    """What an element's id and classes say that it is."""
+
+    consent_tool: bool
+    cookie: bool
+    strong: bool
+    header: bool
+    weak: bool
+
+
+@lru_cache(4096)
+def _called(names: str) -> _Called:
+    split = _CAMEL.sub("-", names)
+    by_name = (_COOKIE_NAME, _STRONG_NAME, _HEADER_NAME, _WEAK_NAME)
+    return _Called(bool(_CONSENT_TOOL.search(names)), *(bool(pattern.search(split)) for pattern in by_name))
+
+
 def _is_frame(element: Any, prose: int, about_data: int, prose_before: int) -> bool:
     """Whether an element is part of the frame, by what it is called and what it holds."""
     tag, role = element.tag, element.get("role")
@@ -165,23 +193,22 @@ def _is_frame(element: Any, prose: int, about_data: int, prose_before: int) -> b
         return False
     if tag == "form" and about_data < 2 and next(element.iter("input", "select", "textarea"), None) is not None:
         return True
-    names = " ".join(filter(None, (element.get("id"), element.get("class"))))
-    if _CONSENT_TOOL.search(names):
+    called = _called(" ".join(filter(None, (element.get("id"), element.get("class"))))[:_NAME_CHARS])
+    if called.consent_tool:
         return True
-    split = _CAMEL.sub("-", names)
-    if _COOKIE_NAME.search(split):
+    if called.cookie:
         return prose < _BANNER_WORDS or _has_button(element) or role in _ROLES or is_hidden(element)
     in_text = tag in ("header", "footer") and any(parent.tag in _IN_TEXT for parent in element.iterancestors())
     if (tag in _TAGS and not in_text) or role in _ROLES:
         return True
     if in_text and tag == "header":
         return False
-    if _STRONG_NAME.search(split):
+    if called.strong:
         return not (prose >= 4 * _BANNER_WORDS and about_data >= 5)
-    header = tag == "header" or role == "banner" or bool(_HEADER_NAME.search(split))
+    header = tag == "header" or role == "banner" or called.header
     if header and prose_before:
         return False  # what is called so behind the beginning are headings
-    if header or in_text or tag == "aside" or role == "complementary" or _WEAK_NAME.search(split):
+    if header or in_text or tag == "aside" or role == "complementary" or called.weak:
         return not (prose and about_data >= 2)
     return False
 

@@ -165,7 +165,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def ratios(rates: Mapping[tuple[str, int], Sequence[float]], tiers: Sequence[str], threads: int) -> list[Ratio]:
-    """What is compared: each tier with both pipelines, and each further tier with the first.
+    """What is compared: each tier with both pipelines, and two tiers with each other, the one that has a target above.
 
     `rates` maps a row's name and threads to its sentences a second in each round.
     """
@@ -180,7 +180,8 @@ def ratios(rates: Mapping[tuple[str, int], Sequence[float]], tiers: Sequence[str
         for other in (MINILM_32, BERT_32):
             add(tier, other, other)
     for tier in tiers[1:]:
-        add(tier, tiers[0], f"clausetag {tiers[0]}")
+        above, below = (tiers[0], tier) if (tiers[0], tier) in TARGETS else (tier, tiers[0])
+        add(above, below, f"clausetag {below}")
     return found
 
 

@@ -89,6 +89,7 @@ def test_figures() -> None:
         (f"fast / {MINILM_32}", 10.0, None, None),
         ("fast / standard", 2.0, 2.2, False),
     ]
+    assert ratios(rates, ["fast", "standard"], 2)[-1].name == "fast / standard"
 
 
 def test_the_plot_shows_every_row_trained_or_not() -> None:
