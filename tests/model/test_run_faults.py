@@ -190,7 +190,8 @@ def test_too_many_open_files_are_no_documents_fault(inputs: Path, tmp_path: Path
     )
     assert result.returncode == 2
     line = f"clausetag: {target}: stopped (Too many open files); the same command with --resume continues"
-    assert result.stderr.splitlines() == [line]
+    # Documents are tagged side by side: it may be that none was done yet, and there is nothing to continue.
+    assert result.stderr.splitlines() in ([line], [line.partition(";")[0]])
     assert main([*command(inputs, target), "--resume"]) == 1
     main(command(inputs, tmp_path / "whole"))
     assert files(target) == files(tmp_path / "whole")
