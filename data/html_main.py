@@ -14,6 +14,7 @@ _MOST = 0.95
 _FRAGMENT_WORDS = 40
 """A page of less prose is a fragment, of which nothing can be told to be beside the policy."""
 _HOLDS_BLOCKS = frozenset({"html", "body", "main", "article", "section", "div", "td", "form", "center"})
+"""What has paragraphs in it, where others are paragraphs, or a part of one."""
 _LEVELS = 3
 """Elements around the kept one in which prose that borders on it belongs to it."""
 _TAIL = 0.1

@@ -22,7 +22,7 @@ _SAMPLE = 200_000
 """Characters looked at: enough for both questions, and bounded."""
 _EXCERPT = 700
 """Characters of each of three places that tell the language. 2,000 each, at three times the cost, say the same of 4,000
-crawled pages."""
+crawled pages, all in English."""
 _LANGUAGE_WORDS = 12
 _LANGUAGE_LETTERS = 15
 """Letters beyond the Latin script that do as well: Chinese and Japanese set no spaces."""

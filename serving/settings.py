@@ -55,7 +55,8 @@ class Settings:
     reader_bytes: int = 2_000_000_000
     """Memory of that process."""
     batch_tokens: int = 1024
-    """Word pieces given to the network at once: what a new request waits for at most, if others are being answered."""
+    """Word pieces given to the network at once: a new request waits for two such batches at most, if others are
+    being answered."""
     grace_seconds: float = 30.0
     """After SIGTERM, time for the requests in flight to be answered; then they are cut off."""
     notice_seconds: float = 0.0

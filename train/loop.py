@@ -30,7 +30,7 @@ from clausetag.train.config import Recipe
 from clausetag.train.corpora import TrainingData
 from clausetag.train.predict import inference_windows, predict_logits
 from clausetag.train.provenance import git_revision, versions
-from clausetag.train.start import start_network, thinned
+from clausetag.train.start import start_network, pruned
 from clausetag.train.steps import (
     Average,
     Examples,
@@ -211,7 +211,7 @@ def _network(recipe: Recipe, data: TrainingData) -> tuple[SentenceTagger, Tokeni
     if data.start is not None:
         network = start_network(data.start, recipe.head_dropout, recipe.attention_dropout)
         if recipe.kept_layers or recipe.kept_units:
-            network = thinned(network, recipe.kept_layers, recipe.kept_units)
+            network = pruned(network, recipe.kept_layers, recipe.kept_units)
         fresh = (data.start.artifact.labels, data.start.artifact.heads) != (labels, heads)
         if fresh:
             network = with_new_heads(network, labels, heads)

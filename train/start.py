@@ -93,7 +93,7 @@ def start_network(start: Start, head_dropout: float, attention_dropout: float = 
     return network
 
 
-def thinned(network: SentenceTagger, kept_layers: int = 0, kept_units: int = 0) -> SentenceTagger:
+def pruned(network: SentenceTagger, kept_layers: int = 0, kept_units: int = 0) -> SentenceTagger:
     """The network with fewer of its encoder's layers and of the units of their feed-forward networks; 0 keeps all.
 
     The layers are evenly spaced from the first to the last (Sanh et al. 2019 start a small student so). The units are
@@ -121,7 +121,7 @@ def thinned(network: SentenceTagger, kept_layers: int = 0, kept_units: int = 0) 
         for new, old in enumerate(numbers):
             prefix = f"{_LAYER}{old}."
             layer = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
-            own |= {f"{_LAYER}{new}.{name}": value for name, value in _narrowed(layer, kept_units).items()}
+            own |= {f"{_LAYER}{new}.{name}": value for name, value in _pruned_layer(layer, kept_units).items()}
         small.load_state_dict(own)
     except (KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -129,7 +129,7 @@ def thinned(network: SentenceTagger, kept_layers: int = 0, kept_units: int = 0) 
     return small
 
 
-def _narrowed(layer: dict[str, Tensor], kept: int) -> dict[str, Tensor]:
+def _pruned_layer(layer: dict[str, Tensor], kept: int) -> dict[str, Tensor]:
     inward, outward = layer[f"{_INWARD}.weight"], layer[_OUTWARD]
     share = inward.norm(dim=1) * outward.norm(dim=0)
     units = share.topk(kept).indices.sort().values

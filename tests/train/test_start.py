@@ -19,7 +19,7 @@ from clausetag.train import loop
 from clausetag.train.config import Recipe, recipe_from
 from clausetag.train.corpora import assemble
 from clausetag.train.run import run_training
-from clausetag.train.start import load_start, start_network, thinned
+from clausetag.train.start import load_start, start_network, pruned
 
 SEEN = {"000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"}
 """What the tiny artifact was trained on."""
@@ -139,20 +139,20 @@ def test_privacyglue_starts_from_the_backbone_alone(recipe: Recipe, tmp_path: Pa
         )
 
 
-def test_a_thinned_network_keeps_the_first_the_last_and_those_between(tiny_backbone: Path) -> None:
+def test_a_pruned_network_keeps_the_first_the_last_and_those_between(tiny_backbone: Path) -> None:
     from clausetag.model.network import HEADS, SentenceTagger, SentenceTaggerConfig, from_backbone
 
     values = {**from_backbone(str(tiny_backbone), ("a",), HEADS, 0.1).config.encoder_config, "num_hidden_layers": 6}
     whole = SentenceTagger(SentenceTaggerConfig(values, ("a",), HEADS, 0.2)).eval()
     torch.nn.init.normal_(whole.own.weight)
-    small = thinned(whole, 3).eval()
+    small = pruned(whole, 3).eval()
     assert small.config.encoder_config["num_hidden_layers"] == 3 and small.config.head_dropout == 0.2
     old, new = whole.encoder.encoder.layer, small.encoder.encoder.layer
     for mine, theirs in zip(new, (old[0], old[2], old[5]), strict=True):
         assert torch.equal(mine.output.dense.weight, theirs.output.dense.weight)
     assert torch.equal(small.own.weight, whole.own.weight)
     every = (torch.tensor([[2, 5, 6, 3]]), torch.ones(1, 4, dtype=torch.long), torch.full((1, 1, 4), 0.25))
-    assert torch.equal(thinned(whole, 6).eval()(*every), whole(*every))
+    assert torch.equal(pruned(whole, 6).eval()(*every), whole(*every))
     assert not torch.equal(small(*every), whole(*every))
 
 
@@ -168,12 +168,12 @@ def test_of_feed_forward_units_those_of_small_weights_go_first(tiny_backbone: Pa
             layer.output.dense.weight[:, quiet[0]] = 0.0  # says nothing
             layer.intermediate.dense.weight[quiet[1]] = 0.0  # hears nothing
             layer.intermediate.dense.bias[quiet[1]] = 0.0
-    small = thinned(whole, kept_units=units - 2).eval()
+    small = pruned(whole, kept_units=units - 2).eval()
     assert small.config.encoder_config["intermediate_size"] == units - 2
     assert small.encoder.encoder.layer[0].intermediate.dense.weight.shape[0] == units - 2
     every = (torch.tensor([[2, 5, 6, 3]]), torch.ones(1, 4, dtype=torch.long), torch.full((1, 1, 4), 0.25))
     torch.testing.assert_close(small(*every), whole(*every))
-    assert not torch.equal(thinned(whole, kept_units=units // 2).eval()(*every), whole(*every))
+    assert not torch.equal(pruned(whole, kept_units=units // 2).eval()(*every), whole(*every))
 
 
 @pytest.mark.parametrize("key", ["kept_layers", "kept_units"])
