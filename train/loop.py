@@ -30,7 +30,7 @@ from clausetag.train.config import Recipe
 from clausetag.train.corpora import TrainingData
 from clausetag.train.predict import inference_windows, predict_logits
 from clausetag.train.provenance import git_revision, versions
-from clausetag.train.start import start_network, pruned
+from clausetag.train.start import pruned, start_network
 from clausetag.train.steps import (
     Average,
     Examples,

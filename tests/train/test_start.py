@@ -19,7 +19,7 @@ from clausetag.train import loop
 from clausetag.train.config import Recipe, recipe_from
 from clausetag.train.corpora import assemble
 from clausetag.train.run import run_training
-from clausetag.train.start import load_start, start_network, pruned
+from clausetag.train.start import load_start, pruned, start_network
 
 SEEN = {"000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"}
 """What the tiny artifact was trained on."""
