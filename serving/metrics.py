@@ -33,8 +33,8 @@ class Metrics:
         )
         self.stages = Histogram(
             "clausetag_stage_seconds",
-            "Time of a stage: reading (bytes to sentences), tokenising, queue, inference (of a batch, and two may overlap), "
-            "writing",
+            "Time of a stage: reading (bytes to sentences), tokenising, queue, "
+            "inference (of a batch, and two may overlap), writing",
             ("stage",),
             buckets=_SECONDS,
             registry=self.registry,
