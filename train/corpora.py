@@ -141,8 +141,10 @@ def assemble(recipe: Recipe) -> TrainingData:
         train.append(Source(POOL, teaching.pool, whole=bool(recipe.privacyglue)))
         stages += teaching.trained_on
     data = TrainingData(tuple(train), tuple(validation), tuple(notes), start, teaching, tuple(stages))
-    if recipe.privacyglue and (recipe.opp115 or recipe.policies or recipe.extra or recipe.start):
-        raise DataError("recipe: privacyglue trains on its own files alone; its split crosses every policy split")
+    if recipe.privacyglue:
+        if recipe.opp115 or recipe.policies or recipe.extra:
+            raise DataError("recipe: privacyglue trains on its own files alone; its split crosses every policy split")
+        _refuse_opp115(stages)
     _check_disjoint(data)
     data = data if recipe.privacyglue else without_test_texts(data, (*test_sentences, *left_out))
     if not validation and not recipe.unvalidated:
@@ -150,6 +152,19 @@ def assemble(recipe: Recipe) -> TrainingData:
             "recipe: nothing validates; set a *_validation key, or give rows of extra the split validation"
         )
     return data
+
+
+def _refuse_opp115(stages: Sequence[TrainedOn]) -> None:
+    """PrivacyGLUE's test texts come from OPP-115's policies: no earlier stage may have seen one."""
+    from clausetag.data.splits import policy_split
+
+    corpus = {policy for names in policy_split().values() for policy in names}
+    seen = sorted(corpus & {policy for stage in stages for policy in stage.policies | stage.validation_policies})
+    if seen:
+        raise LeakageError(
+            f"start, backbone or distilled: an earlier stage has seen {seen[0]!r} of OPP-115, and PrivacyGLUE's split "
+            "crosses every policy split; start from a model of other policies"
+        )
 
 
 def _of_the_five(wanted: Sequence[str], key: str) -> tuple[Sentence, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,3 +104,12 @@ def test_who_stops_listening_stops_the_work(slow: Slow) -> None:
     next(results)
     cast(Any, results).close()
     assert len(read) <= 4 and not [t for t in threading.enumerate() if t.name.startswith("document")]
+
+
+def test_threads_take_turns_as_before_once_all_is_labelled(slow: Slow) -> None:
+    before = sys.getswitchinterval()
+    results = labeller(slow, 2)[0].label_all(documents([]))
+    next(results)
+    assert sys.getswitchinterval() < before
+    cast(Any, results).close()
+    assert sys.getswitchinterval() == before

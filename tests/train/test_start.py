@@ -130,13 +130,20 @@ def test_a_changed_start_model_does_not_continue_a_run(recipe: Recipe, tiny_arti
         loop.train(recipe, data, tmp_path / "run", quiet=True)
 
 
-def test_privacyglue_starts_from_the_backbone_alone(recipe: Recipe, tmp_path: Path) -> None:
+def test_privacyglue_starts_from_models_that_have_not_seen_opp115(
+    recipe: Recipe, tiny_artifact: Path, tmp_path: Path
+) -> None:
     for name in ("train", "validation"):
         (tmp_path / f"{name}_dataset.csv").write_text("We keep your letters.,Data Retention\n", encoding="utf-8")
-    with pytest.raises(DataError, match="its own files alone"):
-        assemble(
-            recipe_from({**recipe.as_dict(), "extra": [], "policies_validation": [], "privacyglue": str(tmp_path)})
-        )
+    values = {**recipe.as_dict(), "extra": [], "policies_validation": [], "privacyglue": str(tmp_path)}
+    assert assemble(recipe_from(values)).start is not None
+    seen = json.loads((tiny_artifact / "trained_on.json").read_text(encoding="utf-8"))
+    for key in ("policies", "validation_policies"):
+        other = Path(changed(tiny_artifact, tmp_path / key))
+        (other / "trained_on.json").write_text(json.dumps({**seen, key: [*seen[key], "105_amazon.com"]}))
+        write_manifest(other)
+        with pytest.raises(LeakageError, match=r"105_amazon\.com"):
+            assemble(recipe_from({**values, "start": str(other)}))
 
 
 def test_a_pruned_network_keeps_the_first_the_last_and_those_between(tiny_backbone: Path) -> None:
