@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from clausetag.data.errors import DataError, LeakageError, RecipeError
+from clausetag.data.errors import LeakageError, RecipeError
 from clausetag.data.hashing import text_hash
 from clausetag.model.artifact import load_artifact, write_manifest
 from clausetag.model.tagger import Tagger
