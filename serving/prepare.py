@@ -169,13 +169,13 @@ class Preparer:
         for number, policy in enumerate(policies):
             if policy.id in seen:
                 raise ApiError(422, "invalid", "ids must differ", field=f"policies.{number}.id")
-            if bool(policy.text) == bool(policy.html):
+            if len(policy.model_fields_set & {"text", "html"}) != 1:
                 raise ApiError(422, "invalid", "give exactly one of text, html", field=f"policies.{number}")
             seen.add(policy.id)
         items: list[Prepared | Failure] = []
         sentences = characters = 0
         for number, policy in enumerate(policies):
-            field = f"policies.{number}.{'html' if policy.html else 'text'}"
+            field = f"policies.{number}.{'html' if 'html' in policy.model_fields_set else 'text'}"
             try:
                 item = self._prepared(_reading(policy), field)
             except DocumentError as error:
@@ -222,7 +222,7 @@ class Preparer:
 
 
 def _reading(policy: Policy) -> Callable[[], Document]:
-    if policy.html:
+    if "html" in policy.model_fields_set:
         return lambda: require_text(extract_html(policy.id, policy.html))
     return lambda: require_text(extract_text(policy.id, policy.text))
 

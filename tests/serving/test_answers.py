@@ -129,11 +129,13 @@ def test_policies_one_of_which_is_empty(client: TestClient, tagger: Tagger) -> N
         {"id": "a", "text": read_source("000_sagenext")},
         {"id": "b", "text": " \n "},
         {"id": "c", "html": HTML},
+        {"id": "d", "text": ""},
     ]
-    a, b, c = post(client, {"policies": policies})["policies"]
+    a, b, c, d = post(client, {"policies": policies})["policies"]
     assert a == {"id": "a", **post(client, {"text": read_source("000_sagenext")}), "sentences": a["sentences"]}
     assert a["sentences"] == rows(expected(tagger, "000_sagenext"), "a")
     assert b == {"id": "b", "error": {"code": "empty", "message": "there is no text in it"}}
+    assert d == {**b, "id": "d"}
     assert [row["policy"] for row in c["sentences"]] == ["c"] * 4
 
 

@@ -68,6 +68,7 @@ def refused(response: Any, status: int, code: str, field: str | None = None) -> 
         (b'{"policies": [{"text": "a"}]}', 422, "invalid", "policies.0.id"),
         (b'{"policies": [{"id": "a"}]}', 422, "invalid", "policies.0"),
         (b'{"policies": [{"id": "a", "text": "b", "html": "c"}]}', 422, "invalid", "policies.0"),
+        (b'{"policies": [{"id": "a", "text": "", "html": "c"}]}', 422, "invalid", "policies.0"),
         (b'{"policies": [{"id": "a", "text": "b"}, {"id": "a", "text": "b"}]}', 422, "invalid", "policies.1.id"),
     ],
 )
