@@ -129,6 +129,8 @@ class Preparer:
         """
         given = parse(body, query)
         choice = wanted(given, self._engine)
+        if query:
+            wanted(options(query), self._engine)  # wrong, even if the body has the same option
         if isinstance(given, PoliciesRequest):
             return Work(tuple(self._policies(given.policies)), choice, many=True)
         if isinstance(given, SentencesRequest):

@@ -77,6 +77,9 @@ def test_bad_bodies(client: TestClient, body: bytes, status: int, code: str, fie
 
 
 def test_bad_query(client: TestClient) -> None:
+    body = {"text": "We keep it.", "categories": ["Data Retention"], "head": "guide"}
+    refused(client.post("/predict?categories=none+such", json=body), 422, "invalid", "categories.0")
+    refused(client.post("/predict?head=none+such", json=body), 422, "invalid", "head")
     refused(client.post("/predict?scores=perhaps", json={"text": "a"}), 422, "invalid", "query.scores")
     refused(client.post("/predict?categories=x", json={"text": "a"}), 422, "invalid", "categories.0")
 
