@@ -33,8 +33,8 @@ SAID = {
 }
 BARE = "This site is hosted on {} and made with care."
 THINGS = ("name", "thirteen", "cookies", "phone", "sixteen", "servers", "browser", "twelve")
-SMALL = {"context": False, "window": 48, "batch_tokens": 48, "epochs": 6}
-"""Sentences alone, many steps an epoch: the tiny network knows these labels after the first."""
+SMALL = {"context": False, "window": 48, "batch_tokens": 48, "epochs": 1}
+"""Sentences alone, in small batches: one long epoch, as the first of several could be kept for a tie in F1."""
 TEXT = "We may sell or rent your phone to advertisers.\n\nChildren under twelve years must ask their parents.\n"
 
 
@@ -54,7 +54,7 @@ def rows(policy: str, split: str, shift: int) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("own") / "own.jsonl"
-    train = [row for n in range(6) for row in rows(f"shop {n}", "train", n)]
+    train = [row for n in range(36) for row in rows(f"shop {n}", "train", n)]
     held = [row for n in range(3) for row in rows(f"forum {n}", "validation", n + 1)]
     test = [row for n in range(3) for row in rows(f"bank {n}", "test", n + 2)]
     write_jsonl(path, [*train, *held, *test])
