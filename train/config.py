@@ -119,8 +119,6 @@ class Recipe:
     """`bf16`, `fp32`, or `auto`: bf16 where the CPU multiplies it natively."""
     checkpoint_steps: int = 100
     """A checkpoint every so many steps and after each epoch."""
-    shrink: float = 20.0
-    """Thresholds: a label with so many positives goes halfway between its own and the shared threshold."""
 
     def __post_init__(self) -> None:
         for field, low, high in (
@@ -148,7 +146,6 @@ class Recipe:
             ("patience", 0, 1000),
             ("seed", 0, 2**31),
             ("checkpoint_steps", 1, 1_000_000),
-            ("shrink", 0.0, 1e6),
         ):
             value = getattr(self, field)
             if not low <= value <= high:

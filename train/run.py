@@ -119,7 +119,7 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
     for head, held in held_rows.items():
         fit: Callable[[Held], HeadSettings] = liberal_settings
         if head != "guide" or not recipe.guide_from_opp115:
-            fit = partial(fit_settings, shrink=recipe.shrink, min_labels=recipe.least(head))
+            fit = partial(fit_settings, min_labels=recipe.least(head))
         found = fit(held)
         settings[head] = head_config(_head(found, head), recipe.label_set)
         summary = f1_summary(held.gold, cross_fitted(held, fit))
