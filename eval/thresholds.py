@@ -1,6 +1,7 @@
 """Choose thresholds and calibration on held-back scores: per label where there is evidence, shared where there is not.
 
-Both work on arrays alone, label order as in `clausetag.data.labels.LABELS`; training and the baseline use them.
+All work on arrays alone, label order as in `clausetag.data.labels.LABELS`. A trained model's thresholds are those of
+its expected F1; the baselines' are tuned on gold labels.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def test_the_card_speaks_of_these_labels_and_not_of_opp115(model: Path) -> None:
 
 
 def test_at_least_one_label_if_the_recipe_says_so(keys: dict[str, object], tmp_path: Path) -> None:
-    run_training(recipe_from({**keys, "epochs": 1, "min_labels": 1}), tmp_path / "run", quiet=True)
+    run_training(recipe_from({**keys, "min_labels": 1}), tmp_path / "run", quiet=True)
     assert all(sentence.labels for sentence in Tagger.load(tmp_path / "run").tag(TEXT + "\nIt rains.\n"))
 
 
@@ -119,7 +119,7 @@ def test_a_model_of_other_labels_lends_its_encoder_alone(
 ) -> None:
     from safetensors.torch import load_file
 
-    recipe = {**keys, "start": str(tiny_artifact), "epochs": 1, "encoder_lr": 0.0}
+    recipe = {**keys, "start": str(tiny_artifact), "encoder_lr": 0.0}
     run_training(recipe_from(recipe), tmp_path / "run", quiet=True)
     before, after = (load_file(folder / "model.safetensors") for folder in (tiny_artifact, tmp_path / "run"))
     encoder = [name for name in before if name.startswith("encoder.")]
@@ -136,7 +136,7 @@ def test_a_model_of_the_same_labels_goes_on_with_its_heads(
 ) -> None:
     from safetensors.torch import load_file
 
-    recipe = {**keys, "start": str(model), "epochs": 1, "encoder_lr": 0.0, "head_lr": 0.0}
+    recipe = {**keys, "start": str(model), "encoder_lr": 0.0, "head_lr": 0.0}
     run_training(recipe_from(recipe), tmp_path / "run", quiet=True)
     before, after = (load_file(folder / "model.safetensors") for folder in (model, tmp_path / "run"))
     assert all(np.array_equal(before[name], after[name]) for name in before)
@@ -152,7 +152,7 @@ def test_a_model_of_own_labels_is_no_start_for_the_twelve(
 def test_without_validation_rows_it_is_untuned(keys: dict[str, object], labelled: Path, tmp_path: Path) -> None:
     kept = [json.loads(line) for line in labelled.read_text(encoding="utf-8").splitlines()]
     write_jsonl(tmp_path / "few.jsonl", [row for row in kept if row["split"] == "train"])
-    few = {**keys, "extra": [str(tmp_path / "few.jsonl")], "epochs": 1}
+    few = {**keys, "extra": [str(tmp_path / "few.jsonl")]}
     with pytest.raises(RecipeError, match="nothing validates"):
         assemble(recipe_from(few))
     run_training(recipe_from({**few, "unvalidated": True}), tmp_path / "run", quiet=True)

@@ -96,6 +96,16 @@ def fit_settings(held: Held, min_labels: int) -> HeadSettings:
     A label's threshold stands halfway between what is best for its own expected F1 and for that of all labels together.
     Gold labels calibrate and do no more: thresholds tuned on those of a few policies fit these policies (docs/LOG.md,
     29).
+
+    Args:
+        held: rows that no training saw.
+        min_labels: 1 where every sentence gets a label, else 0.
+
+    Returns:
+        Calibration and thresholds, each float [labels].
+
+    Raises:
+        ValueError: there is no row, or a logit is not finite.
     """
     slope, intercept = fit_calibration(held.logits, held.gold)
     scores = calibrate(held.logits, slope, intercept)
