@@ -104,12 +104,12 @@ transfer: $(VENV)/dev.stamp ## OPP-115 to the five policies, each of the five le
 	$(BIN)/clausetag eval opp115 --model runs/policies --head guide -o runs/eval/policies-to-opp115
 
 split-effect: $(VENV)/dev.stamp ## by how much a random split of segments flatters: trains and compares two models
-	$(BIN)/python -m clausetag.eval.split_effect runs/split-effect
+	$(BIN)/python -m clausetag.eval.research.split_effect runs/split-effect
 	for arm in disjoint random; do \
 	  $(FINISHED) runs/split-effect/$$arm-model || $(TRAIN) privacyglue --set privacyglue=runs/split-effect/$$arm -o runs/split-effect/$$arm-model || exit 1; \
 	  $(BIN)/clausetag eval privacyglue --test runs/split-effect/$$arm --model runs/split-effect/$$arm-model -o runs/split-effect/eval/$$arm || exit 1; \
 	done
-	$(BIN)/python -m clausetag.eval.split_effect runs/split-effect --collect
+	$(BIN)/python -m clausetag.eval.research.split_effect runs/split-effect --collect
 
 predict: $(VENV)/predict.stamp ## tag IN (files, folders, globs) into OUT
 	$(BIN)/clausetag predict $(IN) $(if $(MODEL),--model $(MODEL)) -o $(OUT) --format jsonl,html --table

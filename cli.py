@@ -13,23 +13,26 @@ from clausetag import __version__
 from clausetag.data.errors import ClausetagError, MissingExtraError
 
 _VERBS: dict[str, tuple[str, str]] = {
-    "predict": ("clausetag.model.predict", "tag the sentences of policies: files, folders, globs, stdin, JSONL"),
-    "diff": ("clausetag.model.diff", "compare two versions of a policy, sentence by sentence and by category"),
+    "predict": ("clausetag.predict.command", "tag the sentences of policies: files, folders, globs, stdin, JSONL"),
+    "diff": (
+        "clausetag.predict.diff.command",
+        "compare two versions of a policy, sentence by sentence and by category",
+    ),
     "train": ("clausetag.train.run", "train a model from a recipe and write it as a folder"),
-    "eval": ("clausetag.eval.run", "per-category F1 with intervals, baselines and the annotators' own agreement"),
+    "eval": ("clausetag.eval.command", "per-category F1 with intervals, baselines and the annotators' own agreement"),
     "data": ("clausetag.data.command", "prepare corpora as labelled JSONL"),
     "pretrain": ("clausetag.train.pretrain", "continue an encoder's pretraining on unlabelled policies"),
     "distil": ("clausetag.train.distil", "score training sentences and unlabelled ones by teachers"),
-    "bench": ("clausetag.eval.bench", "measure speed, memory and start beside what one would use instead"),
+    "bench": ("clausetag.eval.speed.command", "measure speed, memory and start beside what one would use instead"),
     "export": ("clausetag.train.export", "write a trained model as one ONNX file with int8 weights and a card"),
     "serve": ("clausetag.serve", "answer over HTTP, with a page to read a policy"),
 }
 
 _SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
-    ("eval", "compare"): ("clausetag.eval.compare", "say whether one evaluated run is better than another"),
-    ("eval", "leakage"): ("clausetag.eval.leakage", "find exact and near duplicates between splits"),
+    ("eval", "compare"): ("clausetag.eval.statistics.compare", "say whether one evaluated run is better than another"),
+    ("eval", "leakage"): ("clausetag.eval.leakage.command", "find exact and near duplicates between splits"),
     ("data", "export-label-studio"): (
-        "clausetag.model.label_studio",
+        "clausetag.predict.label_studio",
         "write the sentences of policies as tasks for Label Studio, with the model's labels",
     ),
 }

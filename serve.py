@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Serve until a signal; returns 0, or 1 if the model could not be loaded."""
     settings = settings_from(arguments)
     try:
-        from clausetag.serving.server import run
+        from clausetag.serving.runtime.server import run
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing == "clausetag":

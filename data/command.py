@@ -6,7 +6,7 @@ clausetag data join labels.jsonl policies.jsonl.gz -o labelled.jsonl
 clausetag data pool policies.jsonl.gz --held labelled.jsonl -o pool.jsonl
 clausetag data import-label-studio export.json --tasks tasks.json -o labelled.jsonl
 
-`clausetag data export-label-studio` tags, so it stands in `clausetag.model.label_studio`.
+`clausetag data export-label-studio` tags, so it stands in `clausetag.predict.label_studio`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from clausetag.data.bare_labels import join, read_bare, read_policies, strip
+from clausetag.data.corpora.bare_labels import join, read_bare, read_policies, strip
+from clausetag.data.corpora.five import read_five
+from clausetag.data.corpora.label_studio import read_export
+from clausetag.data.corpora.opp115 import Corpus, find_opp115, read_opp115
+from clausetag.data.corpora.pool import HeldOut, draw_pool
+from clausetag.data.corpora.splits import policy_split
 from clausetag.data.errors import DataError
-from clausetag.data.five import read_five
-from clausetag.data.label_studio import read_export
+from clausetag.data.jsonl import read_jsonl, write_jsonl, write_text
 from clausetag.data.labels import LABELS, read_label_set
-from clausetag.data.opp115 import Corpus, find_opp115, read_opp115
-from clausetag.data.pool import HeldOut, draw_pool
-from clausetag.data.schema import read_jsonl, write_jsonl, write_text
-from clausetag.data.splits import policy_split
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class ClausetagError(Exception):
     """Base of all errors that are the input's fault rather than the program's."""
@@ -33,3 +35,16 @@ class LeakageError(ClausetagError):
 
 class MissingExtraError(ClausetagError):
     """A feature needs packages of an extra that is not installed."""
+
+
+_NAMES = "ENOSPC EDQUOT EROFS EMFILE ENFILE ENOMEM EAGAIN"
+_ERRORS = frozenset(getattr(errno, name) for name in _NAMES.split() if hasattr(errno, name))
+
+
+def is_machines(error: BaseException) -> bool:
+    """Whether a document that could not be read is to be read again when the machine is well.
+
+    True for a full disk, too many open files or processes and a system without memory. False for what a file brings
+    along: damage, and more memory than this process may have (`MemoryError`), which it would need again.
+    """
+    return isinstance(error, OSError) and error.errno in _ERRORS

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from clausetag.data.schema import Document, Sentence
+from clausetag.data.records import Document, Sentence
 
 SEGMENTER_VERSION = 1
 

@@ -9,19 +9,19 @@ from typing import Any, Protocol
 import numpy as np
 
 from clausetag.data.errors import DataError, MissingExtraError
-from clausetag.data.hashing import is_boilerplate, text_hash
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence
-from clausetag.eval.benchmarks import BaselineData, Benchmark
-from clausetag.eval.bootstrap import RankIntervals, bootstrap_intervals, rank_intervals
-from clausetag.eval.calibration import calibration
-from clausetag.eval.folds import FoldTagger, unit_thresholds
-from clausetag.eval.gold import gold_matrix
-from clausetag.eval.metrics import Scores
-from clausetag.eval.overlap import OverlapResult, overlap, refuse_leakage
-from clausetag.eval.people import compare_with_people
-from clausetag.eval.resample import Resampler, resampler
+from clausetag.data.records import Sentence
+from clausetag.data.text import is_boilerplate, text_hash
+from clausetag.eval.benchmarks.benchmarks import BaselineData, Benchmark
+from clausetag.eval.benchmarks.folds import FoldTagger, unit_thresholds
+from clausetag.eval.leakage.contamination import OverlapResult, overlap, refuse_leakage
+from clausetag.eval.metrics.calibration import calibration
+from clausetag.eval.metrics.gold import gold_matrix
+from clausetag.eval.metrics.multilabel_scores import Scores
+from clausetag.eval.people.people import compare_with_people
 from clausetag.eval.results import BaselineFigures, Figures, Results
+from clausetag.eval.statistics.bootstrap import RankIntervals, bootstrap_intervals, rank_intervals
+from clausetag.eval.statistics.resample import Resampler, resampler
 from clausetag.model.decision import BoolArray, FloatArray, decide, uncalibrate
 
 BOOTSTRAP_SEED = 0
@@ -152,7 +152,7 @@ def evaluate_tagger(
     predicted = decide(scores, thresholds, min_labels)
     recipe = tagger.config.get("recipe")
     configured = recipe if isinstance(recipe, Mapping) else {"name": recipe}
-    from clausetag.train.provenance import git_revision, versions
+    from clausetag.model.provenance import git_revision, versions
 
     results = Results(
         data=benchmark.data,
@@ -243,7 +243,7 @@ def _uncalibrated(tagger: Scorer | FoldTagger, units: Sequence[Sentence], scores
 
 def fit_baselines(data: BaselineData, units: Sequence[Sentence]) -> tuple[list[Any], list[str]]:
     """The baselines fitted on `data` without the texts that are measured, and a note on what was left out."""
-    from clausetag.train.baseline import fit_baselines as fit
+    from clausetag.eval.baselines.baseline import fit_baselines as fit
 
     measured = {text_hash(unit.text) for unit in units if not is_boilerplate(unit.text)}
     train, validation = (
@@ -260,7 +260,7 @@ def fit_baselines(data: BaselineData, units: Sequence[Sentence]) -> tuple[list[A
 def metric(labels: tuple[str, ...] = LABELS) -> Measure:
     """The project's `evaluate` metric as a function of labels bool[n, k], gold bool[n, k] and scores float[n, k]."""
     try:
-        from clausetag.eval.multilabel import MultiLabel
+        from clausetag.eval.metrics.multilabel import MultiLabel
     except ImportError as error:
         raise MissingExtraError(f"evaluation needs {error.name}: pip install 'clausetag[train]'") from None
     computing = MultiLabel(keep_in_memory=True)

@@ -21,10 +21,10 @@ from html import unescape
 from pathlib import Path
 from statistics import mean, median
 
-from clausetag.data.blocks import without_marker
-from clausetag.data.decode import decode
+from clausetag.data.documents.blocks import without_marker
+from clausetag.data.documents.decode import decode
+from clausetag.data.documents.html.reader import html_blocks
 from clausetag.data.errors import ClausetagError, DataError
-from clausetag.data.html import html_blocks
 from clausetag.data.segment import sentence_spans
 
 RUN = 4

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from clausetag.data.errors import DataError
-from clausetag.data.hashing import text_hash
 from clausetag.data.labels import LABELS, check_labels
-from clausetag.data.schema import Sentence
-from clausetag.eval.gold import gold_labels, label_matrix
+from clausetag.data.records import Sentence
+from clausetag.data.text import text_hash
+from clausetag.eval.metrics.gold import gold_labels, label_matrix
 from clausetag.model.decision import BoolArray, FloatArray
 
 PREDICTIONS = "predictions.jsonl"

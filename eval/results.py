@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clausetag.data.schema import write_text
-from clausetag.eval.bootstrap import Intervals
-from clausetag.eval.calibration import Calibration
-from clausetag.eval.metrics import SUMMARY, Scores
-from clausetag.eval.overlap import OverlapResult
-from clausetag.eval.people import People
+from clausetag.data.jsonl import write_text
+from clausetag.eval.leakage.contamination import OverlapResult
+from clausetag.eval.metrics.calibration import Calibration
+from clausetag.eval.metrics.multilabel_scores import SUMMARY, Scores
+from clausetag.eval.people.people import People
+from clausetag.eval.statistics.bootstrap import Intervals
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clausetag.data.errors import ArtifactError
+from clausetag.data.jsonl import write_text
 from clausetag.data.labels import check_label_set
-from clausetag.data.schema import write_text
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -47,7 +47,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class TrainedOn:
-    """What training saw, over every stage: policy ids and text hashes (`clausetag.data.hashing.text_hash`)."""
+    """What training saw, over every stage: policy ids and text hashes (`clausetag.data.text.text_hash`)."""
 
     policies: frozenset[str]
     hashes: frozenset[str]

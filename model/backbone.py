@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from clausetag.data.corpora.opp115_files import cache_dir
 from clausetag.data.errors import MissingExtraError, RecipeError
-from clausetag.data.opp115_files import cache_dir
 
 MINILM = "minilm-l6"
 """all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Wang et al. 2020), 22.7 M parameters, Apache-2.0."""

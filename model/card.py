@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clausetag.data.jsonl import write_text
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import write_text
 
 LICENCE = (
     'The code is under the MIT licence. The weights learnt from OPP-115, whose annotations are "made available for '

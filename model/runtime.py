@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clausetag.model.encode import Encoded, FloatArray, Pieces, collect, empty_logits
+from clausetag.model.tokenise import Encoded, FloatArray, Pieces, collect, empty_logits
 from clausetag.model.windows import Window, pack
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from clausetag.data.palette import palette
-from clausetag.data.schema import Sentence
+from clausetag.data.records import Sentence
 
 _SHOWN = 300
 """Sentences in a notebook's table; a notebook saves what it shows."""

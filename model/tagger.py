@@ -16,12 +16,12 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from clausetag.data.errors import ArtifactError
-from clausetag.data.schema import Document, Sentence
+from clausetag.data.records import Document, Sentence
 from clausetag.model.artifact import Artifact, Head, TrainedOn, load_artifact
 from clausetag.model.decision import calibrate, decide
-from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.model.runtime import Runtime
 from clausetag.model.tagged import Tagged
+from clausetag.model.tokenise import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.model.windows import Window
 
 
@@ -151,6 +151,6 @@ class Tagger:
 
     def tag(self, text: str, *, policy: str = "text") -> Tagged:
         """Tag the sentences of a text (plain or Markdown)."""
-        from clausetag.data.extract import extract_text
+        from clausetag.data.documents.inputs import extract_text
 
         return self.tag_document(extract_text(policy, text))

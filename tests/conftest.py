@@ -26,7 +26,7 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     from transformers import BertConfig, BertModel
 
-    from clausetag.data.five import FIVE, document_of
+    from clausetag.data.corpora.five import FIVE, document_of
 
     folder = tmp_path_factory.mktemp("backbone")
     text = " ".join(document_of(policy).text.lower() for policy in FIVE)

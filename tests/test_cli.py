@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from clausetag.cli import main
-from clausetag.data.extract import extract_text
-from clausetag.data.five import FIVE, read_five, read_source
+from clausetag.data.corpora.five import FIVE, read_five, read_source
+from clausetag.data.documents.inputs import extract_text
 from clausetag.data.labels import LABELS
 
 POLICY = read_source("004_vtiger")

@@ -91,7 +91,7 @@ def test_every_package_and_data_file_is_in_the_wheels_list() -> None:
         for path in ROOT.glob("**/__init__.py")
         if not {"tests", ".venv", "build"} & set(path.relative_to(ROOT).parts)
     }
-    assert found == set(project["packages"])
+    assert found - {"clausetag.eval.research"} == set(project["packages"])  # studies stay out of the wheel
     data = project["package-data"]
     for package in found:
         folder = ROOT.joinpath(*package.split(".")[1:])

@@ -14,13 +14,13 @@ import pytest
 
 from clausetag.cli import main
 from clausetag.data.errors import DataError, RecipeError
+from clausetag.data.jsonl import read_jsonl, write_jsonl
 from clausetag.data.labels import LABELS, SECURITY
 from clausetag.data.palette import palette
-from clausetag.data.row_sinks import csv_columns, summary_csv_columns
-from clausetag.data.schema import read_jsonl, write_jsonl
 from clausetag.eval.predictions import read_predictions
 from clausetag.model.artifact import load_artifact
 from clausetag.model.tagger import Tagger
+from clausetag.predict.writers.rows import csv_columns, summary_csv_columns
 from clausetag.train.config import recipe_from
 from clausetag.train.corpora import assemble
 from clausetag.train.run import run_training
@@ -362,7 +362,7 @@ def test_the_service_answers_with_these_labels(model: Path) -> None:
     pytest.importorskip("fastapi")
     from fastapi.testclient import TestClient
 
-    from clausetag.serving.app import create_app
+    from clausetag.serving.http.app import create_app
     from clausetag.serving.settings import Settings
 
     with TestClient(create_app(Settings(), Tagger.load(model, threads=1))) as client:

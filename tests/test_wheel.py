@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from clausetag.data.five import read_five, read_source
+from clausetag.data.corpora.five import read_five, read_source
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clausetag.data.errors import DataError, LeakageError, RecipeError
-from clausetag.data.hashing import is_boilerplate, pool_key, text_hash
-from clausetag.data.schema import Sentence, by_policy, read_jsonl
+from clausetag.data.jsonl import by_policy, read_jsonl
+from clausetag.data.records import Sentence
+from clausetag.data.text import is_boilerplate, pool_key, text_hash
 from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
 from clausetag.train.config import Recipe
 from clausetag.train.start import Start, load_start
@@ -102,8 +103,8 @@ def assemble(recipe: Recipe) -> TrainingData:
         stages.append(read_trained_on(pretrained))
     teaching = load_teaching(recipe.distilled) if recipe.distilled else None
     if recipe.opp115 or recipe.opp115_validation:
-        from clausetag.data.opp115 import find_opp115, read_opp115
-        from clausetag.data.splits import policy_split
+        from clausetag.data.corpora.opp115 import find_opp115, read_opp115
+        from clausetag.data.corpora.splits import policy_split
 
         corpus = read_opp115(find_opp115(download=True))
         notes += corpus.notes
@@ -156,7 +157,7 @@ def assemble(recipe: Recipe) -> TrainingData:
 
 def _refuse_opp115(stages: Sequence[TrainedOn]) -> None:
     """PrivacyGLUE's test texts come from OPP-115's policies: no earlier stage may have seen one."""
-    from clausetag.data.splits import policy_split
+    from clausetag.data.corpora.splits import policy_split
 
     corpus = {policy for names in policy_split().values() for policy in names}
     seen = sorted(corpus & {policy for stage in stages for policy in stage.policies | stage.validation_policies})
@@ -168,7 +169,7 @@ def _refuse_opp115(stages: Sequence[TrainedOn]) -> None:
 
 
 def _of_the_five(wanted: Sequence[str], key: str) -> tuple[Sentence, ...]:
-    from clausetag.data.five import FIVE, read_five
+    from clausetag.data.corpora.five import FIVE, read_five
 
     unknown = sorted(set(wanted) - set(FIVE))
     if unknown:
@@ -177,7 +178,7 @@ def _of_the_five(wanted: Sequence[str], key: str) -> tuple[Sentence, ...]:
 
 
 def _privacyglue(folder: Path) -> tuple[Source, Source, list[str]]:
-    from clausetag.data.privacyglue import read_privacyglue
+    from clausetag.data.corpora.privacyglue import read_privacyglue
 
     sources: list[Source] = []
     notes: list[str] = []
@@ -215,7 +216,7 @@ def without_test_texts(data: TrainingData, test: Sequence[Sentence]) -> Training
     Raises:
         LeakageError: a training policy is a policy held out, by id or by more than a tenth of its sentences.
     """
-    from clausetag.data.splits import policy_split
+    from clausetag.data.corpora.splits import policy_split
 
     trained = data.trained_policies()
     planted = sorted(trained & set(policy_split()["test"]))

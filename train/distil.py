@@ -23,15 +23,16 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from clausetag.data.errors import DataError, RecipeError
+from clausetag.data.jsonl import by_policy, read_jsonl, write_jsonl, write_text
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence, by_policy, read_jsonl, write_jsonl, write_text
-from clausetag.model.encode import Pieces, encode_sentences, encode_texts
+from clausetag.data.records import Sentence
 from clausetag.model.network import HEADS, SentenceTagger
+from clausetag.model.provenance import versions
+from clausetag.model.tokenise import Pieces, encode_sentences, encode_texts
 from clausetag.train.config import Recipe, read_recipe, shipped_recipes
 from clausetag.train.corpora import POOL, Source, TrainingData, assemble
 from clausetag.train.loop import load_tokenizer, native_bf16
 from clausetag.train.predict import predict_logits
-from clausetag.train.provenance import versions
 from clausetag.train.seen import write_seen
 from clausetag.train.start import Start, load_start, start_network
 from clausetag.train.teaching import ABOUT, POOL_FILE, SCORES, passage_key, sentence_key

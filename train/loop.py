@@ -21,15 +21,15 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from clausetag.data.errors import DataError, RecipeError
-from clausetag.data.schema import write_text
+from clausetag.data.jsonl import write_text
 from clausetag.model.backbone import backbone_path
-from clausetag.model.encode import Pieces
 from clausetag.model.network import HEADS, OWN_HEADS, SentenceTagger, from_backbone, with_new_heads
+from clausetag.model.provenance import git_revision, versions
+from clausetag.model.tokenise import Pieces
 from clausetag.model.windows import Window, collate
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import TrainingData
 from clausetag.train.predict import inference_windows, predict_logits
-from clausetag.train.provenance import git_revision, versions
 from clausetag.train.start import pruned, start_network
 from clausetag.train.steps import (
     Average,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from clausetag.model.encode import Pieces
+from clausetag.model.tokenise import Pieces
 from clausetag.train.loop import native_bf16
 
 Ids = npt.NDArray[np.int32]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from clausetag.model.encode import Encoded, FloatArray, Pieces, collect, empty_logits
 from clausetag.model.network import SentenceTagger
+from clausetag.model.tokenise import Encoded, FloatArray, Pieces, collect, empty_logits
 from clausetag.model.windows import Window, batches, collate, pack
 
 

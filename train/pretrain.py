@@ -23,17 +23,18 @@ import torch
 from tqdm import tqdm
 
 from clausetag.data.errors import RecipeError
-from clausetag.data.hashing import is_boilerplate, pool_key, text_hash
-from clausetag.data.schema import Sentence, read_jsonl, write_text
+from clausetag.data.jsonl import read_jsonl, write_text
+from clausetag.data.records import Sentence
+from clausetag.data.text import is_boilerplate, pool_key, text_hash
 from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
 from clausetag.model.backbone import MINILM, backbone_path
-from clausetag.model.encode import Pieces
 from clausetag.model.network import load_encoder
+from clausetag.model.provenance import git_revision, versions
+from clausetag.model.tokenise import Pieces
 from clausetag.model.windows import batches
 from clausetag.train.loop import atomic_save, load_tokenizer
 from clausetag.train.masked import MaskedLanguageModel, masked_loss
 from clausetag.train.pretrain_plan import Policy, Settings, ids_of, learnt_and_held, needed, steps_of, windows_of
-from clausetag.train.provenance import git_revision, versions
 from clausetag.train.seen import write_seen
 from clausetag.train.steps import rate_factor
 from clausetag.train.teaching import sentence_key

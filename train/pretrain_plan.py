@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from clausetag.data.errors import DataError
-from clausetag.data.schema import Sentence, by_policy
+from clausetag.data.jsonl import by_policy
+from clausetag.data.records import Sentence
 from clausetag.model.backbone import MINILM
-from clausetag.model.encode import Pieces, encode_sentences
+from clausetag.model.tokenise import Pieces, encode_sentences
 from clausetag.model.windows import EncodedSentence, Window, batches, pack
 from clausetag.train.masked import Ids
 

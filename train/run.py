@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from clausetag.data.errors import ClausetagError, RecipeError
-from clausetag.data.schema import write_text
+from clausetag.data.jsonl import write_text
 from clausetag.data.segment import SEGMENTER_VERSION
 from clausetag.model.artifact import DEFAULT, FORMAT, MANIFEST, head_config, load_artifact, write_manifest
 from clausetag.model.artifact import Head as ArtifactHead
 from clausetag.model.card import write_card
+from clausetag.model.provenance import versions
 from clausetag.model.runtime import Runtime
 from clausetag.train.config import EACH, Recipe, read_recipe, shipped_recipes
 from clausetag.train.corpora import TrainingData, assemble
 from clausetag.train.curves import draw_curves
 from clausetag.train.loop import Trained, train, uses_bf16, write_run
-from clausetag.train.provenance import versions
 from clausetag.train.start import load_start
 from clausetag.train.validate import (
     HeadSettings,
@@ -108,7 +108,7 @@ def train_folds(recipe: Recipe, folder: Path, *, quiet: bool = False) -> None:
 
 def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder: Path) -> None:
     """Write the files of an artifact beside the run's: settings from validation, weights, ONNX, provenance, card."""
-    from clausetag.model.export import export_onnx
+    from clausetag.model.onnx.export import export_onnx
 
     export_onnx(trained.model, trained.windows, folder / "model.onnx")
     # What ships decides, not the full-precision network that it was made of.

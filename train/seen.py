@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 
-from clausetag.data.schema import write_text
+from clausetag.data.jsonl import write_text
 from clausetag.model.artifact import TRAINED_ON, TrainedOn
 
 

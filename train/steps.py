@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.model.network import SentenceTagger, layer_depth
+from clausetag.model.tokenise import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.model.windows import Batch, Window, batches, pack, whole_passages
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import POOL, Source

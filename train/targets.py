@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence
-from clausetag.eval.gold import gold_matrix
+from clausetag.data.records import Sentence
+from clausetag.eval.metrics.gold import gold_matrix
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import Source
 from clausetag.train.teaching import Teaching

@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from clausetag.data.errors import ClausetagError, RecipeError
-from clausetag.data.hashing import text_hash
+from clausetag.data.jsonl import read_jsonl
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence, read_jsonl
+from clausetag.data.records import Sentence
+from clausetag.data.text import text_hash
 from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
 
 FloatArray = npt.NDArray[np.float32]

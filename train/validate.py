@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from clausetag.eval.gold import gold_matrix
-from clausetag.eval.metrics import multilabel_scores
-from clausetag.eval.thresholds import expected_f1_thresholds, fit_calibration
+from clausetag.eval.metrics.gold import gold_matrix
+from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+from clausetag.eval.metrics.thresholds import expected_f1_thresholds, fit_calibration
 from clausetag.model.decision import calibrate, decide
-from clausetag.model.encode import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
+from clausetag.model.tokenise import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import Source
 from clausetag.train.targets import inherited_rows, target_rows

@@ -8,7 +8,7 @@ import pytest
 
 from clausetag.data.errors import DataError
 from clausetag.data.labels import LABELS, MAX_LABELS, MAX_LENGTH, check_label_set, practice_labels, read_label_set
-from clausetag.data.row_sinks import csv_columns, parquet_schema, summary_csv_columns
+from clausetag.predict.writers.rows import csv_columns, parquet_schema, summary_csv_columns
 
 
 @pytest.mark.parametrize(

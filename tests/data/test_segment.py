@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clausetag.data.blocks import assemble, looks_like_markdown
-from clausetag.data.extract import extract_html, extract_text
-from clausetag.data.schema import Document
+from clausetag.data.documents.blocks import assemble, looks_like_markdown
+from clausetag.data.documents.inputs import extract_html, extract_text
+from clausetag.data.records import Document
 from clausetag.data.segment import segment, sentence_spans
 
 _PIECES = st.sampled_from(

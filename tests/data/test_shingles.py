@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clausetag.data.shingles import jaccard, shingles, words
+from clausetag.data.text import jaccard, shingles, words
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence
-from clausetag.train import embedding
+from clausetag.data.records import Sentence
+from clausetag.eval.baselines import embedding
 
 
 @dataclass(frozen=True)

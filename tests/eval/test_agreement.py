@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, SECURITY
-from clausetag.eval.agreement import (
+from clausetag.eval.people.agreement import (
     cohen_kappa,
     masi_alpha,
     masi_distance,

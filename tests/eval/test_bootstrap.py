@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clausetag.eval.bootstrap import (
+from clausetag.eval.metrics.multilabel_scores import SUMMARY, multilabel_scores
+from clausetag.eval.statistics.bootstrap import (
     CATEGORY_FIGURES,
     average_precision_statistic,
     bootstrap_intervals,
     figures_statistic,
     rank_intervals,
 )
-from clausetag.eval.metrics import SUMMARY, multilabel_scores
-from clausetag.eval.resample import resampler
+from clausetag.eval.statistics.resample import resampler
 
 NAMES = ("a", "b")
 

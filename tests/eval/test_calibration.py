@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss
 
-from clausetag.eval.calibration import calibration
-from clausetag.eval.resample import resampler
+from clausetag.eval.metrics.calibration import calibration
+from clausetag.eval.statistics.resample import resampler
 from clausetag.model.decision import calibrate, sigmoid, uncalibrate
 
 NAMES = ("a", "b")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from clausetag.data.labels import FIRST_PARTY, LABELS
-from clausetag.data.schema import Sentence
-from clausetag.eval.ceiling import ceilings, fit, vote_counts
+from clausetag.data.records import Sentence
+from clausetag.eval.research.ceiling import ceilings, fit, vote_counts
 
 
 def drawn(probabilities: np.ndarray, seed: int = 0) -> tuple[list[int], np.ndarray]:

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from clausetag.data.labels import LABELS
-from clausetag.eval.bootstrap import bootstrap_intervals
-from clausetag.eval.metrics import multilabel_scores
+from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+from clausetag.eval.statistics.bootstrap import bootstrap_intervals
 
 RATES = np.array([0.25, 0.18, 0.09, 0.03, 0.02, 0.05, 0.015, 0.008, 0.05, 0.12, 0.04, 0.03])
 RECALLS = np.array([0.8, 0.75, 0.65, 0.8, 0.6, 0.8, 0.85, 0.8, 0.8, 0.7, 0.75, 0.3])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from clausetag.eval.curves import precision_recall
+from clausetag.eval.metrics.curves import precision_recall
 
 
 def test_a_thinned_curve_has_about_the_same_area_and_both_ends() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence
-from clausetag.eval.errors import CONTEXT_CHARACTERS, ErrorItem, confusions, error_list, surroundings
+from clausetag.data.records import Sentence
+from clausetag.eval.report.errors import CONTEXT_CHARACTERS, ErrorItem, confusions, error_list, surroundings
 
 NAMES = ("a", "b", "c")
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import ArtifactError, DataError, LeakageError
-from clausetag.data.five import read_five
-from clausetag.data.hashing import text_hash
 from clausetag.data.labels import FIRST_PARTY, LABELS, SECURITY
-from clausetag.data.schema import Sentence
-from clausetag.eval.folds import FoldTagger, is_folds, load_folds, unit_thresholds
+from clausetag.data.records import Sentence
+from clausetag.data.text import text_hash
+from clausetag.eval.benchmarks.folds import FoldTagger, is_folds, load_folds, unit_thresholds
 from clausetag.model.artifact import write_manifest
 from clausetag.model.tagger import Tagger
 from clausetag.train.config import recipe_from
@@ -149,7 +149,7 @@ def test_folds_of_different_recipes_are_refused(copied: Path, key: str) -> None:
 
 
 def test_evaluation_decides_each_policy_by_its_own_folds_thresholds(fake_tagger: MakeTagger) -> None:
-    from clausetag.eval.benchmarks import Benchmark
+    from clausetag.eval.benchmarks.benchmarks import Benchmark
     from clausetag.eval.evaluate import evaluate_tagger
 
     text = "We encrypt every letter that you send."

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from clausetag.data.labels import CHOICE, FIRST_PARTY, LABELS, SECURITY
-from clausetag.data.schema import Sentence
-from clausetag.eval.gold import gold_labels, gold_matrix, label_matrix
+from clausetag.data.records import Sentence
+from clausetag.eval.metrics.gold import gold_labels, gold_matrix, label_matrix
 
 
 def test_majority_is_more_than_half_of_the_votes() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence
-from clausetag.eval.label_quality import label_quality, suspect_list
+from clausetag.data.records import Sentence
+from clausetag.eval.people.label_quality import label_quality, suspect_list
 from clausetag.model.decision import sigmoid
 
 NAMES = ("a", "b", "c")

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
+from clausetag.data.corpora.five import read_five
+from clausetag.data.corpora.splits import held_back, policy_split
 from clausetag.data.errors import DataError
-from clausetag.data.five import read_five
-from clausetag.data.splits import held_back, policy_split
-from clausetag.eval.leakage import add_arguments, find_leakage, main, markdown, terminal
-from clausetag.eval.leakage_splits import load_splits
-from clausetag.eval.near_duplicates import Split, Text
-from tests.data.opp115_fixture import row, select, write_corpus
+from clausetag.eval.leakage.command import add_arguments, find_leakage, main, markdown, terminal
+from clausetag.eval.leakage.near_duplicates import Split, Text
+from clausetag.eval.leakage.splits import load_splits
+from tests.data.corpora.opp115_fixture import row, select, write_corpus
 
 LONG = (
     "When you open an account at our farm shop we ask for your name and the address of your house so that the "
@@ -239,7 +239,8 @@ def test_output_that_cannot_be_a_folder(tmp_path: Path) -> None:
 def test_torch_is_not_imported(tmp_path: Path) -> None:
     files = [str(jsonl(tmp_path / f"{name}.jsonl", [{"text": LONG}])) for name in "ab"]
     code = (
-        "import argparse, sys; from clausetag.eval.leakage import add_arguments, main; p = argparse.ArgumentParser(); "
+        "import argparse, sys; from clausetag.eval.leakage.command import add_arguments, main; "
+        "p = argparse.ArgumentParser(); "
         "add_arguments(p); main(p.parse_args(sys.argv[1:])); sys.exit(3 if 'torch' in sys.modules else 0)"
     )
     assert subprocess.run([sys.executable, "-c", code, *files], capture_output=True, check=False).returncode == 0

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clausetag.data.shingles import jaccard, shingles, words
-from clausetag.eval.near_duplicates import (
+from clausetag.data.text import jaccard, shingles, words
+from clausetag.eval.leakage.near_duplicates import (
     MIN_RECALL,
     Comparison,
     Split,

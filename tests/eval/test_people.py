@@ -7,10 +7,10 @@ import pytest
 from sklearn.metrics import f1_score
 
 from clausetag.data.labels import CHOICE, FIRST_PARTY, LABELS, SECURITY
-from clausetag.data.schema import Sentence
-from clausetag.eval.gold import label_matrix
-from clausetag.eval.people import People, annotator_marks, compare_with_people
-from clausetag.eval.resample import resampler
+from clausetag.data.records import Sentence
+from clausetag.eval.metrics.gold import label_matrix
+from clausetag.eval.people.people import People, annotator_marks, compare_with_people
+from clausetag.eval.statistics.resample import resampler
 
 
 def unit(index: int, annotators: dict[str, list[str]] | None, policy: str = "p", labelled: bool = True) -> Sentence:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from clausetag.data.labels import DO_NOT_TRACK, FIRST_PARTY, LABELS, SECURITY
-from clausetag.eval.calibration import Bin, Calibration, Reliability
-from clausetag.eval.curves import PrecisionRecall, precision_recall
-from clausetag.eval.drawing import Drawing, Key, grid, palette_css, picture_css
-from clausetag.eval.pictures import (
+from clausetag.eval.metrics.calibration import Bin, Calibration, Reliability
+from clausetag.eval.metrics.curves import PrecisionRecall, precision_recall
+from clausetag.eval.report.drawing import Drawing, Key, grid, palette_css, picture_css
+from clausetag.eval.report.pictures import (
     Bar,
     Curve,
     f1_bars,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clausetag.eval.metrics import multilabel_scores
-from clausetag.eval.resample import resampler
-from clausetag.eval.significance import holm, paired_tests, smallest_p
+from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+from clausetag.eval.statistics.resample import resampler
+from clausetag.eval.statistics.significance import holm, paired_tests, smallest_p
 
 NAMES = ("a", "b")
 

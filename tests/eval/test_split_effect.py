@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from clausetag.data.corpora.opp115 import Corpus, Passage
+from clausetag.data.corpora.privacyglue import read_privacyglue
+from clausetag.data.corpora.splits import policy_split
 from clausetag.data.labels import CHOICE, FIRST_PARTY
-from clausetag.data.opp115 import Corpus, Passage
-from clausetag.data.privacyglue import read_privacyglue
-from clausetag.data.splits import policy_split
-from clausetag.eval.split_effect import arms, write_arms
+from clausetag.eval.research.split_effect import arms, write_arms
 
 
 @pytest.fixture

@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from clausetag.data.corpora.opp115 import find_opp115, read_opp115
+from clausetag.data.corpora.splits import policy_split
 from clausetag.data.labels import LABELS
-from clausetag.data.opp115 import find_opp115, read_opp115
-from clausetag.data.schema import Sentence
-from clausetag.data.splits import policy_split
-from clausetag.eval.gold import gold_matrix
-from clausetag.eval.metrics import Scores, multilabel_scores
+from clausetag.data.records import Sentence
+from clausetag.eval.metrics.gold import gold_matrix
+from clausetag.eval.metrics.multilabel_scores import Scores, multilabel_scores
 from clausetag.model.artifact import shipped
 from clausetag.model.decision import calibrate, decide
-from clausetag.model.encode import Pieces, encode_sentences
 from clausetag.model.tagger import Tagger
+from clausetag.model.tokenise import Pieces, encode_sentences
 
 REFERENCE = Path(__file__).resolve().parent.parent / "reference"
 SPLITS = ("validation", "test")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clausetag.model.quantise import PAIR_LIMIT, activation, quantise_columns, quantise_rows, smoothing
+from clausetag.model.onnx.quantise import PAIR_LIMIT, activation, quantise_columns, quantise_rows, smoothing
 
 
 def test_rows_are_within_half_a_step() -> None:

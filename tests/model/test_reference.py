@@ -18,10 +18,11 @@ import numpy.typing as npt
 import pytest
 
 import clausetag
-from clausetag.data.extract import read_inputs
-from clausetag.data.five import FIVE, document_of, read_source
+from clausetag.data.corpora.five import FIVE, document_of, read_source
+from clausetag.data.documents.inputs import read_inputs
+from clausetag.data.jsonl import read_jsonl
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Document, Sentence, read_jsonl
+from clausetag.data.records import Document, Sentence
 from clausetag.model.artifact import shipped
 from clausetag.model.tagger import Tagger
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from clausetag.data.corpora.five import document_of, read_five
 from clausetag.data.errors import ArtifactError
-from clausetag.data.five import document_of, read_five
+from clausetag.data.jsonl import by_policy
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import by_policy
 from clausetag.data.segment import segment
 from clausetag.model.decision import calibrate
-from clausetag.model.encode import encode_sentences
 from clausetag.model.network import SentenceTagger
 from clausetag.model.tagger import Tagger
+from clausetag.model.tokenise import encode_sentences
 from clausetag.train.predict import predict_logits
 
 

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 
 from clausetag.model.artifact import shipped
 from clausetag.model.tagger import Tagger
-from clausetag.serving.app import create_app
-from clausetag.serving.service import Service
+from clausetag.serving.http.app import create_app
+from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
 from tests.serving.page import chromium, launch
 from tests.serving.page_stub import stub

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from clausetag.data.corpora.five import read_source
 from clausetag.data.errors import ClausetagError
-from clausetag.data.five import read_source
 from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
 from tests.serving.process import exchange, service

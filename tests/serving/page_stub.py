@@ -14,12 +14,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from clausetag.data.content import document_from_bytes, extract_text
+from clausetag.data.documents.sniff import document_from_bytes, extract_text
 from clausetag.data.labels import ACCESS, CHOICE, FIRST_PARTY, GENERIC, LABELS, SECURITY, THIRD_PARTY
-from clausetag.data.schema import Document
+from clausetag.data.records import Document
 from clausetag.data.segment import segment
 
-PAGE = Path(__file__).resolve().parent.parent.parent / "serving"
+PAGE = Path(__file__).resolve().parent.parent.parent / "serving" / "static"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from clausetag.data.five import read_source
+from clausetag.data.corpora.five import read_source
 from tests.serving.page import drop, launch
 from tests.serving.process import service
 

@@ -23,8 +23,8 @@ from collections import Counter
 from pathlib import Path
 from statistics import median
 
-from clausetag.data.five import FIVE, read_source
-from tests.data.pdf_fixture import typeset, write_pdf
+from clausetag.data.corpora.five import FIVE, read_source
+from tests.data.documents.pdf_fixture import typeset, write_pdf
 from tests.serving.process import Process, exchange, service
 
 CLIENTS = 6

@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from clausetag.data.content import document_from_bytes
-from clausetag.data.extract import extract_html, extract_text
-from clausetag.data.five import FIVE, document_of, read_source, text_sha256
+from clausetag.data.corpora.five import FIVE, document_of, read_source, text_sha256
+from clausetag.data.documents.inputs import extract_html, extract_text
+from clausetag.data.documents.sniff import document_from_bytes
+from clausetag.data.jsonl import read_jsonl
 from clausetag.data.labels import CHOICE, LABELS, SECURITY
-from clausetag.data.schema import Document, Sentence, read_jsonl
+from clausetag.data.records import Document, Sentence
 from clausetag.data.segment import segment
 from clausetag.model.tagger import Tagger
-from clausetag.serving.batcher import Batcher
-from clausetag.serving.engine import Engine, Prepared, Wanted
-from clausetag.serving.schemas import PoliciesAnswer, TaggedPolicy
+from clausetag.serving.http.schemas import PoliciesAnswer, TaggedPolicy
+from clausetag.serving.runtime.batcher import Batcher
+from clausetag.serving.runtime.engine import Engine, Prepared, Wanted
 
 REFERENCE = Path(__file__).resolve().parent.parent / "reference" / "standard.jsonl"
 HTML = "<h1>Privacy policy</h1><p>We keep your data for a year. We encrypt it.</p><ul><li>You may opt out.</li></ul>"

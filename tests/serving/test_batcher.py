@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from clausetag.model.windows import Unit, Window
-from clausetag.serving.batcher import Batcher, InferenceError
+from clausetag.serving.runtime.batcher import Batcher, InferenceError
 
 
 def window(name: int, tokens: int = 10) -> Window:

@@ -21,7 +21,7 @@ from schemathesis.generation import GenerationMode
 
 from tests.serving.process import Process, service
 
-FILE = Path(__file__).resolve().parents[2] / "serving" / "openapi.json"
+FILE = Path(__file__).resolve().parents[2] / "serving" / "static" / "openapi.json"
 SCHEMA = schemathesis.openapi.from_path(str(FILE))
 # The file cannot say that a text holds a letter, a document is what its type says, ids differ: what it allows can be
 # answered by 422 as well. Any bytes are a document, which the other check does not know.

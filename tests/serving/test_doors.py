@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import clausetag
-from clausetag.data.five import FIVE, read_source
-from clausetag.data.schema import read_jsonl
+from clausetag.data.corpora.five import FIVE, read_source
+from clausetag.data.jsonl import read_jsonl
 from tests.serving.process import exchange, service
 
 ROOT = Path(__file__).resolve().parents[2]

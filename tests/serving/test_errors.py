@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from clausetag.data.labels import SECURITY
-from clausetag.serving.envelope import CSP
-from clausetag.serving.schemas import ErrorAnswer
-from tests.data.pdf_fixture import typeset, write_pdf
+from clausetag.serving.http.envelope import CSP
+from clausetag.serving.http.schemas import ErrorAnswer
+from tests.data.documents.pdf_fixture import typeset, write_pdf
 from tests.serving.conftest import MakeClient, service_of
 
 JSON = {"Content-Type": "application/json"}
@@ -222,7 +222,7 @@ def test_logs_hold_what_happened_and_no_text(
     monkeypatch.setattr(service_of(client), "_write", fail)
     response = client.post("/predict", json={"text": f"We encrypt the {SECRET} data."})
     refused(response, 500, "internal")
-    from clausetag.serving.logs import JsonFormatter
+    from clausetag.serving.observability.logs import JsonFormatter
 
     lines = [JsonFormatter().format(record) for record in caplog.records if record.name == "clausetag.serving"]
     assert SECRET not in "".join(lines) and SECRET not in response.text

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clausetag.data.labels import LABELS
-from clausetag.serving.limits import CONTENT_TYPES
-from clausetag.serving.schemas import ErrorAnswer, PoliciesAnswer, TaggedPolicy
+from clausetag.serving.http.limits import CONTENT_TYPES
+from clausetag.serving.http.schemas import ErrorAnswer, PoliciesAnswer, TaggedPolicy
 
 TEXT = st.text(max_size=60) | st.sampled_from(
     ["We keep it. You may opt out.", "# A\n\n* b", "<p>We share it.</p>", "\0"]

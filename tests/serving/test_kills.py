@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from clausetag.data.five import FIVE, read_source
-from tests.data.pdf_fixture import typeset, write_pdf
+from clausetag.data.corpora.five import FIVE, read_source
+from tests.data.documents.pdf_fixture import typeset, write_pdf
 from tests.serving.conftest import until
 from tests.serving.process import Answer, Process, exchange, metric, service
 
@@ -26,7 +26,7 @@ PDF = write_pdf(typeset([("We encrypt your data, and keep it for a year.", "para
 # The network fails on one word, as a runtime would that throws, and takes its time, so that requests share batches.
 FAULT = """
 import time
-from clausetag.serving.engine import Engine
+from clausetag.serving.runtime.engine import Engine
 infer = Engine.infer
 def faulty(self, windows):
     poison = self._tokenizer.encode(["poison"])[0][0]

@@ -13,9 +13,9 @@ from fastapi.testclient import TestClient
 
 from clausetag.data.errors import ArtifactError
 from clausetag.model.tagger import Tagger
-from clausetag.serving.app import create_app
-from clausetag.serving.reader import Reader
-from clausetag.serving.service import Service
+from clausetag.serving.http.app import create_app
+from clausetag.serving.runtime.reader import Reader
+from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
 from tests.serving.conftest import MakeClient, service_of, until
 from tests.serving.test_errors import refused

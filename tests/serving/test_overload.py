@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from clausetag.data.five import FIVE, read_source
+from clausetag.data.corpora.five import FIVE, read_source
 from tests.serving.conftest import until
 from tests.serving.process import Answer, Process, exchange, metric, read_all, service
 

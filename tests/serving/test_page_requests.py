@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from clausetag.data.five import document_of
+from clausetag.data.corpora.five import document_of
 from clausetag.data.labels import LABELS
-from tests.data.pdf_fixture import typeset, write_pdf
+from tests.data.documents.pdf_fixture import typeset, write_pdf
 from tests.serving.page import TEXT, drop, legend, read, spans, until, words
 from tests.serving.page_stub import MAX_BYTES, PAGE
 from tests.serving.process import service

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from clausetag.data.extract import extract_text
+from clausetag.data.documents.inputs import extract_text
 from clausetag.data.labels import FIRST_PARTY, LABELS, RETENTION, SECURITY
 from clausetag.data.palette import CODES, HUES
-from clausetag.data.row_sinks import CSV_COLUMNS
-from clausetag.data.schema import sentence_from_row
-from clausetag.data.summary import PRACTICES, summarise
+from clausetag.data.records import sentence_from_row
+from clausetag.predict.pages.summary import PRACTICES, summarise
+from clausetag.predict.writers.rows import CSV_COLUMNS
 from tests.serving.page import TEXT, at, drop, legend, read, spans, until, words
 from tests.serving.page_stub import PAGE, crowd
 

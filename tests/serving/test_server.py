@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from clausetag.cli import main
+from clausetag.data.corpora.five import read_source
 from clausetag.data.errors import ClausetagError
-from clausetag.data.five import read_source
-from clausetag.serving.server import _listen
+from clausetag.serving.runtime.server import _listen
 from clausetag.serving.settings import Settings, add_options, settings_from
 from tests.serving.conftest import until
 from tests.serving.process import ask, metric, read_all, service

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from clausetag.cli import parse
-from clausetag.data.five import read_source
-from clausetag.serving.limits import CONTENT_TYPES
-from clausetag.serving.schemas import PoliciesAnswer, TaggedPolicy
+from clausetag.data.corpora.five import read_source
+from clausetag.serving.http.limits import CONTENT_TYPES
+from clausetag.serving.http.schemas import PoliciesAnswer, TaggedPolicy
 from clausetag.serving.settings import Settings
-from tests.data.pdf_fixture import typeset, write_pdf
+from tests.data.documents.pdf_fixture import typeset, write_pdf
 from tests.serving.process import Process, service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,7 +84,7 @@ def test_every_setting_stands_with_its_default() -> None:
 
 
 def test_every_error_code_and_content_type_stands() -> None:
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "serving").glob("*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "serving").rglob("*.py"))
     codes = set(re.findall(r'ApiError\(\s*\d{3},\s*"(\w+)"', sources)) | {"starting", "draining", "failed", "internal"}
     assert len(codes) > 15
     for word in (*codes, *CONTENT_TYPES):

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clausetag.data.corpora.five import read_five
+from clausetag.data.corpora.splits import policy_split
 from clausetag.data.errors import DataError, LeakageError, RecipeError
-from clausetag.data.five import read_five
-from clausetag.data.hashing import text_hash
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence
-from clausetag.data.splits import policy_split
+from clausetag.data.records import Sentence
+from clausetag.data.text import text_hash
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import Source, TrainingData, assemble, without_test_texts
 from clausetag.train.targets import inherited_rows, target_rows

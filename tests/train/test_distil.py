@@ -14,14 +14,15 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from clausetag.cli import main
+from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import DataError, LeakageError, RecipeError
-from clausetag.data.five import read_five
-from clausetag.data.hashing import pool_key, text_hash
+from clausetag.data.jsonl import by_policy, write_jsonl
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence, by_policy, write_jsonl
+from clausetag.data.records import Sentence
+from clausetag.data.text import pool_key, text_hash
 from clausetag.model.artifact import load_artifact, write_manifest
-from clausetag.model.encode import Pieces, encode_sentences, encode_texts
 from clausetag.model.network import HEADS
+from clausetag.model.tokenise import Pieces, encode_sentences, encode_texts
 from clausetag.train import distil as module
 from clausetag.train import loop
 from clausetag.train.config import Recipe, recipe_from

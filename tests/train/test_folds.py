@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from clausetag.cli import main
+from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import DataError, LeakageError, RecipeError
-from clausetag.data.five import read_five
-from clausetag.data.hashing import is_boilerplate, text_hash
 from clausetag.data.labels import LABELS
+from clausetag.data.text import is_boilerplate, text_hash
 from clausetag.model.artifact import load_artifact
 from clausetag.train import run
 from clausetag.train.config import Recipe, recipe_from

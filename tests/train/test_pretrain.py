@@ -17,12 +17,13 @@ import torch
 from safetensors.torch import load_file
 
 from clausetag.cli import main
+from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import DataError, LeakageError, RecipeError
-from clausetag.data.five import read_five
-from clausetag.data.hashing import pool_key, text_hash
-from clausetag.data.schema import Sentence, write_jsonl
+from clausetag.data.jsonl import write_jsonl
+from clausetag.data.records import Sentence
+from clausetag.data.text import pool_key, text_hash
 from clausetag.model.artifact import load_artifact, read_trained_on
-from clausetag.model.encode import Pieces
+from clausetag.model.tokenise import Pieces
 from clausetag.train import pretrain as module
 from clausetag.train.config import recipe_from
 from clausetag.train.corpora import assemble

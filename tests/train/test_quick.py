@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import LeakageError
-from clausetag.data.five import read_five
-from clausetag.data.schema import by_policy
-from clausetag.eval.benchmarks import load_benchmark
-from clausetag.eval.gold import gold_matrix
-from clausetag.eval.metrics import multilabel_scores
-from clausetag.eval.run import evaluate_tagger
+from clausetag.data.jsonl import by_policy
+from clausetag.eval.benchmarks.benchmarks import load_benchmark
+from clausetag.eval.command import evaluate_tagger
+from clausetag.eval.metrics.gold import gold_matrix
+from clausetag.eval.metrics.multilabel_scores import multilabel_scores
 from clausetag.model.decision import decide
 from clausetag.model.tagger import Tagger
 from clausetag.train.config import read_recipe

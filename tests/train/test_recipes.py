@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from clausetag.cli import main
+from clausetag.data.corpora.five import read_five
+from clausetag.data.corpora.splits import policy_split
 from clausetag.data.errors import DataError
-from clausetag.data.five import read_five
-from clausetag.data.schema import Sentence
-from clausetag.data.splits import policy_split
+from clausetag.data.records import Sentence
 from clausetag.model.tagger import Tagger
 from clausetag.train.config import read_recipe, recipe_from
 from clausetag.train.corpora import assemble
 from clausetag.train.run import run_training
-from tests.data.opp115_fixture import ROWS, SEGMENTS, write_corpus
+from tests.data.corpora.opp115_fixture import ROWS, SEGMENTS, write_corpus
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from clausetag.data.errors import LeakageError, RecipeError
-from clausetag.data.hashing import text_hash
+from clausetag.data.text import text_hash
 from clausetag.model.artifact import load_artifact, write_manifest
 from clausetag.model.tagger import Tagger
 from clausetag.train import loop

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence
-from clausetag.model.encode import Pieces
+from clausetag.data.records import Sentence
 from clausetag.model.network import HEADS
+from clausetag.model.tokenise import Pieces
 from clausetag.model.windows import collate
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import POOL, Source

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from clausetag.data.labels import LABELS
-from clausetag.data.schema import Sentence
+from clausetag.data.records import Sentence
 from clausetag.model.network import HEADS
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import POOL, Source

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from clausetag.eval.thresholds import expected_f1_thresholds, fit_calibration
+from clausetag.eval.metrics.thresholds import expected_f1_thresholds, fit_calibration
 from clausetag.model.decision import calibrate
 from clausetag.train.validate import Held, cross_fitted, fit_settings
 

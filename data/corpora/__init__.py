@@ -1,0 +1,1 @@
+"""Labelled and unlabelled corpora read as sentences."""

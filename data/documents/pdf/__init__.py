@@ -1,0 +1,1 @@
+"""PDF files read as blocks of text."""

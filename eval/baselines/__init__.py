@@ -1,0 +1,1 @@
+"""Simple models that every result is compared with."""

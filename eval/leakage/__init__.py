@@ -1,0 +1,1 @@
+"""Duplicates between training and evaluation data."""

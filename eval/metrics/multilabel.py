@@ -1,0 +1,58 @@
+"""The project's metric for the `evaluate` library: multi-label precision, recall, F1, average precision and support.
+
+    import evaluate
+    metric = evaluate.load("<this file>")        # or: from clausetag.eval.metrics import multilabel
+    metric.compute(predictions=[[1, 0, …]], references=[[1, 0, …]])
+    metric.compute(predictions=…, references=…, scores=[[0.9, 0.2, …]])      # with average precision
+
+Rows are 0/1 lists, one entry per label in the order of `clausetag.data.labels.LABELS`. Needs no network. The two
+library imports stand on lines of their own because `evaluate.load` reads a module's imports as text.
+"""
+
+from typing import Any
+
+import datasets
+import evaluate
+
+from clausetag.data.labels import LABELS
+from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+
+_CITATION = """\
+@inproceedings{wilson-etal-2016-creation,
+    title = {The Creation and Analysis of a Website Privacy Policy Corpus},
+    author = {Wilson, Shomir and others},
+    booktitle = {Proceedings of ACL},
+    year = {2016}
+}"""
+_DESCRIPTION = """\
+Multi-label classification of data practices: precision, recall, F1 and support of each category; macro, micro,
+weighted and samples F1; subset accuracy and Hamming loss."""
+_INPUTS = """\
+Args:
+    predictions: lists of 0/1, one entry per label.
+    references: lists of 0/1, one entry per label.
+    labels: names of the columns, the project's twelve labels if not given.
+    scores: lists of probabilities, for average precision; not needed for the other figures.
+Returns:
+    A dictionary of macro_f1, micro_f1, weighted_f1, samples_f1, macro and micro precision and recall,
+    subset_accuracy, hamming_loss, macro_average_precision, n, notes, and per_category: {label: {precision, recall,
+    f1, support, predicted, hits, average_precision}}. A category without a positive in the references has recall and
+    F1 None and stands outside the macro.
+"""
+
+
+class MultiLabel(evaluate.Metric):  # type: ignore[misc]  # evaluate ships no types
+    """`evaluate.Metric` over `clausetag.eval.metrics.multilabel_scores.multilabel_scores`."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        column = datasets.Sequence(datasets.Value("int32"))
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_INPUTS,
+            features=datasets.Features({"predictions": column, "references": column}),
+            reference_urls=["https://aclanthology.org/P16-1126/"],
+        )
+
+    def _compute(self, predictions: Any, references: Any, labels: Any = LABELS, scores: Any = None) -> dict[str, Any]:
+        return multilabel_scores(predictions, references, tuple(labels), scores=scores).to_dict()

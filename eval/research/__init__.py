@@ -1,0 +1,1 @@
+"""Studies that support the documentation; not part of the installed package."""

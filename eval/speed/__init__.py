@@ -1,0 +1,1 @@
+"""The `clausetag bench` command: speed, memory and start-up time."""

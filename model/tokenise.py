@@ -1,0 +1,115 @@
+"""Sentences to word pieces, grouped by policy, ready for packing; and network outputs back to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from clausetag.data.records import Sentence
+from clausetag.data.segment import sentence_spans
+from clausetag.model.windows import EncodedSentence, Window
+
+FloatArray = npt.NDArray[np.float32]
+_TEXTS_AT_ONCE = 1024
+"""The tokenizer's own records take many times the room of the ids, and are let go so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Policies as runs of encoded sentences; `row` numbers sentences, `passages` lists the (policy, passage) rows."""
+
+    policies: tuple[tuple[EncodedSentence, ...], ...]
+    passages: tuple[tuple[str, int], ...]
+    n_sentences: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A tokenizer with the special ids that windows need."""
+
+    tokenizer: Tokenizer
+    cls_id: int
+    sep_id: int
+    pad_id: int
+
+    @staticmethod
+    def of(tokenizer: Tokenizer) -> Pieces:
+        """Find the special tokens of a BERT- or RoBERTa-style tokenizer; truncation and padding are switched off.
+
+        Raises:
+            ValueError: it has no such tokens.
+        """
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        ids: list[int] = []
+        for names in (("[CLS]", "<s>"), ("[SEP]", "</s>"), ("[PAD]", "<pad>")):
+            found = next((number for number in map(tokenizer.token_to_id, names) if number is not None), None)
+            if found is None:
+                raise ValueError(f"the tokenizer has no {names[0]} token")
+            ids.append(found)
+        return Pieces(tokenizer, *ids)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Word-piece ids of each text, without special tokens; a text without any gets one unknown piece."""
+        ids: list[list[int]] = []
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            part = list(texts[start : start + _TEXTS_AT_ONCE])
+            for encoding in self.tokenizer.encode_batch_fast(part, add_special_tokens=False):
+                ids.append(encoding.ids or [self.pad_id])
+        return ids
+
+
+def encode_sentences(sentences: Sequence[Sentence], pieces: Pieces, *, context: bool = True) -> Encoded:
+    """Encode sentences; rows follow the input's order, but each policy is read in the order of its indices.
+
+    With ``context=False`` every sentence becomes a policy of its own, without heading or passage.
+    """
+    ids = pieces.encode([sentence.text for sentence in sentences])
+    headings = list(dict.fromkeys(sentence.heading for sentence in sentences if sentence.heading))
+    heading_ids = dict(zip(headings, pieces.encode(headings), strict=True))
+    passage_rows: dict[tuple[str, int], int] = {}
+    policies: dict[object, list[EncodedSentence]] = {}
+    for row, sentence in enumerate(sentences):
+        if not context:
+            policies[row] = [EncodedSentence(row, ids[row])]
+            continue
+        passage: int | None = None
+        if sentence.passage is not None:
+            key = (sentence.policy, sentence.passage)
+            passage = passage_rows.setdefault(key, len(passage_rows))
+        heading = heading_ids[sentence.heading] if sentence.heading else ()
+        policies.setdefault(sentence.policy, []).append(EncodedSentence(row, ids[row], heading, passage))
+    runs = (sorted(run, key=lambda item: sentences[item.row].index) for run in policies.values())
+    return Encoded(tuple(map(tuple, runs)), tuple(passage_rows), len(sentences))
+
+
+def encode_texts(texts: Sequence[str], pieces: Pieces) -> Encoded:
+    """Encode isolated texts, each as ONE unit: its sentences joined by separators, as passages stand in windows."""
+    policies: list[tuple[EncodedSentence, ...]] = []
+    for row, text in enumerate(texts):
+        spans = sentence_spans(text) or [(0, len(text))]
+        joined: list[int] = []
+        for part in pieces.encode([text[start:end] for start, end in spans]):
+            joined += [pieces.sep_id, *part] if joined else part
+        policies.append((EncodedSentence(row, joined),))
+    return Encoded(tuple(policies), (), len(texts))
+
+
+def collect(window: Window, rows: FloatArray, sentences: FloatArray, passages: FloatArray) -> None:
+    """Write a window's unit logits, float [U, heads, labels], to the rows of `sentences` and `passages`.
+
+    A passage that was cut over several windows keeps the largest logit of its parts.
+    """
+    for unit, row in zip(window.sentences, rows, strict=False):
+        sentences[unit.row] = row
+    for unit, row in zip(window.passages, rows[len(window.sentences) :], strict=False):
+        np.maximum(passages[unit.row], row, out=passages[unit.row])
+
+
+def empty_logits(rows: int, heads: int, labels: int) -> FloatArray:
+    """An array for `collect`: minus infinity, float [rows, heads, labels]."""
+    return np.full((rows, heads, labels), -np.inf, dtype=np.float32)

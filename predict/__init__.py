@@ -1,0 +1,1 @@
+"""Batch inference: tag the policies of files, folders and tables."""

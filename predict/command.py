@@ -1,0 +1,200 @@
+"""`clausetag predict`: documents in, tagged sentences out, in order; a bad input never stops the others.
+
+clausetag predict policy.html                      # a table in the terminal
+clausetag predict folder/ 'more/*.md' -o out       # out/predictions.jsonl, out/summary.csv and out/texts/
+cat policy.txt | clausetag predict - -o page.html  # one page with every sentence highlighted
+clausetag predict crawl.jsonl.zst -o out --resume  # goes on where a killed run stopped
+clausetag predict 'crawl/*.parquet' -o out --engine ray  # many workers, on one machine or a cluster
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from clausetag.data.documents.count import count_documents
+from clausetag.data.documents.inputs import read_inputs
+from clausetag.data.errors import ClausetagError
+from clausetag.data.records import Document, FailedInput, Sentence
+from clausetag.model.runtime import available_cores
+from clausetag.model.tagger import Tagger
+from clausetag.predict.options import add_model_arguments
+from clausetag.predict.pages.summary import summary_table
+from clausetag.predict.pipeline import Labeller
+from clausetag.predict.progress import Progress
+from clausetag.predict.run import Interrupted, Run
+from clausetag.predict.writers.writer import FORMATS, RUN_JSON, Format, OutputWriter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clausetag predict`."""
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="document (text, Markdown, HTML, PDF, .docx), folder, glob, .zip of documents, - (stdin), or "
+        "a table of policies with id, and text or html: .jsonl, .csv (both also .gz, .zst), .parquet",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help=f"file with suffix {', '.join('.' + f for f in FORMATS)}, or a folder; without it a table is printed",
+    )
+    parser.add_argument(
+        "--format", metavar="FORMAT", help=f"of an output folder: one or more of {','.join(FORMATS)} (default: jsonl)"
+    )
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: many workers, on this machine or on a cluster; reads object stores too, and writes Parquet",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads (default: the cores this process may use; with --engine ray, one for each worker)",
+    )
+    parser.add_argument("--table", action="store_true", help="print the table also where -o is given")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an unfinished run of the same command; else it starts anew"
+    )
+    parser.add_argument(
+        "--run-json",
+        metavar="FILE",
+        help="write counts, failures, model, versions and times to FILE (an output folder has them in run.json)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, and no word about what was written")
+    parser.add_argument(
+        "--strict", action="store_true", help="count a document that is flagged (not English, no policy) as failed"
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run `clausetag predict`; returns 0, 1 if an input failed, or 130 if the user stopped it."""
+    _check(arguments)
+    formats = _formats(arguments)
+    if arguments.engine == "ray":
+        from clausetag.predict.ray import engine as ray_engine
+
+        ray_engine.check_arguments(arguments)
+        if arguments.run_json is not None:
+            _free_file(Path(arguments.run_json), ())
+        return ray_engine.predict(arguments)
+    tagger = Tagger.load(arguments.model, threads=arguments.threads)
+    head = arguments.head or tagger.artifact.default_head
+    tagger.head(head)
+    progress = Progress(sys.stderr, quiet=arguments.quiet)
+    labeller = Labeller(tagger, head, arguments.strict, progress, arguments.threads or available_cores())
+    found = read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO())
+    figures = figures_line(tagger.config)
+    table = arguments.table or arguments.output is None
+
+    def say(document: Document, sentences: list[Sentence]) -> None:
+        nonlocal table
+        if not table:
+            return
+        progress.clear()
+        try:
+            print(_printable_for_stdout(summary_table(document, sentences, labels=tagger.labels)), end="\n\n")
+        except BrokenPipeError:
+            if arguments.output is None:
+                raise
+            # Whoever read the tables has gone; the files are wanted all the same.
+            table = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    if arguments.output is None:
+        failed = False
+        for source, sentences in labeller.label_all(found):
+            if isinstance(source, FailedInput):
+                failed = True
+            else:
+                say(source, sentences)
+    else:
+        target = Path(arguments.output)
+        writer = OutputWriter(target, formats)
+        summaries = [] if writer.is_file else [target / RUN_JSON]
+        if arguments.run_json is not None:
+            summaries.append(_free_file(Path(arguments.run_json), writer.results))
+        options = {
+            "inputs": arguments.inputs,
+            "output": arguments.output,
+            "formats": writer.formats,
+            "strict": arguments.strict,
+            "threads": arguments.threads,
+        }
+        run = Run(target, formats, figures, tuple(arguments.inputs), labeller, options, tuple(summaries), say)
+        total = count_documents(arguments.inputs) if progress.shown else None
+        try:
+            tally = run.execute(found, total, resume=arguments.resume)
+        except Interrupted as stop:
+            print(f"clausetag: {stop}", file=sys.stderr)
+            return 130
+        failed = bool(tally.failed)
+        if not arguments.quiet:
+            print(f"wrote {', '.join(map(str, writer.results))}: {tally.line()}", file=sys.stderr)
+    if arguments.table and figures:
+        print(figures)
+    return 1 if failed else 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be meant."""
+    given = [("-o", arguments.output), ("--model", arguments.model), ("--run-json", arguments.run_json)]
+    for name, value in (*given, *(("INPUT", value) for value in arguments.inputs)):
+        if value == "":
+            raise ClausetagError(f"{name} is empty; give a path")
+    for name, value in (("--resume", arguments.resume), ("--run-json", arguments.run_json)):
+        if value and arguments.output is None:
+            raise ClausetagError(f"{name} needs -o OUT, where the result goes")
+    if arguments.threads is not None and not 1 <= arguments.threads <= 1024:
+        raise ClausetagError(f"--threads {arguments.threads}: use 1 to 1024")
+
+
+def _free_file(path: Path, results: Sequence[Path]) -> Path:
+    if path.is_dir():
+        raise ClausetagError(f"--run-json {path}: is a folder; give a file")
+    if path.absolute() in [result.absolute() for result in results]:
+        raise ClausetagError(f"--run-json {path}: is the output of -o; give another file")
+    return path
+
+
+def _formats(arguments: argparse.Namespace) -> tuple[Format, ...]:
+    """The formats asked for, in their order; none leaves it to the output's suffix."""
+    if arguments.format is None:
+        return ()
+    if arguments.output is None:
+        raise ClausetagError("--format needs -o OUT, where the result goes")
+    asked = list(dict.fromkeys(part.strip() for part in arguments.format.split(",")))
+    unknown = [name for name in asked if name not in FORMATS]
+    if unknown:
+        raise ClausetagError(f"--format {unknown[0]!r}: use one or more of {', '.join(FORMATS)}, separated by commas")
+    return tuple(name for name in FORMATS if name in asked)
+
+
+def _printable_for_stdout(text: str) -> str:
+    """Text as the terminal's encoding can show it."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def figures_line(config: Any) -> str:
+    """The model card's out-of-sample figures in a few lines of text; empty if it has none."""
+    figures: Sequence[dict[str, Any]] = config.get("figures", ())
+    if not figures:
+        return ""
+    lines = ["How good the labels are (the model card's figures, on policies that training did not see):"]
+    lines += [
+        f"  {figure['data']}, {figure['unit']}s, recipe {figure['recipe']}: "
+        f"macro F1 {figure['macro_f1']:.3f}, micro F1 {figure['micro_f1']:.3f} (n = {figure['n']:,})"
+        for figure in figures
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,91 @@
+"""`clausetag data export-label-studio`: sentences of own policies as Label Studio tasks, with the model's labels.
+
+clausetag data export-label-studio policies/ --uncertain-first -o tasks.json
+clausetag data export-label-studio policies/ --labels recipe.toml -o tasks.json  # labels that no model has yet
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+from clausetag.data.corpora.label_studio import labelling_config, make_tasks
+from clausetag.data.documents.inputs import read_inputs
+from clausetag.data.documents.quality import screen
+from clausetag.data.errors import ClausetagError, DataError
+from clausetag.data.jsonl import write_text
+from clausetag.data.labels import read_label_set
+from clausetag.data.records import Document, FailedInput, Sentence
+from clausetag.data.segment import segment
+from clausetag.model.tagger import Tagger
+from clausetag.predict.options import add_model_arguments
+from clausetag.predict.pages.summary import FLAG_MEANINGS, printable
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `clausetag data export-label-studio`."""
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="policies, as of `clausetag predict`")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="the tasks, .json; the labelling interface beside it, .xml",
+    )
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--uncertain-first", action="store_true", help="tasks in the order of the model's certainty, not of the text"
+    )
+    parser.add_argument(
+        "--labels",
+        metavar="RECIPE",
+        help="recipe whose `labels` shall be given, which no model knows yet: tasks without a model's labels",
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run `clausetag data export-label-studio`; returns 0, or 1 if an input failed."""
+    output = Path(arguments.output)
+    if output.suffix.lower() != ".json":
+        raise ClausetagError(f"-o {arguments.output}: use a file that ends in .json")
+    labels, version, tag = _labels_of(arguments)
+    sentences: list[Sentence] = []
+    failures = policies = 0
+    for item in read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO()):
+        if isinstance(item, FailedInput):
+            failures += 1
+            print(f"clausetag: {printable(item.message)}", file=sys.stderr)
+            continue
+        for flag in screen(item):
+            print(f"clausetag: warning: {printable(item.policy)}: {FLAG_MEANINGS[flag]}", file=sys.stderr)
+        policies += 1
+        sentences += tag(item)
+    if not sentences:
+        raise DataError("none of the inputs could be read; nothing was written")
+    tasks = make_tasks(sentences, version, uncertain_first=arguments.uncertain_first)
+    interface = output.with_suffix(".xml")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_text(interface, labelling_config(labels))
+    write_text(output, json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
+    print(f"{policies:,} policies, {len(tasks):,} tasks in {output}; labelling interface in {interface}")
+    return 1 if failures else 0
+
+
+def _labels_of(
+    arguments: argparse.Namespace,
+) -> tuple[tuple[str, ...], str | None, Callable[[Document], list[Sentence]]]:
+    """The labels to choose from, the model that gives them first (if one does), and what makes a document sentences."""
+    if arguments.labels is not None:
+        if arguments.model is not None or arguments.head is not None or arguments.uncertain_first:
+            raise ClausetagError(
+                "--labels goes without --model, --head and --uncertain-first: no model tags these tasks"
+            )
+        return read_label_set(arguments.labels), None, segment
+    tagger = Tagger.load(arguments.model)
+    tagger.head(arguments.head)
+    return tagger.labels, tagger.hash, partial(tagger.tag_document, head=arguments.head)

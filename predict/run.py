@@ -1,0 +1,228 @@
+"""A run that writes files: tag the inputs one after the other into a journal, then make the outputs from it.
+
+A run that is killed, at any moment, leaves the journal. A resumed one reads the inputs that are done once more, which
+costs a few per cent of tagging them, makes sure that they are the same, and goes on behind them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clausetag import __version__
+from clausetag.data.documents.archives import one_line
+from clausetag.data.errors import ClausetagError, DataError
+from clausetag.data.jsonl import write_text
+from clausetag.data.records import Document, FailedInput, Sentence
+from clausetag.predict.journal import Journal, Result, Session
+from clausetag.predict.pages.summary import printable
+from clausetag.predict.pipeline import Found, Labeller, fault
+from clausetag.predict.run_folder import OutputError, RunFolder, disk
+from clausetag.predict.run_summary import Tally, model_rows, now, versions
+from clausetag.predict.writers.writer import Format, OutputWriter
+
+MAX_FAULTS = 20
+"""Documents that could be tagged but not written, at which the run stops; each costs writing all again."""
+
+_FORMAT = 1
+_MEANINGS = {
+    "format": "by another version of clausetag",
+    "version": "by another version of clausetag",
+    "model": "with another model",
+    "head": "with another --head",
+    "strict": "with another choice of --strict",
+    "inputs": "with other inputs",
+}
+_CONTINUES = "the same command with --resume continues"
+
+
+class Interrupted(Exception):
+    """The user stopped the run; the message says what is kept."""
+
+
+class _UnwritableError(Exception):
+    """An output cannot take a document."""
+
+    def __init__(self, number: int, policy: str, error: Exception) -> None:
+        super().__init__(policy)
+        self.number = number
+        self.failure = fault(policy, "written", error)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run with an output."""
+
+    target: Path
+    formats: tuple[Format, ...]
+    figures: str
+    """What pages say about the model's quality."""
+    inputs: tuple[str, ...]
+    """As given."""
+    labeller: Labeller
+    options: Mapping[str, Any]
+    """For the run's summary."""
+    summaries: tuple[Path, ...]
+    """Where the run's summary goes, as JSON."""
+    said: Callable[[Document, list[Sentence]], None]
+    """Called with every document that is tagged."""
+
+    def execute(self, found: Iterator[Found], total: int | None, *, resume: bool) -> Tally:
+        """Tag what is `found`, write the outputs, and count what is in them; `total` is how many there are, if known.
+
+        Raises:
+            DataError: the disk is full, the output cannot be written, another run is writing it, or the unfinished run
+                that is to be resumed had other inputs or options. What is done is kept.
+            Interrupted: by Ctrl-C. What is done is kept.
+        """
+        started = time.monotonic()
+        finished = False
+        with RunFolder(self.target, OutputWriter(self.target, self.formats).is_file) as folder:
+            with disk(self.target):
+                journal = Journal(folder.journal)
+            with journal:
+                try:
+                    self._open(journal, resume)
+                    with disk(self.target):
+                        folder.clear()
+                    self._tag(journal, found, total, started)
+                    tally = self._write(journal, folder.path, started)
+                    finished = True
+                except KeyboardInterrupt:
+                    kept = f" after {_documents(journal.results)}; {_CONTINUES}" if journal.results else ""
+                    raise Interrupted(f"interrupted{kept}") from None
+                except (OutputError, OSError) as error:
+                    said = (
+                        str(error) if isinstance(error, OutputError) else f"{self.target}: stopped ({one_line(error)})"
+                    )
+                    raise OutputError(f"{said}; {_CONTINUES}" if journal.results else said) from None
+                finally:
+                    self.labeller.progress.clear()
+                    if finished or not journal.results:
+                        folder.remove()
+        return tally
+
+    def _open(self, journal: Journal, resume: bool) -> None:
+        """Make sure that the journal is this run's, or start it anew."""
+        note = self.labeller.progress.note
+        head = {
+            "format": _FORMAT,
+            "version": __version__,
+            "model": self.labeller.tagger.hash,
+            "head": self.labeller.head,
+            "strict": self.labeller.strict,
+            "inputs": list(self.inputs),
+        }
+        if resume and journal.results and journal.head is not None:
+            for key, value in head.items():
+                if journal.head.get(key) != value:
+                    raise DataError(
+                        f"{self.target}: the unfinished run was begun {_MEANINGS[key]}; repeat its command, or leave "
+                        "--resume out to start anew"
+                    )
+            note(f"clausetag: continuing after {_documents(journal.results)}")
+            return
+        if resume:
+            note(f"clausetag: {self.target}: no unfinished run; starting with the first document")
+        elif journal.results:
+            done = _documents(journal.results)
+            note(f"clausetag: {self.target}: starting anew; there was an unfinished run, which had done {done}")
+        with disk(self.target):
+            journal.begin(head)
+
+    def _tag(self, journal: Journal, found: Iterator[Found], total: int | None, started: float) -> None:
+        progress = self.labeller.progress
+        if not journal.complete:
+            # Once all are done, the inputs are not needed again; perhaps the outputs stand among them by now.
+            progress.start("checked ", journal.results)
+            results = (entry for entry in journal.entries() if isinstance(entry, Result))
+            for number, result in enumerate(results, 1):
+                self._check(number, result.source, next(found, None))
+                progress.step()
+        with disk(self.target):
+            journal.start_session(now())
+        if journal.complete:
+            return
+        progress.start("", total, journal.results)
+        for source, sentences in self.labeller.label_all(found):
+            with disk(self.target):
+                journal.add(Result(source, sentences, time.monotonic() - started))
+            if isinstance(source, Document):
+                self.said(source, sentences)
+            progress.step(len(sentences))
+        with disk(self.target):
+            journal.finish()
+
+    def _check(self, number: int, done: Found, again: Found | None) -> None:
+        """Refuse to go on if an input is not what it was. That it cannot be read now, or can be now, is no matter."""
+        if again is not None and again.policy == done.policy:
+            if isinstance(again, FailedInput) or isinstance(done, FailedInput) or again.text == done.text:
+                return
+            what = f"the text of {printable(done.policy)} has changed"
+        else:
+            now_there = printable(again.policy) if again is not None else "missing"
+            what = f"document {number:,} was {printable(done.policy)}, and is {now_there}"
+        raise DataError(
+            f"{self.target}: the inputs are not those of the unfinished run ({what}); leave --resume out to start anew"
+        )
+
+    def _write(self, journal: Journal, scratch: Path, started: float) -> Tally:
+        """Make the outputs; a document that one of them cannot take becomes a failed one."""
+        faults: dict[int, FailedInput] = {}
+        for _ in range(MAX_FAULTS):
+            try:
+                return self._write_all(journal, scratch, started, faults)
+            except _UnwritableError as error:
+                faults[error.number] = error.failure
+                self.labeller.progress.note(f"clausetag: {printable(error.failure.message)}")
+        raise OutputError(f"{self.target}: {MAX_FAULTS} documents could not be written, which is the program's fault")
+
+    def _write_all(self, journal: Journal, scratch: Path, started: float, faults: Mapping[int, FailedInput]) -> Tally:
+        progress = self.labeller.progress
+        progress.start("written ", journal.results)
+        tally = Tally(labels=dict.fromkeys(self.labeller.tagger.labels, 0))
+        starts: list[str] = []
+        earlier = last = 0.0
+        with OutputWriter(self.target, self.formats, self.figures, scratch, self.labeller.tagger.labels) as writer:
+            for entry in journal.entries():
+                if isinstance(entry, Session):
+                    starts.append(entry.started)
+                    earlier, last = earlier + last, 0.0
+                    continue
+                last = entry.seconds
+                number = tally.documents
+                source = faults.get(number, entry.source)
+                tally.add(source, entry.sentences)
+                try:
+                    if isinstance(source, FailedInput):
+                        writer.fail(source)
+                    else:
+                        writer.add(source, entry.sentences)
+                except ClausetagError:
+                    raise
+                except Exception as error:
+                    raise _UnwritableError(number, source.policy, error) from error
+                progress.step()
+        summary = {
+            **tally.rows(),
+            "model": model_rows(self.labeller.tagger, self.labeller.head),
+            "options": dict(self.options),
+            "versions": versions(),
+            "started": starts[0],
+            "resumed": starts[1:],
+            "finished": now(),
+            "seconds": round(earlier + time.monotonic() - started, 1),
+        }
+        for path in self.summaries:
+            with disk(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_text(path, json.dumps(summary, indent=1) + "\n")
+        return tally
+
+
+def _documents(number: int) -> str:
+    return f"{number:,} document{'' if number == 1 else 's'}"

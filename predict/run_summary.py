@@ -1,0 +1,105 @@
+"""What a run was and what came of it, for programs: `run.json`. docs/OUTPUTS.md documents every key."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from clausetag import __version__
+from clausetag.data.labels import LABELS
+from clausetag.data.records import Document, FailedInput, Sentence
+from clausetag.model.tagger import Tagger
+
+_PACKAGES = ("numpy", "onnxruntime", "tokenizers", "nupunkt", "lxml", "trafilatura", "pypdfium2", "pyarrow")
+
+
+def now() -> str:
+    """Date and time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass
+class Tally:
+    """Counts over the results of a run."""
+
+    documents: int = 0
+    """Inputs that were read or failed."""
+    sentences: int = 0
+    unlabelled: int = 0
+    """Sentences without a label."""
+    labels: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LABELS, 0))
+    """Sentences with each of the model's labels, in order."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """By code."""
+    flagged: int = 0
+    flags: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def failed(self) -> int:
+        """Inputs that gave no document."""
+        return self.failures.total()
+
+    def add(self, source: Document | FailedInput, sentences: Sequence[Sentence]) -> None:
+        """Count one input; the sentences of a failed one don't count."""
+        self.documents += 1
+        if isinstance(source, FailedInput):
+            self.failures[source.code] += 1
+            return
+        self.flagged += bool(source.flags)
+        self.flags.update(source.flags)
+        self.sentences += len(sentences)
+        for sentence in sentences:
+            self.unlabelled += not sentence.labels
+            for label in sentence.labels or ():
+                self.labels[label] += 1
+
+    def rows(self) -> dict[str, Any]:
+        """The counts as JSON values."""
+        tagged = self.documents - self.failed
+        return {
+            "documents": {
+                "total": self.documents,
+                "tagged": tagged,
+                "flagged": self.flagged,
+                "failed": self.failed,
+            },
+            "sentences": self.sentences,
+            "unlabelled": self.unlabelled,
+            "labels": dict(self.labels),
+            "failures": dict(sorted(self.failures.items())),
+            "flags": dict(sorted(self.flags.items())),
+        }
+
+    def line(self) -> str:
+        """The counts in a few words."""
+        words = f"{self.documents:,} document{'' if self.documents == 1 else 's'}, {self.sentences:,} sentences"
+        parts = [words, *(f"{n:,} {what}" for what, n in (("flagged", self.flagged), ("failed", self.failed)) if n)]
+        return ", ".join(parts)
+
+
+def model_rows(tagger: Tagger, head: str) -> dict[str, Any]:
+    """Model and head as JSON values."""
+    thresholds = dict(zip(tagger.labels, map(float, tagger.thresholds(head)), strict=True))
+    return {
+        "name": tagger.config.get("name"),
+        "hash": tagger.hash,
+        "head": head,
+        "min_labels": tagger.min_labels(head),
+        "thresholds": thresholds,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, this package, and the packages that the results depend on."""
+    found = {"python": platform.python_version(), "clausetag": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

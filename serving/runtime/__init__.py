@@ -1,0 +1,1 @@
+"""What runs requests: readers, batching and the server process."""

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from clausetag.data.corpora.opp115 import read_opp115
+from clausetag.data.corpora.privacyglue import DAMAGED, check_rebuild, read_privacyglue
+from clausetag.data.errors import DataError
+from tests.data.corpora.opp115_fixture import FIRST, POLICY, THIRD, write_corpus
+
+SHARED = Path(__file__).resolve().parents[3].parent / "shared"
+
+
+def write(path: Path, rows: Sequence[Sequence[str]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_rows_of_one_text_are_merged_and_damage_repaired(tmp_path: Path) -> None:
+    rows = [
+        ("We sell data. ", THIRD),
+        ('A ""cookie"" is set. ', FIRST),
+        ("#NAME?", "Data Security"),
+        ("We sell data. ", FIRST),
+        ("We sell data. ", THIRD),
+    ]
+    sentences, notes = read_privacyglue(write(tmp_path / "a.csv", rows))
+    assert [(sentence.index, sentence.text, sentence.labels, sentence.flags) for sentence in sentences] == [
+        (0, "We sell data.", (FIRST, THIRD), ()),
+        (1, 'A "cookie" is set.', (FIRST,), ()),
+        (2, "#NAME?", ("Data Security",), (DAMAGED,)),
+    ]
+    assert {sentence.policy for sentence in sentences} == {"privacyglue"}
+    assert notes == (
+        "rows that repeat a text and label: 1",
+        "texts lost to a spreadsheet, kept with the flag damaged-text: 1",
+        "texts with doubled quotes, repaired: 1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (("only a text",), "expected 2 columns (text, label), found 1"),
+        (("a", FIRST, "c"), "expected 2 columns (text, label), found 3"),
+        ((" ", FIRST), "the text is empty"),
+        (("a", "Fishing"), "unknown label 'Fishing'"),
+    ],
+)
+def test_a_bad_row_names_file_line_and_reason(tmp_path: Path, bad: Sequence[str], reason: str) -> None:
+    path = write(tmp_path / "bad.csv", [("two\nlines", FIRST), bad])
+    with pytest.raises(DataError) as caught:
+        read_privacyglue(path)
+    assert str(caught.value).startswith(f"{path}, line 3: ")
+    assert reason in str(caught.value)
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"absent\.csv: No such file"):
+        read_privacyglue(tmp_path / "absent.csv")
+    (tmp_path / "latin.csv").write_bytes(b"caf\xe9,Data Security\n")
+    with pytest.raises(DataError, match=r"latin\.csv: not UTF-8"):
+        read_privacyglue(tmp_path / "latin.csv")
+
+
+def test_check_rebuild_names_what_differs(tmp_path: Path) -> None:
+    corpus = read_opp115(write_corpus(tmp_path / "corpus"))
+    rows = [
+        ("We ask for your name & your home address.  We sell no data, to any other company.", FIRST),
+        ("We erase old orders after two years.", "Data Security"),
+        ("This stands nowhere.", FIRST),
+        ("#NAME?", FIRST),
+    ]
+    sentences, _ = read_privacyglue(write(tmp_path / "a.csv", rows))
+    assert check_rebuild(corpus, sentences).different == ((POLICY, 1), (POLICY, 3))
+    more, _ = read_privacyglue(write(tmp_path / "b.csv", [(rows[0][0], THIRD)]))
+    report = check_rebuild(corpus, sentences + more)
+    assert (report.texts, report.same) == (5, 2)
+    assert report.different == ((POLICY, 3),)
+    assert report.unmatched == (2, 3)
+
+
+def test_labels_of_the_published_files_are_rebuilt() -> None:
+    folder = SHARED / "privacyglue_opp115"
+    source = Path(os.environ.get("OPP115_DIR") or SHARED / "opp115")
+    if not folder.exists() or not source.exists():
+        pytest.skip("PrivacyGLUE's CSVs or the OPP-115 corpus are not here")
+    train, _ = read_privacyglue(folder / "train_dataset.csv")
+    validation, _ = read_privacyglue(folder / "validation_dataset.csv")
+    assert (len(train), len(validation)) == (2185, 550)
+    report = check_rebuild(read_opp115(source), train + validation)
+    assert (report.texts, report.same) == (2735, 2733)
+    assert report.different == (("133_fortune.com", 0),)
+    assert [train[position].text for position in report.unmatched] == ["#NAME?"]

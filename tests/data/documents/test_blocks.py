@@ -1,0 +1,125 @@
+"""Plain text and Markdown to blocks: kinds, markers, wrapped lines, the archive notice."""
+
+from __future__ import annotations
+
+import pytest
+
+from clausetag.data.documents.blocks import (
+    assemble,
+    looks_like_heading,
+    looks_like_markdown,
+    markdown_blocks,
+    normalise,
+    plain_blocks,
+    strip_markers,
+)
+
+
+def test_plain_lines_are_blocks_of_their_kind() -> None:
+    text = "Security\nWe keep data safe.\n\nWe collect:\n• your name;\n(b) your address.\nWe share nothing."
+    assert plain_blocks(text) == [
+        ("Security", "heading"),
+        ("We keep data safe.", "paragraph"),
+        ("We collect:", "paragraph"),
+        ("your name;", "list_item"),
+        ("your address.", "list_item"),
+        ("We share nothing.", "paragraph"),
+    ]
+
+
+def test_hard_wrapped_lines_are_joined_to_paragraphs() -> None:
+    text = (
+        "We collect the information that you give us when you sign up,\n"
+        "when you write to us, when you pay, and when you visit one of\n"
+        "our sites with a browser that accepts cookies from all of its\n"
+        "visited pages.\n"
+        "\n"
+        "We sell none of it to anybody, and we ask those who work with\n"
+        "us to sell none of it.\n"
+    )
+    bodies = [body for body, _ in plain_blocks(text)]
+    assert len(bodies) == 2
+    assert bodies[0].startswith("We collect")
+    assert bodies[0].endswith("visited pages.")
+
+
+def test_markdown_links_become_text_and_markers_vanish() -> None:
+    text = (
+        "# Policy\n\nSee [our site](https://example.com) and **this**.\n\n- one thing\n- another\n\n"
+        "| a | b |\n|---|---|\n| c | d |\n"
+    )
+    assert markdown_blocks(text) == [
+        ("Policy", "heading"),
+        ("See our site and this.", "paragraph"),
+        ("one thing", "list_item"),
+        ("another", "list_item"),
+        ("a", "table_cell"),
+        ("b", "table_cell"),
+        ("c", "table_cell"),
+        ("d", "table_cell"),
+    ]
+
+
+def test_markdown_reads_html_in_it() -> None:
+    assert ("We sell nothing.", "paragraph") in markdown_blocks("# Policy\n\n<div><p>We sell nothing.</p></div>\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# Heading\ntext", True),
+        ("see [this](https://example.com)", True),
+        ("Title\n=====\n", True),
+        ("#1 in sales", False),
+        ("[1] is a footnote (see below)", False),
+        ("[" * 100_000, False),
+    ],
+)
+def test_looks_like_markdown(text: str, expected: bool) -> None:
+    assert looks_like_markdown(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("• We collect", ("We collect", True)),
+        ("(a) 2. We collect", ("We collect", True)),
+        ("3.1 Cookies", ("Cookies", True)),
+        ("A policy", ("A policy", False)),
+        ("-", ("-", False)),
+        ("- " * 20_000 + "end", ("end", True)),
+    ],
+)
+def test_strip_markers(line: str, expected: tuple[str, bool]) -> None:
+    assert strip_markers(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Use of Cookies", True),
+        ("What do we collect?", True),
+        ("We sell nothing.", False),
+        ("write to us@example.com", False),
+        ("lower case start", False),
+    ],
+)
+def test_looks_like_heading(line: str, expected: bool) -> None:
+    assert looks_like_heading(line) is expected
+
+
+def test_assemble_covers_the_text_and_sets_the_archive_notice_aside() -> None:
+    notice = (
+        "The following text is extracted and transformed from the example.com privacy policy that was archived on "
+        "2016-01-02. Please check the original snapshot."
+    )
+    document = assemble(
+        "p", [(notice, "paragraph"), ("Security", "heading"), ("We keep  it.", "paragraph"), (" ", "paragraph")]
+    )
+    assert document.notice == notice
+    assert document.text == "Security\n\nWe keep it."
+    assert [document.text[block.start : block.end] for block in document.blocks] == ["Security", "We keep it."]
+
+
+def test_a_soft_hyphen_parts_no_word() -> None:
+    assert normalise("third-party co\u00adokies \u00ad and\u00a0more") == "third-party cookies and more"

@@ -1,0 +1,55 @@
+"""Bytes of unknown encoding."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from clausetag.data.documents.decode import decode
+from clausetag.data.errors import DocumentError
+
+_ENGLISH = "We don’t sell your information – ever. Café “data” is kept safe."
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "cp1252"])
+def test_english_in_any_usual_encoding(encoding: str) -> None:
+    assert decode(_ENGLISH.encode(encoding)) == _ENGLISH
+
+
+def test_a_page_says_its_encoding() -> None:
+    page = '<html><head><meta charset="Shift_JIS"></head><body><p>個人情報の保護</p></body></html>'
+    assert decode(page.encode("shift_jis")) == page
+    latin = '<meta http-equiv="Content-Type" content="text/html; charset=iso-8859-1"><p>we don’t</p>'
+    assert decode(latin.encode("cp1252")) == latin  # as browsers read it
+
+
+def test_other_encodings_are_guessed() -> None:
+    russian = "Мы не продаём вашу личную информацию третьим лицам. Мы храним ваши данные."
+    assert decode(russian.encode("cp1251")) == russian
+
+
+def test_a_few_damaged_bytes_do_not_change_the_encoding() -> None:
+    assert decode(("We don’t “sell” it — ever’" + "x").encode()[:-3]) == "We don’t “sell” it — ever\ufffd"
+
+
+def test_a_stray_control_character_is_no_binary() -> None:
+    assert decode(b"We sell nothing. " * 10 + b"\x00") == "We sell nothing. " * 10 + "\x00"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (bytes(range(256)) * 4, "binary"),
+        (b"\x7fELF\x02\x01\x01\x00\x00\x00", "binary"),
+        (b"%PDF-1.4 text", "binary"),
+        (random.Random(1).randbytes(3000), "binary"),
+        (bytes(range(128, 256)) * 10, "encoding"),
+        (b"We collect data \xff\xfe\xfa\x80 now. " * 5, "encoding"),
+        (b"\xff\xfe\xfd\x81\x8d", "encoding"),
+    ],
+)
+def test_what_is_no_text_is_an_error(content: bytes, code: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        decode(content)
+    assert caught.value.code == code

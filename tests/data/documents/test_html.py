@@ -1,0 +1,103 @@
+"""HTML pages and fragments to blocks."""
+
+from __future__ import annotations
+
+import pytest
+
+from clausetag.data.documents.html.reader import html_blocks
+
+_PROSE = "We collect the name and the e-mail address that you give us when you open an account with us. " * 3
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>We sell nothing.</p>", [("We sell nothing.", "paragraph")]),
+        ("We sell nothing.", [("We sell nothing.", "paragraph")]),
+        ("<footer>We sell nothing.</footer>", [("We sell nothing.", "paragraph")]),
+        ("<h2>Security</h2><p>It is safe.</p>", [("Security", "heading"), ("It is safe.", "paragraph")]),
+        ("<p><b>Your choices</b></p><p>You may ask.</p>", [("Your choices", "heading"), ("You may ask.", "paragraph")]),
+        (
+            "<ul><li>your name;<li>your <i>address</i>.</ul>",
+            [("your name;", "list_item"), ("your address.", "list_item")],
+        ),
+        ("<table><tr><th>Data<td>2 years</table>", [("Data", "table_cell"), ("2 years", "table_cell")]),
+        ("<p>• your name</p>", [("your name", "list_item")]),
+        ("<p>One.<br>Two.</p>", [("One.", "paragraph"), ("Two.", "paragraph")]),
+        ("<p>One and<br>two.</p>", [("One and two.", "paragraph")]),
+        ("<p>a<span>b</span>&nbsp;&amp; c</p>", [("ab & c", "paragraph")]),
+        ("<p>One\n  line.</p>", [("One line.", "paragraph")]),
+        ("<pre>We sell nothing.\nWe keep it.</pre>", [("We sell nothing.", "paragraph"), ("We keep it.", "paragraph")]),
+        ("<script>alert(1)</script><style>p{}</style><!-- x -->", []),
+        ("", []),
+        ("  \n", []),
+    ],
+)
+def test_fragments(html: str, expected: list[tuple[str, str]]) -> None:
+    assert html_blocks(html) == expected
+
+
+@pytest.mark.parametrize("times", [1, 3, 12])
+@pytest.mark.parametrize(
+    ("html", "around"),
+    [
+        ("<p>{}</p><p>We sell nothing.</p>", 1),
+        ("<p>Hello there.</p><p>{}</p><p>We sell nothing.</p><p>Write to us.</p>", 3),
+        ("<h1>Privacy</h1><div><p><span>{}</span></p><p>We sell nothing.</p></div>", 2),
+        ("<div>{}</div><div>We sell nothing.</div>", 1),
+        ("<p>{}</p><ul><li>cookies</li><li>logs</li></ul>", 2),
+        ("<ul><li>{}</li><li>logs</li></ul>", 1),
+    ],
+)
+def test_what_stands_beside_the_only_long_paragraph_is_kept(html: str, around: int, times: int) -> None:
+    assert len(html_blocks(html.format(_PROSE * times))) == around + 1
+
+
+def test_the_frame_of_a_page_is_left_out() -> None:
+    page = f"""<!doctype html><html><head><title>Shop</title><script>var x = "Buy now";</script></head><body>
+    <header><a href="/">Shop</a></header>
+    <nav><ul><li><a href="/men">Men</a><li><a href="/women">Women</a></ul></nav>
+    <div id="cookie-banner">We use cookies to give you the best experience. <button>Accept all</button></div>
+    <h1>Privacy notice</h1>
+    <div class="layout"><div class="content"><p>{_PROSE}</p><h2>Sharing</h2><p>{_PROSE}</p>
+    <ul><li><a href="https://a.example">Analytics Ltd</a><li><a href="https://b.example">Mail Ltd</a></ul>
+    <p>{_PROSE}</p>
+    </div><div class="teaser"><a href="/x">Ten shoes for spring</a></div></div>
+    <div style="display: none"><p>{_PROSE.replace("collect", "hide")}</p></div>
+    <footer><a href="/terms">Terms</a> © 2024 Shop</footer></body></html>"""
+    blocks = html_blocks(page)
+    assert blocks[0] == ("Privacy notice", "heading")
+    assert [kind for _, kind in blocks] == [
+        "heading", "paragraph", "heading", "paragraph", "list_item", "list_item", "paragraph"
+    ]  # fmt: skip
+    text = " ".join(body for body, _ in blocks)
+    for left_out in ("Men", "cookies", "Accept", "shoes", "Terms", "2024", "hide", "Buy", "Shop"):
+        assert left_out not in text
+
+
+def test_a_container_that_is_named_like_a_frame_keeps_the_text() -> None:
+    inner = f'<div id="sidebar">{_PROSE}</div><p>{_PROSE}</p>'
+    page = f'<body><div class="page footer-fixed">{inner}</div><p>Two short words.</p></body>'
+    assert sum(body.count("We collect") for body, _ in html_blocks(page)) == 6
+    named = f'<body class="header-fixed"><footer><p>{_PROSE}</p></footer><p>{_PROSE[:95]}</p></body>'
+    assert sum(body.count("We collect") for body, _ in html_blocks(named)) == 4
+
+
+def test_a_page_that_is_folded_up_is_unfolded() -> None:
+    panels = "".join(f"<h3>Part {n}</h3><div hidden><p>{_PROSE}</p></div>" for n in range(3))
+    assert sum(body.count("We collect") for body, _ in html_blocks(f"<p>Click to read more.</p>{panels}")) == 9
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div>" * 5000 + "x",
+        "<b>" * 3000 + "x" * 10,
+        "<table><tr><td>" * 200 + "We sell.",
+        "</p></div><<>&#xD800;\x00a",
+        "<p>\ud800</p>",
+    ],
+)
+def test_damaged_pages_never_raise(html: str) -> None:
+    for body, _ in html_blocks(html):
+        body.encode("utf-8")

@@ -1,0 +1,188 @@
+"""Tables of policies, CSV, JSONL and Parquet: each row is read by itself, and a bad one costs only itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from clausetag.data.documents import tables
+from clausetag.data.records import Document, FailedInput
+from tests.data.documents.container_fixture import LINES, PAGE, TEXT, codes, parquet_file, read
+
+
+def csv_file(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_csv_with_quotes_lines_and_both_columns(tmp_path: Path) -> None:
+    text = (
+        "\ufeffID, Text ,html,url\r\n"
+        'a,"We sell ""nothing"".\nWe keep, too.",,x\r\n'
+        "\r\n"
+        "b,,<p>We sell.</p>,x\r\n"
+        "c,We sell.,<p>We sell.</p>,x\r\n"
+        "d,,,x\r\n"
+        ",We sell.,,x\r\n"
+        "e,We sell.\r\n"
+        "a,We sell.,,x\r\n"
+        "f,1 2 3,,x\r\n"
+        "g,We sell.,,x"
+    )
+    path = csv_file(tmp_path / "p.csv", text)
+    found = read(path)
+    name = path.as_posix().lstrip("/")
+    assert codes(found) == [
+        ("a", "ok"),
+        ("b", "ok"),
+        *[(f"{name}:{line}", "bad_row") for line in (6, 7, 8, 9, 10)],
+        ("f", "empty"),
+        ("g", "ok"),
+    ]
+    assert isinstance(found[0], Document) and '"nothing"' in found[0].text and "We keep, too." in found[0].text
+    assert isinstance(found[2], FailedInput) and f"{path}, line 6: " in found[2].message
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_csv_of_other_spreadsheets(delimiter: str, tmp_path: Path) -> None:
+    text = f'text{delimiter}id\n"We keep it; we sell\tnothing, too."{delimiter}7\n'
+    (document,) = read(csv_file(tmp_path / "p.csv", text))
+    assert isinstance(document, Document)
+    assert (document.policy, document.text) == ("7", "We keep it; we sell nothing, too.")
+
+
+def test_csv_of_mixed_encodings(tmp_path: Path) -> None:
+    rows = [
+        b"id,text",
+        "a,We keep café data.".encode(),
+        "b,We keep café data.".encode("cp1252"),
+        b"c,\xff\xfe\x80 We\0.",
+    ]
+    found = read(csv_file(tmp_path / "p.csv", b"\n".join(rows)))
+    texts = [document.text for document in found if isinstance(document, Document)]
+    assert texts[:2] == ["We keep café data."] * 2 and len(texts) == 3
+
+
+def test_a_quotation_mark_that_is_missing_hides_no_policy(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "p.csv", 'id,text\na,We sell.\nb,"We sell.\nc,We sell.\nd,We sell.\n')
+    assert [code for _, code in codes(read(path))] == ["ok", "bad_row"]
+    assert codes(read(path))[1][0].endswith(":3")
+
+
+def test_a_csv_row_without_end_is_not_read_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MAX_DOCUMENT_BYTES", 1000)
+    path = csv_file(tmp_path / "p.csv", 'id,text\na,We sell.\nb,"We sell.\n' + "c,We sell.\n" * 1000)
+    found = read(path)
+    assert [code for _, code in codes(found)] == ["ok", "too_large"]
+    assert isinstance(found[-1], FailedInput) and "quotation mark" in found[-1].message
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.jsonl"])
+def test_rows_may_be_long_but_not_endless(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "We sell it. " * 50_000
+    head = "id,text\na," if name == "p.csv" else '{"id": "a", "text": "'
+    tail = "" if name == "p.csv" else '"}'
+    path = csv_file(tmp_path / name, f"{head}{long}{tail}\n")
+    assert codes(read(path)) == [("a", "ok")]
+    monkeypatch.setattr(tables, "MAX_DOCUMENT_BYTES", 1000)
+    assert [code for _, code in codes(read(path))] == ["too_large"]
+
+
+def test_a_jsonl_line_that_is_too_long_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MAX_DOCUMENT_BYTES", 100)
+    first, second, *_ = LINES.splitlines(keepends=True)
+    path = csv_file(tmp_path / "p.jsonl", first + b"x" * 5000 + b"\n" + second + b"y" * 101)
+    found = codes(read(path))
+    assert [code for _, code in found] == ["ok", "too_large", "ok", "too_large"]
+    assert found[1][0].endswith("p.jsonl:2") and found[3][0].endswith("p.jsonl:4")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("p.csv", b"", "empty"),
+        ("p.csv", b"id,text\n", "empty"),
+        ("p.csv", b"name,text\na,b\n", "bad_row"),
+        ("p.csv", b"id\na\n", "bad_row"),
+        ("p.csv", b"\n", "bad_row"),
+        ("p.csv", b"i\rd,text\n", "bad_row"),
+        ("p.csv", "id,text\na,b\n".encode("utf-16"), "encoding"),
+        ("p.jsonl", '{"id": "a", "text": "b"}'.encode("utf-16"), "encoding"),
+        ("p.jsonl", b"\n \n", "empty"),
+        ("p.parquet", b"", "unreadable"),
+        ("p.parquet", b"PAR1 nothing PAR1", "unreadable"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_one_error(name: str, content: bytes, code: str, tmp_path: Path) -> None:
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+    (tmp_path / "q.txt").write_text(TEXT)
+    found = read(csv_file(tmp_path / name, content), tmp_path / "q.txt")
+    assert [found_code for _, found_code in codes(found)] == [code, "ok"]
+    assert isinstance(found[0], FailedInput) and str(tmp_path / name) in found[0].message
+
+
+def test_parquet(tmp_path: Path) -> None:
+    columns = {
+        "url": ["x"] * 6,
+        "html": [None, PAGE, None, "<p>x</p>", None, None],
+        "id": ["a", "b", "c", "d", None, "a"],
+        "text": [TEXT, None, None, TEXT, TEXT, TEXT],
+    }
+    path = parquet_file(tmp_path / "p.parquet", columns)
+    found = read(path)
+    name = path.as_posix().lstrip("/")
+    assert codes(found) == [("a", "ok"), ("b", "ok"), *[(f"{name}:{row}", "bad_row") for row in (3, 4, 5, 6)]]
+    assert isinstance(found[1], Document) and found[1].text == "Data\n\nWe sell nothing."
+    assert isinstance(found[2], FailedInput) and f"{path}, row 3: " in found[2].message
+
+
+def test_parquet_with_numbers_and_bytes(tmp_path: Path) -> None:
+    columns = {"id": [7, 8, 9], "html": [PAGE.encode(), "<p>We keep café data.".encode("cp1252"), bytes(range(256))]}
+    found = read(parquet_file(tmp_path / "p.parquet", columns))
+    assert [code for _, code in codes(found)] == ["ok", "ok", "binary"]
+    assert isinstance(found[1], Document) and found[1].text == "We keep café data."
+
+
+def test_one_value_that_is_no_utf8_costs_only_its_row(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    broken = pyarrow.array([b"We sell.", b"\xff\xff", b"We keep."], pyarrow.binary()).view(pyarrow.string())
+    found = read(parquet_file(tmp_path / "p.parquet", {"id": ["a", "b", "c"], "text": broken}))
+    assert [code for _, code in codes(found)] == ["ok", "bad_row", "ok"]
+
+
+def test_parquet_without_the_columns(tmp_path: Path) -> None:
+    (failed,) = read(parquet_file(tmp_path / "p.parquet", {"id": ["a"], "body": [TEXT]}))
+    assert isinstance(failed, FailedInput) and failed.code == "bad_row" and "body" in failed.message
+    (failed,) = read(parquet_file(tmp_path / "q.parquet", {"id": ["a"], "text": [3]}))
+    assert isinstance(failed, FailedInput) and failed.code == "bad_row" and "int" in failed.message
+
+
+def test_parquet_is_read_a_few_rows_at_a_time(tmp_path: Path) -> None:
+    ids = [f"p{number}" for number in range(100)]
+    path = parquet_file(tmp_path / "p.parquet", {"id": ids, "text": [TEXT] * 100}, row_group_size=30)
+    assert codes(read(path)) == [(name, "ok") for name in ids]
+    rows = tables.table_rows(path)
+    assert next(rows)[0] == 1
+
+
+def test_a_parquet_bomb_is_refused(tmp_path: Path) -> None:
+    texts = ["a" * 1_000_000] * 70
+    path = parquet_file(
+        tmp_path / "p.parquet",
+        {"id": [str(n) for n in range(70)], "text": texts},
+        compression="zstd",
+        use_dictionary=False,
+    )
+    assert [code for _, code in codes(read(path))] == ["too_large"]
+
+
+def test_the_extra_is_named_where_pyarrow_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "p.parquet").write_bytes(b"PAR1")
+    (tmp_path / "q.txt").write_text(TEXT)
+    found = read(tmp_path / "p.parquet", tmp_path / "q.txt")
+    assert [code for _, code in codes(found)] == ["unsupported", "ok"]
+    assert isinstance(found[0], FailedInput) and "pip install 'clausetag[parquet]'" in found[0].message

@@ -1,0 +1,78 @@
+"""Common subsequences: as long as the textbook's, and bounded where that one is not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clausetag.predict.diff import align
+from clausetag.predict.diff.align import common_subsequence, increasing_chain
+
+_LETTERS = st.text("abcd", max_size=14)
+
+
+def _longest(old: Sequence[str], new: Sequence[str]) -> int:
+    row = [0] * (len(new) + 1)
+    for item in old:
+        before = row
+        row = [0]
+        for j, other in enumerate(new):
+            row.append(before[j] + 1 if item == other else max(row[j], before[j + 1]))
+    return row[-1]
+
+
+def _check(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    pairs = common_subsequence(old, new)
+    assert all(old[i] == new[j] for i, j in pairs)
+    assert all(i < i_next and j < j_next for (i, j), (i_next, j_next) in pairwise(pairs))
+    return pairs
+
+
+@given(_LETTERS, _LETTERS)
+def test_it_is_a_longest_one(old: str, new: str) -> None:
+    assert len(_check(old, new)) == _longest(old, new)
+
+
+@given(_LETTERS, _LETTERS)
+@settings(max_examples=200)
+def test_with_few_pairs_at_a_time_it_is_still_a_common_one(old: str, new: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(align, "_MAX_PAIRS", 3)
+        pairs = _check(old, new)
+    assert bool(pairs) == bool(set(old) & set(new))
+
+
+def test_rare_items_are_anchors_where_pairs_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without anchors the n-th "more" would be paired with the n-th, and all that follows a deletion would be off."""
+    monkeypatch.setattr(align, "_MAX_PAIRS", 200)
+    old = [word for number in range(100) for word in (f"section {number}", "more")]
+    new = old[:40] + old[46:120] + old[125:]
+    assert [i for i, _ in _check(old, new)] == [*range(40), *range(46, 120), *range(125, 200)]
+
+
+def test_many_equal_lines_are_never_paired_each_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+
+    def counted(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        looked_at.append(len(pairs))
+        return increasing_chain(pairs)
+
+    monkeypatch.setattr(align, "increasing_chain", counted)
+    rng = random.Random(0)
+    old = [rng.choice(("a", "b", "c")) for _ in range(3_000)]
+    new = [rng.choice(("a", "b", "d")) for _ in range(3_000)]
+    assert len(_check(old, new)) > 600
+    assert len(_check(["a"] * 100_000, ["a"] * 90_000)) == 90_000
+    assert sum(looked_at) <= 300_000
+
+
+def test_the_longest_chain() -> None:
+    assert increasing_chain([]) == []
+    assert increasing_chain([(2, 0), (1, 1), (0, 2)]) in ([(0, 2)], [(1, 1)], [(2, 0)])
+    assert increasing_chain([(0, 0), (0, 1), (1, 0), (1, 1)]) == [(0, 0), (1, 1)]
+    assert increasing_chain([(0, 5), (1, 1), (2, 2), (3, 0), (4, 3)]) == [(1, 1), (2, 2), (4, 3)]

@@ -1,0 +1,127 @@
+"""The journal: what went in comes out, and a torn end costs nothing but itself."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from clausetag.data.documents.inputs import extract_text
+from clausetag.data.labels import LABELS, SECURITY
+from clausetag.data.records import Document, FailedInput
+from clausetag.data.segment import segment
+from clausetag.predict.journal import Journal, Result, Session
+
+_HEAD = {"model": "m", "inputs": ["a\udcff"]}
+
+
+def _result(number: int) -> Result:
+    document = extract_text(
+        f"p{number}", f"Security\n\nWe keep “data” {number} safe. Emoji \U0001f600 too.\n\n• One.\n"
+    )
+    document = Document(document.policy, document.text, document.blocks, "a notice", ("not_english",))
+    scores = dict.fromkeys(LABELS, 0.1234)
+    sentences = [
+        sentence.with_prediction((SECURITY,) if sentence.index else (), scores, document.flags)
+        for sentence in segment(document)
+    ]
+    return Result(document, sentences, number + 0.125)
+
+
+_FAILED = Result(FailedInput("x\udcff", "missing", "x\udcff: no such file"), [], 9.0)
+
+
+def _write(path: Path, results: list[Result]) -> None:
+    with Journal(path) as journal:
+        journal.begin(_HEAD)
+        journal.start_session("2026-01-01")
+        for result in results:
+            journal.add(result)
+
+
+def test_what_went_in_comes_out(tmp_path: Path) -> None:
+    written = [_result(1), _FAILED, _result(2)]
+    _write(tmp_path / "journal", written)
+    with Journal(tmp_path / "journal") as journal:
+        assert (journal.head, journal.results, journal.complete) == (_HEAD, 3, False)
+        journal.start_session("2026-01-02")
+        journal.finish()
+        entries = list(journal.entries())
+    assert entries == [
+        Session("2026-01-01"),
+        *(
+            Result(r.source, list(r.sentences), r.seconds) if r.sentences else Result(r.source, (), 9.0)
+            for r in written
+        ),
+        Session("2026-01-02"),
+    ]
+    with Journal(tmp_path / "journal") as journal:
+        assert journal.complete
+
+
+def test_a_journal_cut_at_any_byte_keeps_every_whole_entry(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    results = [_result(number) for number in range(3)]
+    sizes = []
+    for number in range(4):
+        _write(path, results[:number])
+        sizes.append(path.stat().st_size)
+    whole = path.read_bytes()
+    for cut in [*range(sizes[0], len(whole), 7), *sizes, *(size - 1 for size in sizes), 0, 3, 15]:
+        path.write_bytes(whole[:cut])
+        with Journal(path) as journal:
+            kept = sum(size <= cut for size in sizes[1:])
+            assert journal.results == kept
+            journal.add(results[2])
+            entries = [entry for entry in journal.entries() if isinstance(entry, Result)]
+        assert [entry.source for entry in entries] == [r.source for r in [*results[:kept], results[2]]]
+
+
+@pytest.mark.parametrize("noise", [b"\0" * 100, b"D" * 100, b"D\xff\xff\xff\xff" + b"x" * 50])
+def test_noise_at_the_end_is_cut_off(noise: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    _write(path, [_result(1)])
+    whole = path.read_bytes()
+    path.write_bytes(whole + noise)
+    with Journal(path) as journal:
+        assert journal.results == 1
+    assert path.read_bytes() == whole
+
+
+def test_a_changed_byte_ends_the_journal_there(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    _write(path, [_result(1)])
+    size = path.stat().st_size
+    _write(path, [_result(1), _result(2)])
+    content = bytearray(path.read_bytes())
+    content[size + 40] ^= 1
+    path.write_bytes(content)
+    with Journal(path) as journal:
+        assert journal.results == 1
+
+
+def test_an_entry_that_finds_no_room_leaves_the_others_whole(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    _write(path, [_result(1)])
+    with Journal(path) as journal:
+        whole = path.stat().st_size
+        file = journal._file
+
+        class Full:
+            """Takes ten bytes, then no more."""
+
+            taken = 0
+
+            def write(self, data: memoryview) -> int:
+                if self.taken:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                self.taken = file.write(data[:10])
+                return self.taken
+
+            truncate, close = file.truncate, file.close
+
+        journal._file = Full()  # type: ignore[assignment]
+        with pytest.raises(OSError, match="No space"):
+            journal.add(_result(2))
+        assert (journal.results, path.stat().st_size) == (1, whole)

@@ -1,0 +1,73 @@
+"""Long runs: what they count and say, and the options that cannot be meant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clausetag.cli import main
+from clausetag.data.labels import LABELS
+from clausetag.predict.writers.writer import RUN_JSON
+from tests.predict.run_fixture import command
+
+
+@pytest.mark.usefixtures("fake")
+def test_the_summary_counts_what_was_written(inputs: Path, tmp_path: Path) -> None:
+    assert main([*command(inputs, tmp_path / "out"), "--strict"]) == 1
+    rows = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").read_text("utf-8").splitlines()]
+    found = json.loads((tmp_path / "out" / RUN_JSON).read_text())
+    failures = [row["error"]["code"] for row in rows if "error" in row]
+    sentences = [row for row in rows if "error" not in row]
+    assert found["documents"]["total"] == 16
+    assert found["documents"]["failed"] == len(failures) == sum(found["failures"].values())
+    assert found["failures"] == {code: failures.count(code) for code in sorted(set(failures))}
+    assert found["failures"]["not_english"] == 1
+    assert found["sentences"] == len(sentences)
+    assert found["unlabelled"] == sum(not row["labels"] for row in sentences)
+    assert found["labels"] == {label: sum(label in row["labels"] for row in sentences) for label in LABELS}
+    assert found["model"]["hash"] == "fake" and found["model"]["thresholds"]["Data Security"] == 0.5
+    assert found["options"]["formats"] == ["jsonl", "csv", "parquet", "html"] and found["options"]["strict"]
+    assert found["started"] <= found["finished"] and found["seconds"] >= 0
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_file_has_no_summary_unless_asked(inputs: Path, tmp_path: Path) -> None:
+    arguments = command(inputs, tmp_path / "out.jsonl")
+    main(arguments)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.jsonl"]
+    main([*arguments, "--run-json", str(tmp_path / "runs" / "one.json"), "--quiet"])
+    assert json.loads((tmp_path / "runs" / "one.json").read_text())["documents"]["total"] == 16
+
+
+@pytest.mark.usefixtures("fake")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--resume"], "--resume needs -o"),
+        (["--run-json", "x.json"], "--run-json needs -o"),
+        (["-o", "out", "--run-json", ""], "--run-json is empty"),
+        (["-o", "out", "--run-json", "."], "is a folder; give a file"),
+        (["-o", "out.jsonl", "--run-json", "out.jsonl"], "is the output of -o"),
+    ],
+)
+def test_options_that_cannot_be_meant(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", "x.txt", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("fake")
+def test_quiet_says_only_what_went_wrong(inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command(inputs, tmp_path / "out"), "--quiet"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines and all(line.startswith("clausetag: ") and "wrote" not in line for line in lines)
