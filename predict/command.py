@@ -25,7 +25,7 @@ from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
 from clausetag.predict.options import add_model_arguments
 from clausetag.predict.pages.summary import summary_table
-from clausetag.predict.pipeline import Labeller
+from clausetag.predict.pipeline import Pipeline
 from clausetag.predict.progress import Progress
 from clausetag.predict.run import Interrupted, Run
 from clausetag.predict.writers.writer import FORMATS, RUN_JSON, Format, OutputWriter
@@ -92,7 +92,7 @@ def main(arguments: argparse.Namespace) -> int:
     head = arguments.head or tagger.artifact.default_head
     tagger.head(head)
     progress = Progress(sys.stderr, quiet=arguments.quiet)
-    labeller = Labeller(tagger, head, arguments.strict, progress, arguments.threads or available_cores())
+    pipeline = Pipeline(tagger, head, arguments.strict, progress, arguments.threads or available_cores())
     found = read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO())
     figures = figures_line(tagger.config)
     table = arguments.table or arguments.output is None
@@ -113,7 +113,7 @@ def main(arguments: argparse.Namespace) -> int:
 
     if arguments.output is None:
         failed = False
-        for source, sentences in labeller.label_all(found):
+        for source, sentences in pipeline.tag_all(found):
             if isinstance(source, FailedInput):
                 failed = True
             else:
@@ -131,7 +131,7 @@ def main(arguments: argparse.Namespace) -> int:
             "strict": arguments.strict,
             "threads": arguments.threads,
         }
-        run = Run(target, formats, figures, tuple(arguments.inputs), labeller, options, tuple(summaries), say)
+        run = Run(target, formats, figures, tuple(arguments.inputs), pipeline, options, tuple(summaries), say)
         total = count_documents(arguments.inputs) if progress.shown else None
         try:
             tally = run.execute(found, total, resume=arguments.resume)

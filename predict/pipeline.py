@@ -17,8 +17,8 @@ from clausetag.model.tagger import Tagger
 from clausetag.predict.pages.summary import FLAG_MEANINGS, printable
 from clausetag.predict.progress import Progress
 
-Found = Document | FailedInput
-Labelled = tuple[Found, list[Sentence]]
+Source = Document | FailedInput
+TaggedSource = tuple[Source, list[Sentence]]
 
 _TURN = 0.0005
 """Seconds after which the thread that reads documents lets another go on. A small network is done with a window in 3
@@ -26,7 +26,7 @@ milliseconds; Python's 5 would leave its threads waiting for their next one long
 
 
 @dataclass(frozen=True, slots=True)
-class Labeller:
+class Pipeline:
     """Tags what is found, and notes on stderr what failed or is doubtful."""
 
     tagger: Tagger
@@ -35,9 +35,9 @@ class Labeller:
     """A flagged document counts as failed."""
     progress: Progress
     workers: int = 1
-    """Documents at a time in `label_all`."""
+    """Documents at a time in `tag_all`."""
 
-    def label(self, found: Found) -> Labelled:
+    def tag(self, found: Source) -> TaggedSource:
         """The document with its flags and its sentences, or why there is none; no document makes it raise.
 
         Raises:
@@ -45,19 +45,19 @@ class Labeller:
         """
         return self._noted(self._attempt(found))
 
-    def label_all(self, found: Iterable[Found]) -> Iterator[Labelled]:
-        """`label` for one after the other, in order; while some are tagged, the next is read.
+    def tag_all(self, found: Iterable[Source]) -> Iterator[TaggedSource]:
+        """`tag` for one after the other, in order; while some are tagged, the next is read.
 
         The network holds no lock of Python's, so that its threads and the reading of documents share the cores. A few
         documents are in memory at a time, whatever their number.
 
         Raises:
-            OSError: see `label`.
+            OSError: see `tag`.
         """
         if self.workers == 1:
-            yield from map(self.label, found)
+            yield from map(self.tag, found)
             return
-        waiting: deque[Future[Labelled]] = deque()
+        waiting: deque[Future[TaggedSource]] = deque()
         with _short_turns(), ThreadPoolExecutor(self.workers, thread_name_prefix="document") as pool:
             try:
                 for item in found:
@@ -70,25 +70,25 @@ class Labeller:
                 for future in waiting:
                     future.cancel()
 
-    def _attempt(self, found: Found) -> Labelled:
+    def _attempt(self, found: Source) -> TaggedSource:
         try:
-            return self._label(found)
+            return self._tag(found)
         except Exception as error:
             if is_machines(error):
                 raise
             # The last resort: whatever a text does that nobody has seen, the other documents are tagged.
             return fault(found.policy, "tagged", error), []
 
-    def _noted(self, labelled: Labelled) -> Labelled:
-        source = labelled[0]
+    def _noted(self, result: TaggedSource) -> TaggedSource:
+        source = result[0]
         if isinstance(source, FailedInput):
             self.progress.note(f"clausetag: {printable(source.message)}")
         else:
             for flag in source.flags:
                 self.progress.note(f"clausetag: warning: {printable(source.policy)}: {FLAG_MEANINGS[flag]}")
-        return labelled
+        return result
 
-    def _label(self, found: Found) -> Labelled:
+    def _tag(self, found: Source) -> TaggedSource:
         if isinstance(found, FailedInput):
             return found, []
         document = replace(found, flags=screen(found))

@@ -20,7 +20,7 @@ from clausetag.data.jsonl import write_text
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.predict.journal import Journal, Result, Session
 from clausetag.predict.pages.summary import printable
-from clausetag.predict.pipeline import Found, Labeller, fault
+from clausetag.predict.pipeline import Pipeline, Source, fault
 from clausetag.predict.run_folder import OutputError, RunFolder, disk
 from clausetag.predict.run_summary import Tally, model_rows, now, versions
 from clausetag.predict.writers.writer import Format, OutputWriter
@@ -63,7 +63,7 @@ class Run:
     """What pages say about the model's quality."""
     inputs: tuple[str, ...]
     """As given."""
-    labeller: Labeller
+    pipeline: Pipeline
     options: Mapping[str, Any]
     """For the run's summary."""
     summaries: tuple[Path, ...]
@@ -71,7 +71,7 @@ class Run:
     said: Callable[[Document, list[Sentence]], None]
     """Called with every document that is tagged."""
 
-    def execute(self, found: Iterator[Found], total: int | None, *, resume: bool) -> Tally:
+    def execute(self, found: Iterator[Source], total: int | None, *, resume: bool) -> Tally:
         """Tag what is `found`, write the outputs, and count what is in them; `total` is how many there are, if known.
 
         Raises:
@@ -101,20 +101,20 @@ class Run:
                     )
                     raise OutputError(f"{said}; {_CONTINUES}" if journal.results else said) from None
                 finally:
-                    self.labeller.progress.clear()
+                    self.pipeline.progress.clear()
                     if finished or not journal.results:
                         folder.remove()
         return tally
 
     def _open(self, journal: Journal, resume: bool) -> None:
         """Make sure that the journal is this run's, or start it anew."""
-        note = self.labeller.progress.note
+        note = self.pipeline.progress.note
         head = {
             "format": _FORMAT,
             "version": __version__,
-            "model": self.labeller.tagger.hash,
-            "head": self.labeller.head,
-            "strict": self.labeller.strict,
+            "model": self.pipeline.tagger.hash,
+            "head": self.pipeline.head,
+            "strict": self.pipeline.strict,
             "inputs": list(self.inputs),
         }
         if resume and journal.results and journal.head is not None:
@@ -134,8 +134,8 @@ class Run:
         with disk(self.target):
             journal.begin(head)
 
-    def _tag(self, journal: Journal, found: Iterator[Found], total: int | None, started: float) -> None:
-        progress = self.labeller.progress
+    def _tag(self, journal: Journal, found: Iterator[Source], total: int | None, started: float) -> None:
+        progress = self.pipeline.progress
         if not journal.complete:
             # Once all are done, the inputs are not needed again; perhaps the outputs stand among them by now.
             progress.start("checked ", journal.results)
@@ -148,7 +148,7 @@ class Run:
         if journal.complete:
             return
         progress.start("", total, journal.results)
-        for source, sentences in self.labeller.label_all(found):
+        for source, sentences in self.pipeline.tag_all(found):
             with disk(self.target):
                 journal.add(Result(source, sentences, time.monotonic() - started))
             if isinstance(source, Document):
@@ -157,7 +157,7 @@ class Run:
         with disk(self.target):
             journal.finish()
 
-    def _check(self, number: int, done: Found, again: Found | None) -> None:
+    def _check(self, number: int, done: Source, again: Source | None) -> None:
         """Refuse to go on if an input is not what it was. That it cannot be read now, or can be now, is no matter."""
         if again is not None and again.policy == done.policy:
             if isinstance(again, FailedInput) or isinstance(done, FailedInput) or again.text == done.text:
@@ -178,16 +178,16 @@ class Run:
                 return self._write_all(journal, scratch, started, faults)
             except _UnwritableError as error:
                 faults[error.number] = error.failure
-                self.labeller.progress.note(f"clausetag: {printable(error.failure.message)}")
+                self.pipeline.progress.note(f"clausetag: {printable(error.failure.message)}")
         raise OutputError(f"{self.target}: {MAX_FAULTS} documents could not be written, which is the program's fault")
 
     def _write_all(self, journal: Journal, scratch: Path, started: float, faults: Mapping[int, FailedInput]) -> Tally:
-        progress = self.labeller.progress
+        progress = self.pipeline.progress
         progress.start("written ", journal.results)
-        tally = Tally(labels=dict.fromkeys(self.labeller.tagger.labels, 0))
+        tally = Tally(labels=dict.fromkeys(self.pipeline.tagger.labels, 0))
         starts: list[str] = []
         earlier = last = 0.0
-        with OutputWriter(self.target, self.formats, self.figures, scratch, self.labeller.tagger.labels) as writer:
+        with OutputWriter(self.target, self.formats, self.figures, scratch, self.pipeline.tagger.labels) as writer:
             for entry in journal.entries():
                 if isinstance(entry, Session):
                     starts.append(entry.started)
@@ -209,7 +209,7 @@ class Run:
                 progress.step()
         summary = {
             **tally.rows(),
-            "model": model_rows(self.labeller.tagger, self.labeller.head),
+            "model": model_rows(self.pipeline.tagger, self.pipeline.head),
             "options": dict(self.options),
             "versions": versions(),
             "started": starts[0],

@@ -26,7 +26,7 @@ from clausetag.eval.speed.texts import read_documents, subset
 
 if TYPE_CHECKING:
     from clausetag.model.tagger import Tagger
-    from clausetag.predict.pipeline import Found, Labelled, Labeller
+    from clausetag.predict.pipeline import Pipeline, Source, TaggedSource
 
 _WARM = 32
 """Sentences that are tagged before the clock starts."""
@@ -63,10 +63,10 @@ def measure_row(job: Mapping[str, Any]) -> dict[str, Any]:
 
 def measure_growth(job: Mapping[str, Any]) -> dict[str, Any]:
     """Tag a table of policies as `clausetag predict TABLE -o FILE` does, model loaded and warm."""
-    labeller = _labeller(job)
+    pipeline = _pipeline(job)
     target = Path(job["scratch"]) / "growth.jsonl"
     try:
-        seconds = clock(lambda: _predict(job["table"], target, labeller))
+        seconds = clock(lambda: _predict(job["table"], target, pipeline))
     finally:
         target.unlink(missing_ok=True)
     return {"seconds": seconds, "peak_mb": peak_mb()}
@@ -74,8 +74,8 @@ def measure_growth(job: Mapping[str, Any]) -> dict[str, Any]:
 
 def measure_end_to_end(job: Mapping[str, Any]) -> dict[str, Any]:
     """HTML pages to a JSONL file, the model's own time for the same sentences, and the stages one after the other."""
-    labeller = _labeller(job)
-    tagger = labeller.tagger
+    pipeline = _pipeline(job)
+    tagger = pipeline.tagger
     scratch = Path(job["scratch"])
     target = scratch / "pages.jsonl"
     documents = [document for document in _read(job["pages"]) if isinstance(document, Document)]
@@ -85,9 +85,9 @@ def measure_end_to_end(job: Mapping[str, Any]) -> dict[str, Any]:
     whole, own = [], []
     stages: dict[str, list[float]] = {}
     for _ in range(job["rounds"]):
-        own.append(clock(lambda: tag_all(tagger.tag_sentences, policies, labeller.workers)))
-        whole.append(clock(lambda: _predict(job["pages"], target, labeller)))
-        for name, seconds in _stages(job["pages"], labeller, target).items():
+        own.append(clock(lambda: tag_all(tagger.tag_sentences, policies, pipeline.workers)))
+        whole.append(clock(lambda: _predict(job["pages"], target, pipeline)))
+        for name, seconds in _stages(job["pages"], pipeline, target).items():
             stages.setdefault(name, []).append(seconds)
     target.unlink(missing_ok=True)
     return {
@@ -99,14 +99,14 @@ def measure_end_to_end(job: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _stages(pages: str, labeller: Labeller, target: Path) -> dict[str, float]:
+def _stages(pages: str, pipeline: Pipeline, target: Path) -> dict[str, float]:
     """Seconds of each stage; a stage has done all documents before the next one starts."""
     from tokenizers import Tokenizer
 
     from clausetag.data.documents.quality import screen
     from clausetag.model.tokenise import Encoded, FloatArray, Pieces, encode_sentences
 
-    tagger = labeller.tagger
+    tagger = pipeline.tagger
     pieces = Pieces.of(Tokenizer.from_file(str(tagger.artifact.folder / "tokenizer.json")))
     documents: list[Document] = []
     policies: list[list[Sentence]] = []
@@ -128,20 +128,20 @@ def _stages(pages: str, labeller: Labeller, target: Path) -> dict[str, float]:
     computed, quick = iter(logits), copy(tagger)
     quick.logits = lambda encoded: next(computed)  # type: ignore[method-assign]
     found["decide"] = max(0.0, clock(lambda: tagged.extend(map(quick.tag_sentences, policies))) - found["tokenise"])
-    replay = cast("Labeller", _Replay(labeller, iter(tagged)))
+    replay = cast("Pipeline", _Replay(pipeline, iter(tagged)))
     found["write"] = clock(lambda: _run(documents, target, replay))
     return found
 
 
 class _Replay:
-    """Stands for a labeller whose sentences are tagged already, so that a run is nothing but writing."""
+    """Stands for a pipeline whose sentences are tagged already, so that a run is nothing but writing."""
 
-    def __init__(self, labeller: Labeller, tagged: Iterable[list[Sentence]]) -> None:
-        self.tagger, self.head, self.strict = labeller.tagger, labeller.head, labeller.strict
-        self.progress = labeller.progress
+    def __init__(self, pipeline: Pipeline, tagged: Iterable[list[Sentence]]) -> None:
+        self.tagger, self.head, self.strict = pipeline.tagger, pipeline.head, pipeline.strict
+        self.progress = pipeline.progress
         self._tagged = iter(tagged)
 
-    def label_all(self, found: Iterable[Found]) -> Iterator[Labelled]:
+    def tag_all(self, found: Iterable[Source]) -> Iterator[TaggedSource]:
         return zip(found, self._tagged, strict=True)
 
 
@@ -201,34 +201,34 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
-def _labeller(job: Mapping[str, Any]) -> Labeller:
+def _pipeline(job: Mapping[str, Any]) -> Pipeline:
     """What `clausetag predict` labels with, warm."""
     from clausetag.model.tagger import Tagger
-    from clausetag.predict.pipeline import Labeller
+    from clausetag.predict.pipeline import Pipeline
     from clausetag.predict.progress import Progress
 
     tagger: Tagger = Tagger.load(job["model"], threads=job["threads"])
-    labeller = Labeller(tagger, tagger.artifact.default_head, False, Progress(sys.stderr, quiet=True), job["threads"])
+    pipeline = Pipeline(tagger, tagger.artifact.default_head, False, Progress(sys.stderr, quiet=True), job["threads"])
     for document in read_documents(Path(job["texts"]))[:1]:
-        labeller.label(document)
-    return labeller
+        pipeline.tag(document)
+    return pipeline
 
 
-def _read(path: str) -> Iterable[Found]:
+def _read(path: str) -> Iterable[Source]:
     from clausetag.data.documents.inputs import read_inputs
 
     return read_inputs([path], BytesIO())
 
 
-def _predict(path: str, target: Path, labeller: Labeller) -> None:
-    _run(_read(path), target, labeller)
+def _predict(path: str, target: Path, pipeline: Pipeline) -> None:
+    _run(_read(path), target, pipeline)
 
 
-def _run(found: Iterable[Found], target: Path, labeller: Labeller) -> None:
+def _run(found: Iterable[Source], target: Path, pipeline: Pipeline) -> None:
     """The part of `clausetag predict` behind its arguments."""
     from clausetag.predict.run import Run
 
-    Run(target, (), "", (), labeller, {}, (), lambda *_: None).execute(iter(found), None, resume=False)
+    Run(target, (), "", (), pipeline, {}, (), lambda *_: None).execute(iter(found), None, resume=False)
 
 
 JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {

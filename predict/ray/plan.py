@@ -19,7 +19,7 @@ from clausetag.data.documents.tables import PolicyRow, is_table, row_word, table
 from clausetag.data.errors import DataError, DocumentError
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.text import SURROGATE
-from clausetag.predict.pipeline import Found
+from clausetag.predict.pipeline import Source
 from clausetag.predict.ray.storage import Place, find, is_uri
 
 PART_DOCUMENTS = 128
@@ -37,7 +37,7 @@ class FileItem:
     shown: str
     """The path as given, for messages."""
 
-    def read(self) -> Found:
+    def read(self) -> Source:
         """The document, or why there is none."""
 
         def document() -> Document:
@@ -59,7 +59,7 @@ class RowItem:
         """The id."""
         return _clean(self.row.id)
 
-    def read(self) -> Found:
+    def read(self) -> Source:
         """The document, or why there is none."""
         return Reader(BytesIO()).read_row(self.shown, "", self.row)
 

@@ -15,7 +15,7 @@ from clausetag.data.errors import ArtifactError, ClausetagError
 from clausetag.data.records import FailedInput
 from clausetag.model.tagger import Tagger
 from clausetag.predict.pages.summary import summarise
-from clausetag.predict.pipeline import Labelled, Labeller, fault
+from clausetag.predict.pipeline import Pipeline, TaggedSource, fault
 from clausetag.predict.progress import Progress
 from clausetag.predict.ray.output import DATASETS, DOCUMENTS, PREDICTIONS
 from clausetag.predict.ray.plan import Item, Part
@@ -66,19 +66,19 @@ class PartTagger:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._notes = io.StringIO()
-        self._labeller: Labeller | None = None
+        self._pipeline: Pipeline | None = None
         self._error = ""
         try:
             tagger = Tagger.load(job.model, threads=job.threads)
             if tagger.hash != job.hash:
                 raise ArtifactError("another model than on the machine that started the run")
-            self._labeller = Labeller(tagger, job.head, job.strict, Progress(self._notes))
+            self._pipeline = Pipeline(tagger, job.head, job.strict, Progress(self._notes))
         except (ClausetagError, OSError) as error:
             self._error = f"a worker cannot load the model ({one_line(error)}); all machines need the same --model"
 
     def tag(self, part: Part) -> Outcome:
         """Tag a part and write its files; done twice, it leaves the same files once."""
-        if self._labeller is None:
+        if self._pipeline is None:
             return Outcome(None, Tally(), error=self._error)
         self._notes.seek(0)
         self._notes.truncate()
@@ -92,24 +92,24 @@ class PartTagger:
         done = Part(part.unit, part.number, part.last, ())
         return Outcome(done, tally, tuple(self._notes.getvalue().splitlines()))
 
-    def _label(self, item: Item, begun: Place | None) -> Labelled:
+    def _label(self, item: Item, begun: Place | None) -> TaggedSource:
         """Read and tag a document; `begun` is where a suspected one is marked until it is done."""
-        assert self._labeller is not None
+        assert self._pipeline is not None
         if isinstance(item, FailedInput):
-            return self._labeller.label(item)
+            return self._pipeline.tag(item)
         if begun is None:
-            return self._labeller.label(item.read())
+            return self._pipeline.tag(item.read())
         if begun.mark() > _DEATHS:
             message = f"{item.shown}: could not be tagged ({_DEATHS} workers died of it, or ran out of memory)"
-            return self._labeller.label(FailedInput(item.policy, "failed", message))
-        result = self._labeller.label(item.read())
+            return self._pipeline.tag(FailedInput(item.policy, "failed", message))
+        result = self._pipeline.tag(item.read())
         begun.filesystem.delete_dir(begun.path)
         return result
 
-    def _write(self, results: list[Labelled], name: str) -> Tally:
+    def _write(self, results: list[TaggedSource], name: str) -> Tally:
         """Write the two files of a part; a document that cannot be written becomes a failed one."""
-        assert self._labeller is not None
-        labels = self._labeller.tagger.labels
+        assert self._pipeline is not None
+        labels = self._pipeline.tagger.labels
         with TemporaryDirectory(prefix="clausetag-") as folder:
             scratch = Path(folder)
             try:
@@ -127,7 +127,7 @@ class PartTagger:
         return tally
 
 
-def _writable(result: Labelled, scratch: Path, labels: tuple[str, ...]) -> Labelled:
+def _writable(result: TaggedSource, scratch: Path, labels: tuple[str, ...]) -> TaggedSource:
     try:
         _write_rows([result], scratch, labels)
     except OSError:
@@ -137,7 +137,7 @@ def _writable(result: Labelled, scratch: Path, labels: tuple[str, ...]) -> Label
     return result
 
 
-def _write_rows(results: Sequence[Labelled], scratch: Path, labels: tuple[str, ...]) -> None:
+def _write_rows(results: Sequence[TaggedSource], scratch: Path, labels: tuple[str, ...]) -> None:
     """Write the files `PREDICTIONS`, rows as everywhere, and `DOCUMENTS`, a row for each document."""
     arrow, parquet = load_pyarrow()
     documents: list[dict[str, Any]] = []

@@ -16,7 +16,7 @@ from clausetag.data.documents.inputs import extract_text
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.data.segment import segment
 from clausetag.model.tagger import Tagger
-from clausetag.predict.pipeline import Found, Labeller
+from clausetag.predict.pipeline import Pipeline, Source
 from clausetag.predict.progress import Progress
 
 
@@ -37,7 +37,7 @@ class Slow:
         return segment(document)
 
 
-def documents(read: list[int]) -> Iterator[Found]:
+def documents(read: list[int]) -> Iterator[Source]:
     for number in range(10):
         read.append(number)
         if number == 5:
@@ -46,9 +46,9 @@ def documents(read: list[int]) -> Iterator[Found]:
         yield extract_text(str(number), f"We keep record number {number}. Nobody else has it.")
 
 
-def labeller(tagger: Slow, workers: int) -> tuple[Labeller, io.StringIO]:
+def pipeline(tagger: Slow, workers: int) -> tuple[Pipeline, io.StringIO]:
     notes = io.StringIO()
-    return Labeller(cast(Any, tagger), "guide", False, Progress(notes), workers), notes
+    return Pipeline(cast(Any, tagger), "guide", False, Progress(notes), workers), notes
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def slow() -> Slow:
 
 def test_results_come_in_order_and_few_documents_are_read_ahead(slow: Slow) -> None:
     read: list[int] = []
-    mine, notes = labeller(slow, 3)
-    for number, (source, sentences) in enumerate(mine.label_all(documents(read))):
+    mine, notes = pipeline(slow, 3)
+    for number, (source, sentences) in enumerate(mine.tag_all(documents(read))):
         assert source.policy == str(number)
         assert [s.policy for s in sentences] == [str(number)] * (0 if number == 5 else 2)
         assert len(read) <= number + 1 + 3
@@ -74,24 +74,24 @@ def test_one_worker_gives_the_same(tiny_artifact: Path) -> None:
     tagger = Tagger.load(tiny_artifact)
     results = []
     for workers in (1, 2, 5):
-        mine, notes = labeller(cast(Any, tagger), workers)
-        results.append((list(mine.label_all(documents([]))), notes.getvalue()))
+        mine, notes = pipeline(cast(Any, tagger), workers)
+        results.append((list(mine.tag_all(documents([]))), notes.getvalue()))
     assert results[0] == results[1] == results[2]
 
 
 def test_a_document_that_fails_is_alone_in_that(slow: Slow) -> None:
     slow.error = ValueError("odd")
-    mine, notes = labeller(slow, 2)
-    found = [source for source, _ in mine.label_all(documents([]))]
+    mine, notes = pipeline(slow, 2)
+    found = [source for source, _ in mine.tag_all(documents([]))]
     assert [source.policy for source in found if isinstance(source, FailedInput)] == ["3", "5"]
     assert "3: could not be tagged (ValueError: odd)" in notes.getvalue()
 
 
 def test_the_machines_fault_stops_all(slow: Slow) -> None:
     slow.error = OSError(errno.ENOSPC, "No space left on device")
-    mine, _ = labeller(slow, 2)
+    mine, _ = pipeline(slow, 2)
     done = []
-    results = mine.label_all(documents([]))
+    results = mine.tag_all(documents([]))
     with pytest.raises(OSError, match="No space left"):  # noqa: PT012
         for source, _ in results:
             done.append(source.policy)
@@ -100,7 +100,7 @@ def test_the_machines_fault_stops_all(slow: Slow) -> None:
 
 def test_who_stops_listening_stops_the_work(slow: Slow) -> None:
     read: list[int] = []
-    results = labeller(slow, 2)[0].label_all(documents(read))
+    results = pipeline(slow, 2)[0].tag_all(documents(read))
     next(results)
     cast(Any, results).close()
     assert len(read) <= 4 and not [t for t in threading.enumerate() if t.name.startswith("document")]
@@ -108,7 +108,7 @@ def test_who_stops_listening_stops_the_work(slow: Slow) -> None:
 
 def test_threads_take_turns_as_before_once_all_is_labelled(slow: Slow) -> None:
     before = sys.getswitchinterval()
-    results = labeller(slow, 2)[0].label_all(documents([]))
+    results = pipeline(slow, 2)[0].tag_all(documents([]))
     next(results)
     assert sys.getswitchinterval() < before
     cast(Any, results).close()
