@@ -48,3 +48,8 @@ def is_machines(error: BaseException) -> bool:
     along: damage, and more memory than this process may have (`MemoryError`), which it would need again.
     """
     return isinstance(error, OSError) and error.errno in _ERRORS
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's text, for a message of one line; the exception's name if it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -14,8 +14,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,15 @@ def read_trained_on(path: Path) -> TrainedOn:
         frozenset(values.get("validation_policies", ())),
         frozenset(values.get("validation", ())),
     )
+
+
+def write_trained_on(folder: Path, stages: Iterable[TrainedOn]) -> None:
+    """Write the union of what the `stages` of a training saw to `trained_on.json` in `folder`."""
+    found = list(stages)
+    seen = {
+        field.name: sorted(set().union(*(getattr(stage, field.name) for stage in found))) for field in fields(TrainedOn)
+    }
+    write_text(folder / TRAINED_ON, json.dumps(seen, indent=0) + "\n")
 
 
 @dataclass(frozen=True, slots=True)

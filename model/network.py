@@ -17,6 +17,8 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 from transformers.utils import logging
 
 from clausetag.data.labels import LABELS
+from clausetag.model.tokenise import Encoded, FloatArray, Pieces, collect, empty_logits, inference_windows
+from clausetag.model.windows import batches, collate
 
 HEADS = ("opp115", "guide", "passage")
 """Label sources: OPP-115's annotators on sentences, the annotation guide on sentences, OPP-115's on passages."""
@@ -161,6 +163,35 @@ def layer_depth(name: str, layers: int) -> int:
         if part.isdigit():
             return layers - int(part)
     return layers + 1
+
+
+@torch.no_grad()
+def predict_logits(
+    model: SentenceTagger, encoded: Encoded, window: int, pieces: Pieces, *, bf16: bool, batch_tokens: int = 8192
+) -> tuple[FloatArray, FloatArray]:
+    """Logits float [sentences, heads, labels] and float [passages, heads, labels], dropout off."""
+    was_training = model.training
+    model.train(False)
+    n_heads, n_labels = len(model.config.heads), len(model.config.labels)
+    sentences = empty_logits(encoded.n_sentences, n_heads, n_labels)
+    passages = empty_logits(len(encoded.passages), n_heads, n_labels)
+    windows = sorted(inference_windows(encoded, window, pieces), key=lambda w: len(w.ids))
+    for run in batches(windows, batch_tokens):
+        batch = collate(run, pieces.pad_id)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            logits = model(
+                torch.from_numpy(batch.input_ids), torch.from_numpy(batch.attention_mask), torch.from_numpy(batch.pool)
+            )
+        for one, rows in zip(batch.windows, logits.float().numpy(), strict=True):
+            collect(one, rows, sentences, passages)
+    model.train(was_training)
+    return sentences, passages
+
+
+def native_bf16() -> bool:
+    """Whether this CPU multiplies in bfloat16 natively."""
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(supported())
 
 
 AutoConfig.register("clausetag", SentenceTaggerConfig)

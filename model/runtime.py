@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clausetag.model.tokenise import Encoded, FloatArray, Pieces, collect, empty_logits
-from clausetag.model.windows import Window, pack
+from clausetag.model.tokenise import Encoded, FloatArray, Pieces, collect, empty_logits, inference_windows
+from clausetag.model.windows import Window
 
 
 def available_cores() -> int:
@@ -65,7 +65,7 @@ class Runtime:
         """Logits float [sentences, heads, labels] and [passages, heads, labels], in windows of `budget` pieces."""
         sentences = empty_logits(encoded.n_sentences, *self.shape)
         passages = empty_logits(len(encoded.passages), *self.shape)
-        windows = [w for policy in encoded.policies for w in pack(policy, budget, pieces.cls_id, pieces.sep_id)]
+        windows = inference_windows(encoded, budget, pieces)
         for window, rows in zip(windows, self.run(windows), strict=True):
             collect(window, rows, sentences, passages)
         return sentences, passages

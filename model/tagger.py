@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from clausetag.data.errors import ArtifactError
+from clausetag.data.errors import ArtifactError, first_line
 from clausetag.data.records import Document, Sentence
 from clausetag.model.artifact import Artifact, Head, TrainedOn, load_artifact
 from clausetag.model.decision import calibrate, decide
@@ -44,7 +44,7 @@ class Tagger:
             self._pieces = Pieces.of(Tokenizer.from_file(str(artifact.folder / "tokenizer.json")))
             self._pieces.encode(["a word, and \u4e2d"])  # a vocabulary without an unknown piece fails here
         except Exception as error:  # the runtime and the tokenizer raise bare exceptions of their own
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             raise ArtifactError(f"{artifact.folder}: cannot be loaded ({reason[:200]})") from None
         shape, expected = self._runtime.shape, (len(artifact.heads), len(artifact.labels))
         if shape != expected:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from clausetag.data.errors import RecipeError, first_line
 from clausetag.data.records import Sentence
 from clausetag.data.segment import sentence_spans
-from clausetag.model.windows import EncodedSentence, Window
+from clausetag.model.windows import EncodedSentence, Window, pack
 
 FloatArray = npt.NDArray[np.float32]
 _TEXTS_AT_ONCE = 1024
@@ -63,6 +65,26 @@ class Pieces:
         return ids
 
 
+def load_tokenizer(path: str) -> Tokenizer:
+    """The fast tokenizer of a backbone, as the `tokenizers` library holds it.
+
+    Raises:
+        RecipeError: the backbone has none.
+    """
+    local = Path(path) / "tokenizer.json"
+    if local.is_file():
+        return Tokenizer.from_file(str(local))
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"backbone {path}: {first_line(error)}") from None
+    if not tokenizer.is_fast:
+        raise RecipeError(f"backbone {path}: it has no fast tokenizer (tokenizer.json)")
+    return tokenizer.backend_tokenizer
+
+
 def encode_sentences(sentences: Sequence[Sentence], pieces: Pieces, *, context: bool = True) -> Encoded:
     """Encode sentences; rows follow the input's order, but each policy is read in the order of its indices.
 
@@ -97,6 +119,11 @@ def encode_texts(texts: Sequence[str], pieces: Pieces) -> Encoded:
             joined += [pieces.sep_id, *part] if joined else part
         policies.append((EncodedSentence(row, joined),))
     return Encoded(tuple(policies), (), len(texts))
+
+
+def inference_windows(encoded: Encoded, window: int, pieces: Pieces) -> list[Window]:
+    """The windows of every policy in order; what a window holds depends on its policy alone."""
+    return [w for policy in encoded.policies for w in pack(policy, window, pieces.cls_id, pieces.sep_id)]
 
 
 def collect(window: Window, rows: FloatArray, sentences: FloatArray, passages: FloatArray) -> None:

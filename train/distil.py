@@ -26,14 +26,12 @@ from clausetag.data.errors import DataError, RecipeError
 from clausetag.data.jsonl import by_policy, read_jsonl, write_jsonl, write_text
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
-from clausetag.model.network import HEADS, SentenceTagger
+from clausetag.model.artifact import write_trained_on
+from clausetag.model.network import HEADS, SentenceTagger, native_bf16, predict_logits
 from clausetag.model.provenance import versions
-from clausetag.model.tokenise import Pieces, encode_sentences, encode_texts
+from clausetag.model.tokenise import Pieces, encode_sentences, encode_texts, load_tokenizer
 from clausetag.train.config import Recipe, read_recipe, shipped_recipes
 from clausetag.train.corpora import POOL, Source, TrainingData, assemble
-from clausetag.train.loop import load_tokenizer, native_bf16
-from clausetag.train.predict import predict_logits
-from clausetag.train.seen import write_seen
 from clausetag.train.start import Start, load_start, start_network
 from clausetag.train.teaching import ABOUT, POOL_FILE, SCORES, passage_key, sentence_key
 
@@ -147,7 +145,7 @@ def distil(
     _collect(parts, len(teachers), len(work), folder)
     if pool:
         write_jsonl(folder / POOL_FILE, [sentence.row() for sentence in pool])
-    write_seen(folder, [teacher.trained_on for teacher in teachers])
+    write_trained_on(folder, [teacher.trained_on for teacher in teachers])
     about = {
         "heads": list(heads),
         "hash": identity,

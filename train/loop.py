@@ -20,16 +20,23 @@ import torch
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from clausetag.data.errors import DataError, RecipeError
+from clausetag.data.errors import DataError, RecipeError, first_line
 from clausetag.data.jsonl import write_text
 from clausetag.model.backbone import backbone_path
-from clausetag.model.network import HEADS, OWN_HEADS, SentenceTagger, from_backbone, with_new_heads
+from clausetag.model.network import (
+    HEADS,
+    OWN_HEADS,
+    SentenceTagger,
+    from_backbone,
+    native_bf16,
+    predict_logits,
+    with_new_heads,
+)
 from clausetag.model.provenance import git_revision, versions
-from clausetag.model.tokenise import Pieces
+from clausetag.model.tokenise import Pieces, inference_windows, load_tokenizer
 from clausetag.model.windows import Window, collate
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import TrainingData
-from clausetag.train.predict import inference_windows, predict_logits
 from clausetag.train.start import pruned, start_network
 from clausetag.train.steps import (
     Average,
@@ -70,36 +77,6 @@ class Trained:
 def uses_bf16(recipe: Recipe) -> bool:
     """Whether to run matrix products in bfloat16: asked for, or `auto` on a CPU that multiplies it natively."""
     return native_bf16() if recipe.precision == "auto" else recipe.precision == "bf16"
-
-
-def native_bf16() -> bool:
-    """Whether this CPU multiplies in bfloat16 natively."""
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return bool(supported())
-
-
-def load_tokenizer(path: str) -> Tokenizer:
-    """The fast tokenizer of a backbone, as the `tokenizers` library holds it.
-
-    Raises:
-        RecipeError: the backbone has none.
-    """
-    local = Path(path) / "tokenizer.json"
-    if local.is_file():
-        return Tokenizer.from_file(str(local))
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"backbone {path}: {_first_line(error)}") from None
-    if not tokenizer.is_fast:
-        raise RecipeError(f"backbone {path}: it has no fast tokenizer (tokenizer.json)")
-    return tokenizer.backend_tokenizer
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = False) -> Trained:
@@ -220,7 +197,7 @@ def _network(recipe: Recipe, data: TrainingData) -> tuple[SentenceTagger, Tokeni
     try:
         network = from_backbone(path, labels, heads, recipe.head_dropout, recipe.attention_dropout)
     except (OSError, ValueError) as error:
-        raise RecipeError(f"backbone {recipe.backbone}: {_first_line(error)}") from None
+        raise RecipeError(f"backbone {recipe.backbone}: {first_line(error)}") from None
     return network, load_tokenizer(path), True
 
 
@@ -269,7 +246,7 @@ def _resume(
         state = torch.load(path, weights_only=True)
         same = state["recipe"] == identity
     except Exception as error:
-        raise RecipeError(f"{path}: not a checkpoint ({_first_line(error)}); delete it to start anew") from None
+        raise RecipeError(f"{path}: not a checkpoint ({first_line(error)}); delete it to start anew") from None
     if not same:
         raise RecipeError(f"{path.parent}: holds a run of another recipe; give another -o, or delete {path.name}")
     model.load_state_dict(state["model"])

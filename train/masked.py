@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from clausetag.model.network import native_bf16
 from clausetag.model.tokenise import Pieces
-from clausetag.train.loop import native_bf16
 
 Ids = npt.NDArray[np.int32]
 

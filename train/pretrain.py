@@ -26,16 +26,15 @@ from clausetag.data.errors import RecipeError
 from clausetag.data.jsonl import read_jsonl, write_text
 from clausetag.data.records import Sentence
 from clausetag.data.text import is_boilerplate, pool_key, text_hash
-from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
+from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on, write_trained_on
 from clausetag.model.backbone import MINILM, backbone_path
 from clausetag.model.network import load_encoder
 from clausetag.model.provenance import git_revision, versions
-from clausetag.model.tokenise import Pieces
+from clausetag.model.tokenise import Pieces, load_tokenizer
 from clausetag.model.windows import batches
-from clausetag.train.loop import atomic_save, load_tokenizer
+from clausetag.train.loop import atomic_save
 from clausetag.train.masked import MaskedLanguageModel, masked_loss
 from clausetag.train.pretrain_plan import Policy, Settings, ids_of, learnt_and_held, needed, steps_of, windows_of
-from clausetag.train.seen import write_seen
 from clausetag.train.steps import rate_factor
 from clausetag.train.teaching import sentence_key
 
@@ -230,7 +229,7 @@ def _write(
     pieces.tokenizer.save(str(folder / "tokenizer.json"))
     run = {"settings": asdict(settings), "versions": versions(), "git": git_revision(), "history": history}
     write_text(folder / "run.json", json.dumps(run, indent=1) + "\n")
-    write_seen(folder, stages)
+    write_trained_on(folder, stages)
     implementation = encoder.config._attn_implementation
     encoder.set_attn_implementation("sdpa")
     encoder.save_pretrained(folder, safe_serialization=True)

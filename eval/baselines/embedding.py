@@ -19,14 +19,13 @@ import numpy.typing as npt
 import torch
 
 from clausetag.data.corpora.opp115_files import cache_dir
-from clausetag.data.errors import RecipeError
+from clausetag.data.errors import RecipeError, first_line
 from clausetag.data.labels import LABELS
 from clausetag.model.backbone import MINILM, backbone_path, sha256_of
 from clausetag.model.decision import FloatArray
-from clausetag.model.network import HEADS, from_backbone
+from clausetag.model.network import HEADS, from_backbone, native_bf16
 from clausetag.model.runtime import available_cores
-from clausetag.model.tokenise import Pieces
-from clausetag.train.loop import load_tokenizer, native_bf16
+from clausetag.model.tokenise import Pieces, load_tokenizer
 
 MAX_PIECES = 256
 """Word pieces of a text that are read, with the two special ones: the length that MiniLM's authors set. 512 changes
@@ -110,7 +109,7 @@ def _compute(folder: Path, texts: Sequence[str], bf16: bool) -> Vectors:
     try:
         encoder = from_backbone(str(folder), LABELS, HEADS, 0.0).encoder.eval()
     except (OSError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise RecipeError(f"backbone {folder.name}: {reason}") from None
     pieces = Pieces.of(load_tokenizer(str(folder)))
     encoded = [[pieces.cls_id, *ids[: MAX_PIECES - 2], pieces.sep_id] for ids in pieces.encode(texts)]

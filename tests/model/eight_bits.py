@@ -96,8 +96,8 @@ def table(name: str, folder: Path) -> str:
 
 def keep(run: str, target: str) -> None:
     """Write the logits float16 [sentences, labels] of the labelled sentences."""
-    from clausetag.train.loop import load_tokenizer
-    from clausetag.train.predict import predict_logits
+    from clausetag.model.network import predict_logits
+    from clausetag.model.tokenise import load_tokenizer
     from clausetag.train.start import load_start, start_network
 
     start = load_start(run)

@@ -10,13 +10,12 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from clausetag.model.network import HEADS, SentenceTagger, SentenceTaggerConfig
+from clausetag.model.network import HEADS, SentenceTagger, SentenceTaggerConfig, predict_logits
 from clausetag.model.onnx.export import export_onnx
 from clausetag.model.onnx.quantise import PAIR_LIMIT
 from clausetag.model.runtime import Runtime
 from clausetag.model.tokenise import Encoded, Pieces
 from clausetag.model.windows import EncodedSentence, Window, pack
-from clausetag.train.predict import predict_logits
 
 LABELS = ("a", "b", "c")
 BERT = {

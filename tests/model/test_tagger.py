@@ -12,10 +12,9 @@ from clausetag.data.jsonl import by_policy
 from clausetag.data.labels import LABELS
 from clausetag.data.segment import segment
 from clausetag.model.decision import calibrate
-from clausetag.model.network import SentenceTagger
+from clausetag.model.network import SentenceTagger, predict_logits
 from clausetag.model.tagger import Tagger
 from clausetag.model.tokenise import encode_sentences
-from clausetag.train.predict import predict_logits
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ import pytest
 
 from clausetag.data.jsonl import read_jsonl
 from clausetag.model.artifact import shipped
-from clausetag.model.tokenise import Pieces
-from clausetag.train.loop import load_tokenizer
+from clausetag.model.tokenise import Pieces, load_tokenizer
 
 _PREDICT = """
 import sys

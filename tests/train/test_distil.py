@@ -21,14 +21,13 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.data.text import pool_key, text_hash
 from clausetag.model.artifact import load_artifact, write_manifest
-from clausetag.model.network import HEADS
-from clausetag.model.tokenise import Pieces, encode_sentences, encode_texts
+from clausetag.model.network import HEADS, predict_logits
+from clausetag.model.tokenise import Pieces, encode_sentences, encode_texts, load_tokenizer
 from clausetag.train import distil as module
 from clausetag.train import loop
 from clausetag.train.config import Recipe, recipe_from
 from clausetag.train.corpora import POOL, TrainingData, assemble
 from clausetag.train.distil import distil, draw
-from clausetag.train.predict import predict_logits
 from clausetag.train.run import run_training
 from clausetag.train.start import Start, load_start, start_network
 from clausetag.train.teaching import ABOUT, SCORES, load_teaching
@@ -92,7 +91,7 @@ def variant(
 
 def probabilities(teacher: Start, sentences: tuple[Sentence, ...], *, whole: bool = False) -> tuple[Any, Any]:
     """What a teacher says of sentences and of their passages, all heads, computed in one go."""
-    pieces = Pieces.of(loop.load_tokenizer(str(teacher.artifact.folder)))
+    pieces = Pieces.of(load_tokenizer(str(teacher.artifact.folder)))
     encoded = encode_texts([one.text for one in sentences], pieces) if whole else encode_sentences(sentences, pieces)
     logits = predict_logits(start_network(teacher, 0.0), encoded, teacher.artifact.window, pieces, bf16=False)
     return tuple(1 / (1 + np.exp(-values)) for values in logits)

@@ -23,11 +23,10 @@ from clausetag.data.jsonl import write_jsonl
 from clausetag.data.records import Sentence
 from clausetag.data.text import pool_key, text_hash
 from clausetag.model.artifact import load_artifact, read_trained_on
-from clausetag.model.tokenise import Pieces
+from clausetag.model.tokenise import Pieces, load_tokenizer
 from clausetag.train import pretrain as module
 from clausetag.train.config import recipe_from
 from clausetag.train.corpora import assemble
-from clausetag.train.loop import load_tokenizer
 from clausetag.train.masked import masked_loss
 from clausetag.train.pretrain import pretrain
 from clausetag.train.pretrain_plan import Settings, needed

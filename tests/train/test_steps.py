@@ -10,11 +10,10 @@ import pytest
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.model.network import HEADS
-from clausetag.model.tokenise import Pieces
+from clausetag.model.tokenise import Pieces, load_tokenizer
 from clausetag.model.windows import collate
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import POOL, Source
-from clausetag.train.loop import load_tokenizer
 from clausetag.train.steps import Examples, epoch_batches, prepare, unit_targets
 from clausetag.train.teaching import Teaching, sentence_key
 
