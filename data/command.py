@@ -19,7 +19,7 @@ from clausetag.data.corpora.bare_labels import join, read_bare, read_policies, s
 from clausetag.data.corpora.five import read_five
 from clausetag.data.corpora.label_studio import read_export
 from clausetag.data.corpora.opp115 import Corpus, find_opp115, read_opp115
-from clausetag.data.corpora.pool import HeldOut, draw_pool
+from clausetag.data.corpora.pool import HeldOut, sample_pool
 from clausetag.data.corpora.splits import policy_split
 from clausetag.data.errors import DataError
 from clausetag.data.jsonl import read_jsonl, write_jsonl, write_text
@@ -122,7 +122,7 @@ def _pool(arguments: argparse.Namespace) -> int:
         raise DataError(f"{arguments.policies}: holds no policy")
     # Last, since it may be downloaded: nothing that was given is wrong.
     texts += [sentence.text for sentence in read_opp115(find_opp115(download=True)).sentences]
-    pool = draw_pool(policies, HeldOut(texts), arguments.sentences, arguments.seed)
+    pool = sample_pool(policies, HeldOut(texts), arguments.sentences, arguments.seed)
     if not pool.sentences:
         raise DataError(f"{arguments.policies}: no policy in it can be used ({_counted(pool.left_out)})")
     Path(arguments.output).parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ _NAMES = "ENOSPC EDQUOT EROFS EMFILE ENFILE ENOMEM EAGAIN"
 _ERRORS = frozenset(getattr(errno, name) for name in _NAMES.split() if hasattr(errno, name))
 
 
-def is_machines(error: BaseException) -> bool:
+def is_machine_error(error: BaseException) -> bool:
     """Whether a document that could not be read is to be read again when the machine is well.
 
     True for a full disk, too many open files or processes and a system without memory. False for what a file brings

@@ -29,7 +29,7 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(normalise(text).encode("utf-8")).hexdigest()[:16]
 
 
-def pool_key(key: str) -> str:
+def short_hash(key: str) -> str:
     """The shorter form, 8 digits, of a `text_hash` in which texts of the unlabelled pool are recorded.
 
     There may be hundreds of thousands: of another text one in ten thousand is taken for one of 400,000.

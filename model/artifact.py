@@ -34,15 +34,15 @@ DEFAULT = "standard"
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What turns one head's logits into labels; arrays are float [labels]."""
+class HeadSettings:
+    """How one head's logits become labels: Platt slope and intercept, thresholds; arrays are float [labels]."""
 
     thresholds: npt.NDArray[np.float64]
     slope: npt.NDArray[np.float64]
     intercept: npt.NDArray[np.float64]
     min_labels: int
-    output: str
-    """The network's head that it reads: its own, or another's where its source had no labels to learn from."""
+    output: str = ""
+    """Name of the network's head whose logits these settings apply to; filled in when an artifact is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Artifact:
     labels: tuple[str, ...]
     heads: tuple[str, ...]
     """Heads in the order of the network's outputs."""
-    settings: Mapping[str, Head]
+    settings: Mapping[str, HeadSettings]
     default_head: str
     window: int
     context: bool
@@ -174,12 +174,12 @@ def _artifact(folder: Path, config: dict[str, Any], digest: str) -> Artifact:
     if not all(isinstance(label, str) for label in labels):
         raise ValueError("labels must be strings")
     check_label_set(labels)
-    settings: dict[str, Head] = {}
+    settings: dict[str, HeadSettings] = {}
     for name, values in config["settings"].items():
         thresholds, slope, intercept = (_by_label(values[key], labels) for key in ("thresholds", "slope", "intercept"))
         if values["output"] not in heads:
             raise ValueError(f"the head {name!r} reads the unknown output {values['output']!r}")
-        settings[name] = Head(thresholds, slope, intercept, int(values["min_labels"]), values["output"])
+        settings[name] = HeadSettings(thresholds, slope, intercept, int(values["min_labels"]), values["output"])
     if config["default_head"] not in settings:
         raise ValueError("the default head has no settings")
     if not 16 <= int(config["window"]) <= 512:
@@ -219,7 +219,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def head_config(head: Head, labels: tuple[str, ...]) -> dict[str, Any]:
+def head_config(head: HeadSettings, labels: tuple[str, ...]) -> dict[str, Any]:
     """A head's settings as JSON values, keyed by label so that no order can be mistaken."""
     arrays = {"thresholds": head.thresholds, "slope": head.slope, "intercept": head.intercept}
     values: dict[str, Any] = {

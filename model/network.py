@@ -17,16 +17,23 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 from transformers.utils import logging
 
 from clausetag.data.labels import LABELS
-from clausetag.model.tokenise import Encoded, FloatArray, Pieces, collect, empty_logits, inference_windows
+from clausetag.model.tokenise import (
+    EncodedPolicies,
+    FloatArray,
+    SubwordTokenizer,
+    empty_logits,
+    inference_windows,
+    scatter_logits,
+)
 from clausetag.model.windows import batches, collate
 
 HEADS = ("opp115", "guide", "passage")
 """Label sources: OPP-115's annotators on sentences, the annotation guide on sentences, OPP-115's on passages."""
 
-OWN_HEADS = ("guide",)
+CUSTOM_HEADS = ("guide",)
 """Of a model with labels of its own: they come from one source."""
 
-STRONGEST = 8.0
+MAX_ATTENTION = 8.0
 """Bound of a token's attention, in log-odds; e^8 is 3,000 times an average token's weight, and does not overflow."""
 
 
@@ -68,9 +75,20 @@ class SentenceTagger(PreTrainedModel):
     def _add_heads(self, config: SentenceTaggerConfig) -> None:
         hidden = int(self.encoder.config.hidden_size)
         self.dropout = nn.Dropout(config.head_dropout)
+        # Saved models have the parameter names `shared` and `own`; code uses the properties below.
         self.shared = nn.Linear(hidden, len(config.labels))
         self.own = nn.Linear(hidden, len(config.heads) * len(config.labels))
         self.attend = nn.Linear(hidden, len(config.heads) * len(config.labels), bias=False)
+
+    @property
+    def classifier(self) -> nn.Linear:
+        """The linear layer [hidden, labels] that all label sources share."""
+        return self.shared
+
+    @property
+    def source_classifier(self) -> nn.Linear:
+        """The linear layer [hidden, heads x labels] with what each label source adds to `classifier`."""
+        return self.own
 
     def _init_weights(self, module: nn.Module) -> None:
         if module is getattr(self, "shared", None):
@@ -85,22 +103,24 @@ class SentenceTagger(PreTrainedModel):
         """Start each label's shared bias at the log-odds of its rate (float [labels]), so that rare labels are seen."""
         clipped = rates.clamp(1e-3, 0.5)
         with torch.no_grad():
-            self.shared.bias.copy_(torch.log(clipped / (1 - clipped)))
+            self.classifier.bias.copy_(torch.log(clipped / (1 - clipped)))
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, pool: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, pooling: Tensor) -> Tensor:
         """Logits float [B, U, heads, labels] from ids and mask int64 [B, T] and pooling weights float [B, U, T]."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         # In full precision also where the encoder is not: it is next to nothing, and exponentials magnify errors.
         with torch.autocast("cpu", enabled=False):
-            return self._pooled(self.dropout(hidden).float(), pool)
+            return self._pooled(self.dropout(hidden).float(), pooling)
 
-    def _pooled(self, hidden: Tensor, pool: Tensor) -> Tensor:
+    def _pooled(self, hidden: Tensor, pooling: Tensor) -> Tensor:
         shape = (len(self.config.heads), len(self.config.labels))
-        said = (self.shared(hidden).unsqueeze(-2) + self.own(hidden).unflatten(-1, shape)).flatten(-2)
-        attention = torch.exp(self.attend(hidden).clamp(-STRONGEST, STRONGEST))
+        by_token = (
+            self.classifier(hidden).unsqueeze(-2) + self.source_classifier(hidden).unflatten(-1, shape)
+        ).flatten(-2)
+        attention = torch.exp(self.attend(hidden).clamp(-MAX_ATTENTION, MAX_ATTENTION))
         # Rows of the pooling matrix that pad a window with few units are zero.
-        weight = torch.matmul(pool, attention).clamp_min(1e-6)
-        logits: Tensor = (torch.matmul(pool, attention * said) / weight).unflatten(-1, shape)
+        weight = torch.matmul(pooling, attention).clamp_min(1e-6)
+        logits: Tensor = (torch.matmul(pooling, attention * by_token) / weight).unflatten(-1, shape)
         return logits
 
 
@@ -167,7 +187,13 @@ def layer_depth(name: str, layers: int) -> int:
 
 @torch.no_grad()
 def predict_logits(
-    model: SentenceTagger, encoded: Encoded, window: int, pieces: Pieces, *, bf16: bool, batch_tokens: int = 8192
+    model: SentenceTagger,
+    encoded: EncodedPolicies,
+    window: int,
+    tokenizer: SubwordTokenizer,
+    *,
+    bf16: bool,
+    batch_tokens: int = 8192,
 ) -> tuple[FloatArray, FloatArray]:
     """Logits float [sentences, heads, labels] and float [passages, heads, labels], dropout off."""
     was_training = model.training
@@ -175,15 +201,17 @@ def predict_logits(
     n_heads, n_labels = len(model.config.heads), len(model.config.labels)
     sentences = empty_logits(encoded.n_sentences, n_heads, n_labels)
     passages = empty_logits(len(encoded.passages), n_heads, n_labels)
-    windows = sorted(inference_windows(encoded, window, pieces), key=lambda w: len(w.ids))
+    windows = sorted(inference_windows(encoded, window, tokenizer), key=lambda w: len(w.ids))
     for run in batches(windows, batch_tokens):
-        batch = collate(run, pieces.pad_id)
+        batch = collate(run, tokenizer.pad_id)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             logits = model(
-                torch.from_numpy(batch.input_ids), torch.from_numpy(batch.attention_mask), torch.from_numpy(batch.pool)
+                torch.from_numpy(batch.input_ids),
+                torch.from_numpy(batch.attention_mask),
+                torch.from_numpy(batch.pooling),
             )
         for one, rows in zip(batch.windows, logits.float().numpy(), strict=True):
-            collect(one, rows, sentences, passages)
+            scatter_logits(one, rows, sentences, passages)
     model.train(was_training)
     return sentences, passages
 

@@ -13,7 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from clausetag.model.tokenise import Encoded, FloatArray, Pieces, collect, empty_logits, inference_windows
+from clausetag.model.tokenise import (
+    EncodedPolicies,
+    FloatArray,
+    SubwordTokenizer,
+    empty_logits,
+    inference_windows,
+    scatter_logits,
+)
 from clausetag.model.windows import Window
 
 
@@ -53,7 +60,7 @@ class Runtime:
         if found != {"input_ids": 1, "pool": 2}:
             raise ValueError("it was exported by another version of clausetag")
         self.threads = threads or available_cores()
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="window") if self.threads > 1 else None
+        self._executor = ThreadPoolExecutor(self.threads, thread_name_prefix="window") if self.threads > 1 else None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,26 +68,28 @@ class Runtime:
         heads, labels = self._session.get_outputs()[0].shape[-2:]
         return heads, labels
 
-    def logits(self, encoded: Encoded, budget: int, pieces: Pieces) -> tuple[FloatArray, FloatArray]:
-        """Logits float [sentences, heads, labels] and [passages, heads, labels], in windows of `budget` pieces."""
+    def logits(
+        self, encoded: EncodedPolicies, max_tokens: int, tokenizer: SubwordTokenizer
+    ) -> tuple[FloatArray, FloatArray]:
+        """Logits float [sentences, heads, labels] and [passages, heads, labels]; windows have `max_tokens` at most."""
         sentences = empty_logits(encoded.n_sentences, *self.shape)
         passages = empty_logits(len(encoded.passages), *self.shape)
-        windows = inference_windows(encoded, budget, pieces)
+        windows = inference_windows(encoded, max_tokens, tokenizer)
         for window, rows in zip(windows, self.run(windows), strict=True):
-            collect(window, rows, sentences, passages)
+            scatter_logits(window, rows, sentences, passages)
         return sentences, passages
 
     def run(self, windows: Sequence[Window]) -> Iterator[FloatArray]:
         """Logits float32 [units, heads, labels] of each window, in order; units are its sentences, then passages."""
-        if self._pool is None or len(windows) < 2:
+        if self._executor is None or len(windows) < 2:
             return map(self._one, windows)
-        return self._pool.map(self._one, windows)
+        return self._executor.map(self._one, windows)
 
     def _one(self, window: Window) -> FloatArray:
         units = window.sentences + window.passages
-        pool = np.zeros((len(units), len(window.ids)), dtype=np.float32)
+        pooling = np.zeros((len(units), len(window.ids)), dtype=np.float32)
         for row, unit in enumerate(units):
-            pool[row, unit.start : unit.end] = 1.0 / (unit.end - unit.start)
-        inputs = {"input_ids": np.array(window.ids, dtype=np.int64), "pool": pool}
+            pooling[row, unit.start : unit.end] = 1.0 / (unit.end - unit.start)
+        inputs = {"input_ids": np.array(window.ids, dtype=np.int64), "pool": pooling}
         logits: FloatArray = self._session.run(None, inputs)[0]
         return logits

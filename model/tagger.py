@@ -17,11 +17,11 @@ from tokenizers import Tokenizer
 
 from clausetag.data.errors import ArtifactError, first_line
 from clausetag.data.records import Document, Sentence
-from clausetag.model.artifact import Artifact, Head, TrainedOn, load_artifact
+from clausetag.model.artifact import Artifact, HeadSettings, TrainedOn, load_artifact
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.runtime import Runtime
 from clausetag.model.tagged import Tagged
-from clausetag.model.tokenise import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
+from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences, encode_texts
 from clausetag.model.windows import Window
 
 
@@ -41,8 +41,8 @@ class Tagger:
             )
         try:
             self._runtime = Runtime(path, threads)
-            self._pieces = Pieces.of(Tokenizer.from_file(str(artifact.folder / "tokenizer.json")))
-            self._pieces.encode(["a word, and \u4e2d"])  # a vocabulary without an unknown piece fails here
+            self.tokenizer = SubwordTokenizer.of(Tokenizer.from_file(str(artifact.folder / "tokenizer.json")))
+            self.tokenizer.encode(["a word, and \u4e2d"])  # a vocabulary without an unknown piece fails here
         except Exception as error:  # the runtime and the tokenizer raise bare exceptions of their own
             reason = first_line(error)
             raise ArtifactError(f"{artifact.folder}: cannot be loaded ({reason[:200]})") from None
@@ -80,7 +80,7 @@ class Tagger:
         """Policies and text hashes that training saw."""
         return self.artifact.trained_on()
 
-    def head(self, name: str | None = None) -> Head:
+    def head(self, name: str | None = None) -> HeadSettings:
         """Settings of a head (default: the artifact's default head).
 
         Raises:
@@ -99,12 +99,12 @@ class Tagger:
         """1 where every sentence gets a label, else 0."""
         return self.head(head).min_labels
 
-    def logits(self, encoded: Encoded) -> tuple[FloatArray, FloatArray]:
+    def logits(self, encoded: EncodedPolicies) -> tuple[FloatArray, FloatArray]:
         """Raw logits float [sentences, heads, labels] and float [passages, heads, labels].
 
         Every window is computed alone, so a result depends on nothing that stands beside it.
         """
-        return self._runtime.logits(encoded, self.artifact.window, self._pieces)
+        return self._runtime.logits(encoded, self.artifact.window, self.tokenizer)
 
     def run(self, windows: Sequence[Window]) -> list[FloatArray]:
         """Raw logits float [units, heads, labels] of each window; its units are its sentences, then its passages."""
@@ -114,19 +114,19 @@ class Tagger:
         """Calibrated probabilities float [n, labels] of sentences, which stand grouped by policy and in order."""
         if not sentences:
             return np.zeros((0, len(self.labels)))
-        encoded = encode_sentences(sentences, self._pieces, context=self.artifact.context)
+        encoded = encode_sentences(sentences, self.tokenizer, context=self.artifact.context)
         return self._calibrated(self.logits(encoded)[0], head)
 
     def score_passages(self, sentences: Sequence[Sentence]) -> tuple[list[tuple[str, int]], npt.NDArray[np.float64]]:
         """(policy, passage) pairs and their probabilities float [m, labels], pooled over the passage in context."""
-        encoded = encode_sentences(sentences, self._pieces)
+        encoded = encode_sentences(sentences, self.tokenizer)
         return list(encoded.passages), self._calibrated(self.logits(encoded)[1], "passage")
 
     def score_texts(self, texts: Sequence[str], head: str | None = "passage") -> npt.NDArray[np.float64]:
         """Probabilities float [n, labels] of isolated texts, each read as one passage."""
         if not texts:
             return np.zeros((0, len(self.labels)))
-        return self._calibrated(self.logits(encode_texts(texts, self._pieces))[0], head)
+        return self._calibrated(self.logits(encode_texts(texts, self.tokenizer))[0], head)
 
     def _calibrated(self, logits: FloatArray, head: str | None) -> npt.NDArray[np.float64]:
         settings = self.head(head)

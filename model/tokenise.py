@@ -21,7 +21,7 @@ _TEXTS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedPolicies:
     """Policies as runs of encoded sentences; `row` numbers sentences, `passages` lists the (policy, passage) rows."""
 
     policies: tuple[tuple[EncodedSentence, ...], ...]
@@ -30,7 +30,7 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class SubwordTokenizer:
     """A tokenizer with the special ids that windows need."""
 
     tokenizer: Tokenizer
@@ -39,7 +39,7 @@ class Pieces:
     pad_id: int
 
     @staticmethod
-    def of(tokenizer: Tokenizer) -> Pieces:
+    def of(tokenizer: Tokenizer) -> SubwordTokenizer:
         """Find the special tokens of a BERT- or RoBERTa-style tokenizer; truncation and padding are switched off.
 
         Raises:
@@ -53,7 +53,7 @@ class Pieces:
             if found is None:
                 raise ValueError(f"the tokenizer has no {names[0]} token")
             ids.append(found)
-        return Pieces(tokenizer, *ids)
+        return SubwordTokenizer(tokenizer, *ids)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Word-piece ids of each text, without special tokens; a text without any gets one unknown piece."""
@@ -85,14 +85,16 @@ def load_tokenizer(path: str) -> Tokenizer:
     return tokenizer.backend_tokenizer
 
 
-def encode_sentences(sentences: Sequence[Sentence], pieces: Pieces, *, context: bool = True) -> Encoded:
+def encode_sentences(
+    sentences: Sequence[Sentence], tokenizer: SubwordTokenizer, *, context: bool = True
+) -> EncodedPolicies:
     """Encode sentences; rows follow the input's order, but each policy is read in the order of its indices.
 
     With ``context=False`` every sentence becomes a policy of its own, without heading or passage.
     """
-    ids = pieces.encode([sentence.text for sentence in sentences])
+    ids = tokenizer.encode([sentence.text for sentence in sentences])
     headings = list(dict.fromkeys(sentence.heading for sentence in sentences if sentence.heading))
-    heading_ids = dict(zip(headings, pieces.encode(headings), strict=True))
+    heading_ids = dict(zip(headings, tokenizer.encode(headings), strict=True))
     passage_rows: dict[tuple[str, int], int] = {}
     policies: dict[object, list[EncodedSentence]] = {}
     for row, sentence in enumerate(sentences):
@@ -106,27 +108,28 @@ def encode_sentences(sentences: Sequence[Sentence], pieces: Pieces, *, context: 
         heading = heading_ids[sentence.heading] if sentence.heading else ()
         policies.setdefault(sentence.policy, []).append(EncodedSentence(row, ids[row], heading, passage))
     runs = (sorted(run, key=lambda item: sentences[item.row].index) for run in policies.values())
-    return Encoded(tuple(map(tuple, runs)), tuple(passage_rows), len(sentences))
+    return EncodedPolicies(tuple(map(tuple, runs)), tuple(passage_rows), len(sentences))
 
 
-def encode_texts(texts: Sequence[str], pieces: Pieces) -> Encoded:
+def encode_texts(texts: Sequence[str], tokenizer: SubwordTokenizer) -> EncodedPolicies:
     """Encode isolated texts, each as ONE unit: its sentences joined by separators, as passages stand in windows."""
     policies: list[tuple[EncodedSentence, ...]] = []
     for row, text in enumerate(texts):
         spans = sentence_spans(text) or [(0, len(text))]
         joined: list[int] = []
-        for part in pieces.encode([text[start:end] for start, end in spans]):
-            joined += [pieces.sep_id, *part] if joined else part
+        for part in tokenizer.encode([text[start:end] for start, end in spans]):
+            joined += [tokenizer.sep_id, *part] if joined else part
         policies.append((EncodedSentence(row, joined),))
-    return Encoded(tuple(policies), (), len(texts))
+    return EncodedPolicies(tuple(policies), (), len(texts))
 
 
-def inference_windows(encoded: Encoded, window: int, pieces: Pieces) -> list[Window]:
-    """The windows of every policy in order; what a window holds depends on its policy alone."""
-    return [w for policy in encoded.policies for w in pack(policy, window, pieces.cls_id, pieces.sep_id)]
+def inference_windows(encoded: EncodedPolicies, max_tokens: int, tokenizer: SubwordTokenizer) -> list[Window]:
+    """The windows of every policy in order; each depends on its own policy alone."""
+    ids = tokenizer.cls_id, tokenizer.sep_id
+    return [window for policy in encoded.policies for window in pack(policy, max_tokens, *ids)]
 
 
-def collect(window: Window, rows: FloatArray, sentences: FloatArray, passages: FloatArray) -> None:
+def scatter_logits(window: Window, rows: FloatArray, sentences: FloatArray, passages: FloatArray) -> None:
     """Write a window's unit logits, float [U, heads, labels], to the rows of `sentences` and `passages`.
 
     A passage that was cut over several windows keeps the largest logit of its parts.
@@ -138,5 +141,5 @@ def collect(window: Window, rows: FloatArray, sentences: FloatArray, passages: F
 
 
 def empty_logits(rows: int, heads: int, labels: int) -> FloatArray:
-    """An array for `collect`: minus infinity, float [rows, heads, labels]."""
+    """An array for `scatter_logits`: minus infinity, float [rows, heads, labels]."""
     return np.full((rows, heads, labels), -np.inf, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Pack a policy's sentences, in order, into windows of word pieces that the encoder reads once.
+"""Pack a policy's sentences, in order, into windows of tokens that the encoder reads once.
 
 A window is ``[CLS] heading [SEP] sentence [SEP] sentence [SEP] …``; each sentence, and each passage that stands whole
 in the window, is a unit: a span of positions over which the network pools. Sequential sentence classification in
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-HEADING_PIECES = 24
-"""At most so many word pieces of the heading go in front of a window."""
+MAX_HEADING_TOKENS = 24
+"""At most so many tokens of the heading go in front of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class EncodedSentence:
-    """One sentence as the packer needs it: `row` numbers it over the whole input."""
+    """Token ids of one sentence; `row` is its position in the whole input."""
 
     row: int
-    pieces: Sequence[int]
+    tokens: Sequence[int]
     heading: Sequence[int] = ()
     passage: int | None = None
     """Row of the passage that it belongs to, if passages are wanted."""
@@ -49,54 +49,56 @@ class EncodedSentence:
 
 def pack(
     sentences: Sequence[EncodedSentence],
-    budget: int,
+    max_tokens: int,
     cls_id: int,
     sep_id: int,
     *,
-    draw: random.Random | None = None,
-    shortest: int = 32,
+    rng: random.Random | None = None,
+    min_tokens: int = 32,
 ) -> Iterator[Window]:
-    """Pack consecutive sentences of ONE policy into windows of at most `budget` word pieces.
+    """Pack consecutive sentences of ONE policy into windows of at most `max_tokens` tokens.
 
-    Without `draw` (inference) the packing depends on the policy alone, and a passage that would fit into a window of
-    its own is not cut. With `draw` (training) every window gets a budget drawn log-uniformly from `shortest` to
-    `budget`, so that one model is good with and without context. A sentence longer than a window is truncated.
+    Without `rng` (inference) the packing depends on the policy alone, and a passage that would fit into a window of
+    its own is not cut. With `rng` (training) every window gets a max_tokens drawn log-uniformly from `min_tokens` to
+    `max_tokens`, so that one model is good with and without context. A sentence longer than a window is truncated.
     """
     position = 0
     while position < len(sentences):
-        limit = budget
-        if draw is not None:
-            limit = round(shortest * (budget / shortest) ** draw.random()) if budget > shortest else budget
+        limit = max_tokens
+        if rng is not None:
+            limit = (
+                round(min_tokens * (max_tokens / min_tokens) ** rng.random()) if max_tokens > min_tokens else max_tokens
+            )
         first = sentences[position]
-        heading = list(first.heading[:HEADING_PIECES]) if len(first.heading) + 8 < limit else []
+        heading = list(first.heading[:MAX_HEADING_TOKENS]) if len(first.heading) + 8 < limit else []
         used = 1 + (len(heading) + 1 if heading else 0)
         end = position
         while end < len(sentences):
-            cost = len(sentences[end].pieces) + 1
+            cost = len(sentences[end].tokens) + 1
             if end > position and used + cost > limit:
                 break
             used += cost
             end += 1
-        if draw is None and end < len(sentences):
-            end = _keep_passage_whole(sentences, position, end, budget)
-        # A lone sentence that overflows a drawn budget may still use the whole one.
-        yield _window(sentences, position, end, heading, budget, cls_id, sep_id)
+        if rng is None and end < len(sentences):
+            end = _keep_passage_whole(sentences, position, end, max_tokens)
+        # A lone sentence that overflows a drawn max_tokens may still use the whole one.
+        yield _window(sentences, position, end, heading, max_tokens, cls_id, sep_id)
         position = end
 
 
-def _keep_passage_whole(sentences: Sequence[EncodedSentence], start: int, end: int, budget: int) -> int:
+def _keep_passage_whole(sentences: Sequence[EncodedSentence], start: int, end: int, max_tokens: int) -> int:
     passage = sentences[end].passage
     if passage is None or sentences[end - 1].passage != passage:
         return end
     first = end
     while first > start and sentences[first - 1].passage == passage:
         first -= 1
-    length = HEADING_PIECES + 2
+    length = MAX_HEADING_TOKENS + 2
     for sentence in sentences[first:]:
         if sentence.passage != passage:
             break
-        length += len(sentence.pieces) + 1
-    return first if first > start and length <= budget else end
+        length += len(sentence.tokens) + 1
+    return first if first > start and length <= max_tokens else end
 
 
 def _window(
@@ -104,16 +106,16 @@ def _window(
     start: int,
     end: int,
     heading: list[int],
-    budget: int,
+    max_tokens: int,
     cls_id: int,
     sep_id: int,
 ) -> Window:
     ids = [cls_id, *heading, sep_id] if heading else [cls_id]
     units: list[Unit] = []
     for sentence in sentences[start:end]:
-        pieces = list(sentence.pieces[: max(1, budget - len(ids) - 1)])
-        units.append(Unit(sentence.row, len(ids), len(ids) + len(pieces)))
-        ids += [*pieces, sep_id]
+        tokens = list(sentence.tokens[: max(1, max_tokens - len(ids) - 1)])
+        units.append(Unit(sentence.row, len(ids), len(ids) + len(tokens)))
+        ids += [*tokens, sep_id]
     passages: list[Unit] = []
     for sentence, unit in zip(sentences[start:end], units, strict=True):
         if sentence.passage is None:
@@ -139,7 +141,7 @@ class Batch:
     windows: tuple[Window, ...]
     input_ids: npt.NDArray[np.int64]
     attention_mask: npt.NDArray[np.int64]
-    pool: npt.NDArray[np.float32]
+    pooling: npt.NDArray[np.float32]
     units: tuple[tuple[Unit, ...], ...]
     """Of each window, the units in the order of the pool's rows: sentences, then passages."""
 
@@ -151,13 +153,13 @@ def collate(windows: Sequence[Window], pad_id: int) -> Batch:
     width = max(1, max(map(len, units)))
     ids = np.full((len(windows), length), pad_id, dtype=np.int64)
     mask = np.zeros((len(windows), length), dtype=np.int64)
-    pool = np.zeros((len(windows), width, length), dtype=np.float32)
+    pooling = np.zeros((len(windows), width, length), dtype=np.float32)
     for number, window in enumerate(windows):
         ids[number, : len(window.ids)] = window.ids
         mask[number, : len(window.ids)] = 1
         for place, unit in enumerate(units[number]):
-            pool[number, place, unit.start : unit.end] = 1.0 / (unit.end - unit.start)
-    return Batch(tuple(windows), ids, mask, pool, units)
+            pooling[number, place, unit.start : unit.end] = 1.0 / (unit.end - unit.start)
+    return Batch(tuple(windows), ids, mask, pooling, units)
 
 
 def batches(windows: Sequence[Window], tokens: int) -> Iterator[list[Window]]:

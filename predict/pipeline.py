@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from clausetag.data.documents.archives import one_line
 from clausetag.data.documents.quality import screen
-from clausetag.data.errors import is_machines
+from clausetag.data.errors import is_machine_error
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.tagger import Tagger
 from clausetag.predict.pages.summary import FLAG_MEANINGS, printable
@@ -74,7 +74,7 @@ class Pipeline:
         try:
             return self._tag(found)
         except Exception as error:
-            if is_machines(error):
+            if is_machine_error(error):
                 raise
             # The last resort: whatever a text does that nobody has seen, the other documents are tagged.
             return fault(found.policy, "tagged", error), []

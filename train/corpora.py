@@ -9,7 +9,7 @@ from pathlib import Path
 from clausetag.data.errors import DataError, LeakageError, RecipeError
 from clausetag.data.jsonl import by_policy, read_jsonl
 from clausetag.data.records import Sentence
-from clausetag.data.text import is_boilerplate, pool_key, text_hash
+from clausetag.data.text import is_boilerplate, short_hash, text_hash
 from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
 from clausetag.train.config import Recipe
 from clausetag.train.start import Start, load_start
@@ -75,7 +75,7 @@ class TrainingData:
         for source in self.train:
             for sentence in source.sentences:
                 key = text_hash(sentence.text)
-                read.add(pool_key(key) if source.head == POOL else key)
+                read.add(short_hash(key) if source.head == POOL else key)
                 if sentence.labelled:
                     learnt.add(key)
         learnt.update(*(stage.hashes for stage in self.stages))

@@ -29,7 +29,7 @@ from clausetag.data.records import Sentence
 from clausetag.model.artifact import write_trained_on
 from clausetag.model.network import HEADS, SentenceTagger, native_bf16, predict_logits
 from clausetag.model.provenance import versions
-from clausetag.model.tokenise import Pieces, encode_sentences, encode_texts, load_tokenizer
+from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, encode_texts, load_tokenizer
 from clausetag.train.config import Recipe, read_recipe, shipped_recipes
 from clausetag.train.corpora import POOL, Source, TrainingData, assemble
 from clausetag.train.start import Start, load_start, start_network
@@ -138,7 +138,7 @@ def distil(
                 if network is None:
                     network = start_network(teacher, 0.0)
                     network.train(False)
-                    pieces = Pieces.of(load_tokenizer(str(teacher.artifact.folder)))
+                    pieces = SubwordTokenizer.of(load_tokenizer(str(teacher.artifact.folder)))
                 _score(network, pieces, teacher, source, part, heads, target)
             bar.update()
     bar.close()
@@ -178,7 +178,7 @@ def _parts(sentences: Sequence[Sentence]) -> list[tuple[Sentence, ...]]:
 
 def _score(
     network: SentenceTagger,
-    pieces: Pieces,
+    pieces: SubwordTokenizer,
     teacher: Start,
     source: Source,
     part: tuple[Sentence, ...],

@@ -24,8 +24,8 @@ from clausetag.data.errors import DataError, RecipeError, first_line
 from clausetag.data.jsonl import write_text
 from clausetag.model.backbone import backbone_path
 from clausetag.model.network import (
+    CUSTOM_HEADS,
     HEADS,
-    OWN_HEADS,
     SentenceTagger,
     from_backbone,
     native_bf16,
@@ -33,7 +33,7 @@ from clausetag.model.network import (
     with_new_heads,
 )
 from clausetag.model.provenance import git_revision, versions
-from clausetag.model.tokenise import Pieces, inference_windows, load_tokenizer
+from clausetag.model.tokenise import SubwordTokenizer, inference_windows, load_tokenizer
 from clausetag.model.windows import Window, collate
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import TrainingData
@@ -69,7 +69,7 @@ class Trained:
     """A finished run: the best epoch's network, its tokenizer, and windows of what it learnt from."""
 
     model: SentenceTagger
-    pieces: Pieces
+    pieces: SubwordTokenizer
     windows: tuple[Window, ...]
     progress: Progress
 
@@ -89,7 +89,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     model, tokenizer, fresh = _network(recipe, data)
-    pieces = Pieces.of(tokenizer)
+    pieces = SubwordTokenizer.of(tokenizer)
     examples = prepare(data.train, recipe, pieces, tuple(model.config.heads), data.teaching)
     if fresh:
         model.set_prior(_label_rates(examples))
@@ -113,7 +113,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
     if checkpoint.is_file():
         progress = _resume(checkpoint, identity, model, optimiser, average)
     bf16 = uses_bf16(recipe)
-    predict = partial(predict_logits, model, window=recipe.window, pieces=pieces, bf16=bf16)
+    predict = partial(predict_logits, model, window=recipe.window, tokenizer=pieces, bf16=bf16)
     bar = tqdm(total=total, initial=progress.step, unit="step", disable=quiet, smoothing=0.05, mininterval=1.0)
     started = time.monotonic()
     best = folder / "best.pt"
@@ -130,7 +130,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
                 logits = model(
                     torch.from_numpy(batch.input_ids),
                     torch.from_numpy(batch.attention_mask),
-                    torch.from_numpy(batch.pool),
+                    torch.from_numpy(batch.pooling),
                 )
             loss = soft_loss(logits[window, place, head].float(), targets, weights)
             optimiser.zero_grad(set_to_none=True)
@@ -184,7 +184,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
 
 def _network(recipe: Recipe, data: TrainingData) -> tuple[SentenceTagger, Tokenizer, bool]:
     """The network to train, from the start model or else the backbone, its tokenizer, and whether its heads are new."""
-    labels, heads = recipe.label_set, OWN_HEADS if recipe.own_labels else HEADS
+    labels, heads = recipe.label_set, CUSTOM_HEADS if recipe.own_labels else HEADS
     if data.start is not None:
         network = start_network(data.start, recipe.head_dropout, recipe.attention_dropout)
         if recipe.kept_layers or recipe.kept_units:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from clausetag.model.network import native_bf16
-from clausetag.model.tokenise import Pieces
+from clausetag.model.tokenise import SubwordTokenizer
 
 Ids = npt.NDArray[np.int32]
 
@@ -38,7 +38,7 @@ class MaskedLanguageModel(nn.Module):
 def masked_loss(
     model: MaskedLanguageModel,
     run: Sequence[Ids],
-    pieces: Pieces,
+    pieces: SubwordTokenizer,
     mask_id: int,
     share: float,
     draw: random.Random,

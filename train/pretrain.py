@@ -25,12 +25,12 @@ from tqdm import tqdm
 from clausetag.data.errors import RecipeError
 from clausetag.data.jsonl import read_jsonl, write_text
 from clausetag.data.records import Sentence
-from clausetag.data.text import is_boilerplate, pool_key, text_hash
+from clausetag.data.text import is_boilerplate, short_hash, text_hash
 from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on, write_trained_on
 from clausetag.model.backbone import MINILM, backbone_path
 from clausetag.model.network import load_encoder
 from clausetag.model.provenance import git_revision, versions
-from clausetag.model.tokenise import Pieces, load_tokenizer
+from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.model.windows import batches
 from clausetag.train.loop import atomic_save
 from clausetag.train.masked import MaskedLanguageModel, masked_loss
@@ -131,13 +131,13 @@ def pretrain(sentences: Sequence[Sentence], settings: Settings, folder: Path, *,
     checkpoint.unlink()
 
 
-def _load(backbone: str) -> tuple[Any, Pieces, int]:
+def _load(backbone: str) -> tuple[Any, SubwordTokenizer, int]:
     """The encoder of a backbone, its tokenizer, and the id of its mask token."""
     path = backbone_path(backbone)
     try:
         encoder = load_encoder(path)
         tokenizer = load_tokenizer(path)
-        pieces = Pieces.of(tokenizer)
+        pieces = SubwordTokenizer.of(tokenizer)
     except (OSError, ValueError) as error:
         raise RecipeError(f"backbone {backbone}: {str(error).strip().splitlines()[0]}") from None
     mask_id = next((n for n in map(tokenizer.token_to_id, ("[MASK]", "<mask>")) if n is not None), None)
@@ -148,7 +148,7 @@ def _load(backbone: str) -> tuple[Any, Pieces, int]:
 
 def _seen(sentences: Sequence[Sentence]) -> TrainedOn:
     """What reading `sentences` puts on record: their policies, and their texts as unlabelled ones."""
-    texts = {pool_key(text_hash(s.text)) for s in sentences if not is_boilerplate(s.text)}
+    texts = {short_hash(text_hash(s.text)) for s in sentences if not is_boilerplate(s.text)}
     return TrainedOn(frozenset(s.policy for s in sentences), frozenset(), frozenset(texts))
 
 
@@ -205,7 +205,7 @@ def _resume(
 
 @torch.no_grad()
 def _held_loss(
-    model: MaskedLanguageModel, policies: Sequence[Policy], settings: Settings, pieces: Pieces, mask_id: int
+    model: MaskedLanguageModel, policies: Sequence[Policy], settings: Settings, pieces: SubwordTokenizer, mask_id: int
 ) -> float:
     model.train(False)
     windows = windows_of(policies, settings, pieces, "held")[:_HELD_WINDOWS]
@@ -219,7 +219,7 @@ def _held_loss(
 def _write(
     folder: Path,
     encoder: Any,
-    pieces: Pieces,
+    pieces: SubwordTokenizer,
     stages: Sequence[TrainedOn],
     settings: Settings,
     history: list[dict[str, float]],

@@ -12,7 +12,7 @@ from clausetag.data.errors import DataError
 from clausetag.data.jsonl import by_policy
 from clausetag.data.records import Sentence
 from clausetag.model.backbone import MINILM
-from clausetag.model.tokenise import Pieces, encode_sentences
+from clausetag.model.tokenise import SubwordTokenizer, encode_sentences
 from clausetag.model.windows import EncodedSentence, Window, batches, pack
 from clausetag.train.masked import Ids
 
@@ -53,7 +53,7 @@ def needed(sentences: Sequence[Sentence], settings: Settings) -> list[Sentence]:
 
 
 def learnt_and_held(
-    sentences: Sequence[Sentence], settings: Settings, pieces: Pieces
+    sentences: Sequence[Sentence], settings: Settings, pieces: SubwordTokenizer
 ) -> tuple[list[Policy], list[Policy]]:
     """Encode the policies, as runs of sentences; one in twenty, at most 50, is held out to measure the loss on.
 
@@ -68,21 +68,21 @@ def learnt_and_held(
     return policies[held_policies:], policies[:held_policies]
 
 
-def windows_of(policies: Sequence[Policy], settings: Settings, pieces: Pieces, seed: str) -> list[Window]:
+def windows_of(policies: Sequence[Policy], settings: Settings, pieces: SubwordTokenizer, seed: str) -> list[Window]:
     """Windows of random lengths in random order, cut by `seed` alone."""
     draw = random.Random(seed)
     windows = [
         window
         for policy in policies
         for window in pack(
-            policy, settings.window, pieces.cls_id, pieces.sep_id, draw=draw, shortest=settings.shortest_window
+            policy, settings.window, pieces.cls_id, pieces.sep_id, rng=draw, min_tokens=settings.shortest_window
         )
     ]
     draw.shuffle(windows)
     return windows
 
 
-def steps_of(policies: Sequence[Policy], settings: Settings, pieces: Pieces) -> list[list[Ids]]:
+def steps_of(policies: Sequence[Policy], settings: Settings, pieces: SubwordTokenizer) -> list[list[Ids]]:
     """The ids of every step's windows, a function of the settings and the pool alone.
 
     Raises:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,7 @@ from typing import Any
 from clausetag.data.errors import ClausetagError, RecipeError
 from clausetag.data.jsonl import write_text
 from clausetag.data.segment import SEGMENTER_VERSION
-from clausetag.model.artifact import DEFAULT, FORMAT, MANIFEST, head_config, load_artifact, write_manifest
-from clausetag.model.artifact import Head as ArtifactHead
+from clausetag.model.artifact import DEFAULT, FORMAT, MANIFEST, HeadSettings, head_config, load_artifact, write_manifest
 from clausetag.model.card import write_card
 from clausetag.model.provenance import versions
 from clausetag.model.runtime import Runtime
@@ -25,7 +25,6 @@ from clausetag.train.curves import draw_curves
 from clausetag.train.loop import Trained, train, uses_bf16, write_run
 from clausetag.train.start import load_start
 from clausetag.train.validate import (
-    HeadSettings,
     Held,
     cross_fitted,
     f1_summary,
@@ -112,7 +111,7 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
 
     export_onnx(trained.model, trained.windows, folder / "model.onnx")
     # What ships decides, not the full-precision network that it was made of.
-    predict = partial(Runtime(folder / "model.onnx").logits, budget=recipe.window, pieces=trained.pieces)
+    predict = partial(Runtime(folder / "model.onnx").logits, max_tokens=recipe.window, tokenizer=trained.pieces)
     held_rows = held_scores(predict, trained.model.config.heads, data.validation, recipe, trained.pieces)
     settings: dict[str, Any] = {}
     figures: list[dict[str, Any]] = []
@@ -121,7 +120,7 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
         if head != "guide" or not recipe.guide_from_opp115:
             fit = partial(fit_settings, min_labels=recipe.least(head))
         found = fit(held)
-        settings[head] = head_config(_head(found, head), recipe.label_set)
+        settings[head] = head_config(replace(found, output=head), recipe.label_set)
         summary = f1_summary(held.gold, cross_fitted(held, fit))
         figures.append(
             {
@@ -133,7 +132,9 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
         )
     untuned = sorted(data.taught_heads() - set(settings)) if recipe.unvalidated else []
     for head in untuned:
-        settings[head] = head_config(_head(_untuned(recipe, head), head), recipe.label_set)
+        settings[head] = head_config(
+            replace(untuned_settings(len(recipe.label_set), recipe.least(head)), output=head), recipe.label_set
+        )
     config = {
         **trained.model.config.to_dict(),  # labels and heads in order, and the encoder's own configuration
         "format": FORMAT,
@@ -175,14 +176,6 @@ def _validation_data(recipe: Recipe, head: str) -> str:
     if head in ("opp115", "passage") or recipe.guide_from_opp115:
         return "OPP-115's validation policies"
     return " and ".join([Path(path).name + " validation" for path in recipe.extra] + list(recipe.policies_validation))
-
-
-def _untuned(recipe: Recipe, head: str) -> HeadSettings:
-    return untuned_settings(len(recipe.label_set), recipe.least(head))
-
-
-def _head(settings: HeadSettings, output: str) -> ArtifactHead:
-    return ArtifactHead(settings.thresholds, settings.slope, settings.intercept, settings.min_labels, output)
 
 
 def _without_folders(recipe: Recipe) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from clausetag.model.network import SentenceTagger, layer_depth
-from clausetag.model.tokenise import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
+from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences, encode_texts
 from clausetag.model.windows import Batch, Window, batches, pack, whole_passages
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import POOL, Source
@@ -27,7 +27,7 @@ _BUCKET = 64
 class Examples:
     """Encoded sources, and of each what its sentences and its passages teach."""
 
-    encoded: tuple[Encoded, ...]
+    encoded: tuple[EncodedPolicies, ...]
     sentences: tuple[tuple[Lesson, ...], ...]
     passages: tuple[tuple[Lesson, ...], ...]
     pool: tuple[bool, ...]
@@ -35,10 +35,14 @@ class Examples:
 
 
 def prepare(
-    sources: Sequence[Source], recipe: Recipe, pieces: Pieces, heads: Sequence[str], teaching: Teaching | None = None
+    sources: Sequence[Source],
+    recipe: Recipe,
+    pieces: SubwordTokenizer,
+    heads: Sequence[str],
+    teaching: Teaching | None = None,
 ) -> Examples:
     """Encode `sources` and lay out their targets."""
-    encoded: list[Encoded] = []
+    encoded: list[EncodedPolicies] = []
     for source in sources:
         if source.whole:
             encoded.append(encode_texts([sentence.text for sentence in source.sentences], pieces))
@@ -63,7 +67,9 @@ class SourcedWindow:
     window: Window
 
 
-def epoch_batches(examples: Examples, recipe: Recipe, pieces: Pieces, epoch: int) -> list[list[SourcedWindow]]:
+def epoch_batches(
+    examples: Examples, recipe: Recipe, pieces: SubwordTokenizer, epoch: int
+) -> list[list[SourcedWindow]]:
     """The batches of one epoch, a function of seed and epoch alone, so that a resumed run sees the same ones."""
     draw = random.Random(f"{recipe.seed}/{epoch}")
     windows: list[SourcedWindow] = []
@@ -73,7 +79,7 @@ def epoch_batches(examples: Examples, recipe: Recipe, pieces: Pieces, epoch: int
         parts = recipe.pool_parts if examples.pool[number] else 1
         for policy in encoded.policies[epoch % parts :: parts]:
             for window in pack(
-                policy, recipe.window, pieces.cls_id, pieces.sep_id, draw=draw, shortest=recipe.shortest_window
+                policy, recipe.window, pieces.cls_id, pieces.sep_id, rng=draw, min_tokens=recipe.shortest_window
             ):
                 units = tuple(unit for unit in window.sentences if taught[unit.row])
                 passages = tuple(u for u in whole_passages(window, policy) if taught_passages[u.row])

@@ -12,14 +12,15 @@ import numpy.typing as npt
 from clausetag.eval.metrics.gold import gold_matrix
 from clausetag.eval.metrics.multilabel_scores import multilabel_scores
 from clausetag.eval.metrics.thresholds import expected_f1_thresholds, fit_calibration
+from clausetag.model.artifact import HeadSettings
 from clausetag.model.decision import calibrate, decide
-from clausetag.model.tokenise import Encoded, FloatArray, Pieces, encode_sentences, encode_texts
+from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences, encode_texts
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import Source
 from clausetag.train.targets import inherited_rows, target_rows
 
 BoolArray = npt.NDArray[np.bool_]
-Predict = Callable[[Encoded], tuple[FloatArray, FloatArray]]
+Predict = Callable[[EncodedPolicies], tuple[FloatArray, FloatArray]]
 """Logits float [sentences, heads, labels] and float [passages, heads, labels]."""
 
 
@@ -40,7 +41,7 @@ class Held:
 
 
 def held_scores(
-    predict: Predict, heads: Sequence[str], sources: Sequence[Source], recipe: Recipe, pieces: Pieces
+    predict: Predict, heads: Sequence[str], sources: Sequence[Source], recipe: Recipe, pieces: SubwordTokenizer
 ) -> dict[str, Held]:
     """Score the validation sources by a network's `predict`, whose outputs are `heads`; only labelled rows are kept,
     each for its source's head (and `passage`)."""
@@ -80,16 +81,6 @@ def held_scores(
     }
 
 
-@dataclass(frozen=True, slots=True)
-class HeadSettings:
-    """What turns a head's logits into labels: Platt slope and intercept, thresholds, each float [labels]."""
-
-    slope: npt.NDArray[np.float64]
-    intercept: npt.NDArray[np.float64]
-    thresholds: npt.NDArray[np.float64]
-    min_labels: int
-
-
 def fit_settings(held: Held, min_labels: int) -> HeadSettings:
     """Calibration and thresholds from validation scores.
 
@@ -110,7 +101,7 @@ def fit_settings(held: Held, min_labels: int) -> HeadSettings:
     slope, intercept = fit_calibration(held.logits, held.gold)
     scores = calibrate(held.logits, slope, intercept)
     shared = expected_f1_thresholds(scores.reshape(-1, 1))
-    return HeadSettings(slope, intercept, (expected_f1_thresholds(scores) + shared) / 2, min_labels)
+    return HeadSettings((expected_f1_thresholds(scores) + shared) / 2, slope, intercept, min_labels)
 
 
 def liberal_settings(held: Held) -> HeadSettings:
@@ -121,13 +112,13 @@ def liberal_settings(held: Held) -> HeadSettings:
     would follow OPP-115's habits), and at least one label is given. What that is worth stands in docs/LOG.md.
     """
     slope, intercept = fit_calibration(held.logits, held.marked)
-    return HeadSettings(slope, intercept, np.full(held.marked.shape[1], 0.5), 1)
+    return HeadSettings(np.full(held.marked.shape[1], 0.5), slope, intercept, 1)
 
 
 def untuned_settings(n: int, min_labels: int) -> HeadSettings:
     """Settings for `n` labels of a head that nothing validates: bare sigmoids, and a label wherever it is more likely
     than not."""
-    return HeadSettings(np.ones(n), np.zeros(n), np.full(n, 0.5), min_labels)
+    return HeadSettings(np.full(n, 0.5), np.ones(n), np.zeros(n), min_labels)
 
 
 def cross_fitted(held: Held, fit: Callable[[Held], HeadSettings]) -> BoolArray:

@@ -51,7 +51,7 @@ class HeldOut:
                 self._holders[member].append(len(self._sizes))
             self._sizes.append(len(members))
 
-    def holds(self, text: str) -> bool:
+    def contains(self, text: str) -> bool:
         """Whether `text`, of at least five words, is among the held texts or a near duplicate of one."""
         if is_boilerplate(text):
             return False
@@ -75,7 +75,7 @@ class Pool:
     policies: int = 0
 
 
-def draw_pool(policies: Iterable[tuple[str, str]], held: HeldOut, limit: int, seed: int = 1) -> Pool:
+def sample_pool(policies: Iterable[tuple[str, str]], held: HeldOut, limit: int, seed: int = 1) -> Pool:
     """Draw whole policies (id, text) in random order until the pool has `limit` sentences, or all are seen."""
     rows = list(policies)
     random.Random(seed).shuffle(rows)
@@ -111,7 +111,7 @@ def _screened(policy: str, text: str, held: HeldOut, seen: set[str], left_out: C
     if _share(repeated) > REPEATED:
         left_out["policies of which a version is in the pool"] += 1
         return
-    inside = [held.holds(sentence.text) for sentence in sentences]
+    inside = [held.contains(sentence.text) for sentence in sentences]
     if _share(list(compress(inside, telling))) > SAME_POLICY:
         left_out["policies that share too much with what is held out"] += 1
         return

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, too_large
-from clausetag.data.errors import DocumentError, is_machines
+from clausetag.data.errors import DocumentError, is_machine_error
 
 MAX_ARCHIVE_BYTES = 20_000_000_000
 """Limit for what all documents of one archive unpack to, together."""
@@ -103,7 +103,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budge
     except NotImplementedError as error:
         raise DocumentError("unsupported", one_line(error)) from None
     except (*_BROKEN, OSError, RuntimeError) as error:  # RuntimeError: a password is asked for
-        if is_machines(error):
+        if is_machine_error(error):
             raise
         raise DocumentError("unreadable", f"it is damaged ({one_line(error)})") from None
     return bytes(content)

@@ -20,7 +20,7 @@ from clausetag.data.documents.blocks import (
     normalise,
     without_marker,
 )
-from clausetag.data.errors import DocumentError, is_machines
+from clausetag.data.errors import DocumentError, is_machine_error
 from clausetag.data.records import BlockKind, Document
 
 _MAX_BYTES = 200_000_000
@@ -87,7 +87,7 @@ def _blocks(content: bytes) -> list[RawBlock]:
         ]
         return [*body, *notes]
     except Exception as error:  # python-docx raises what the broken part of the file happens to cause
-        if isinstance(error, MemoryError) or is_machines(error):
+        if isinstance(error, MemoryError) or is_machine_error(error):
             raise
         raise DocumentError("unreadable", "not a Word file, or a broken one") from None
 

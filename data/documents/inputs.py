@@ -32,7 +32,7 @@ from clausetag.data.documents.sniff import (
     stem,
 )
 from clausetag.data.documents.tables import PolicyRow, is_table, row_word, table_rows
-from clausetag.data.errors import DocumentError, is_machines
+from clausetag.data.errors import DocumentError, is_machine_error
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.text import SURROGATE
 
@@ -100,7 +100,7 @@ class Reader:
         closed: list[OSError] = []
 
         def leave_out(error: OSError) -> None:
-            if is_machines(error):
+            if is_machine_error(error):
                 raise error
             closed.append(error)
 
@@ -217,7 +217,7 @@ def _ending_in_error(
 
 def failure(policy: str, place: str, error: Exception) -> FailedInput:
     """Why there is no document; the machine's faults are raised again."""
-    if is_machines(error):
+    if is_machine_error(error):
         raise error
     if isinstance(error, DocumentError):
         return FailedInput(policy, error.code, f"{place}: {error}")

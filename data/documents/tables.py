@@ -16,7 +16,7 @@ from typing import IO, Any
 from clausetag.data.documents.archives import FREE_TOTAL_BYTES, MAX_RATIO, one_line, open_stream
 from clausetag.data.documents.decode import decode
 from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, too_large
-from clausetag.data.errors import DocumentError, is_machines
+from clausetag.data.errors import DocumentError, is_machine_error
 
 _JSONL = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _CSV = (".csv", ".csv.gz", ".csv.zst")
@@ -223,7 +223,7 @@ def _parquet_rows(path: Path) -> Rows:
                     number += 1
                     yield number, _parquet_row(batch, index)
         except broken as error:
-            if is_machines(error):
+            if is_machine_error(error):
                 raise
             raise DocumentError("unreadable", f"damaged, or no Parquet ({one_line(error)})") from None
 

@@ -25,7 +25,7 @@ from clausetag.model.backbone import MINILM, backbone_path, sha256_of
 from clausetag.model.decision import FloatArray
 from clausetag.model.network import HEADS, from_backbone, native_bf16
 from clausetag.model.runtime import available_cores
-from clausetag.model.tokenise import Pieces, load_tokenizer
+from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 
 MAX_PIECES = 256
 """Word pieces of a text that are read, with the two special ones: the length that MiniLM's authors set. 512 changes
@@ -111,7 +111,7 @@ def _compute(folder: Path, texts: Sequence[str], bf16: bool) -> Vectors:
     except (OSError, ValueError) as error:
         reason = first_line(error)
         raise RecipeError(f"backbone {folder.name}: {reason}") from None
-    pieces = Pieces.of(load_tokenizer(str(folder)))
+    pieces = SubwordTokenizer.of(load_tokenizer(str(folder)))
     encoded = [[pieces.cls_id, *ids[: MAX_PIECES - 2], pieces.sep_id] for ids in pieces.encode(texts)]
     vectors = np.zeros((len(texts), int(encoder.config.hidden_size)), dtype=np.float32)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from clausetag.data.errors import LeakageError
 from clausetag.data.records import Sentence
-from clausetag.data.text import is_boilerplate, pool_key, text_hash
+from clausetag.data.text import is_boilerplate, short_hash, text_hash
 
 MAX_SHARE = 0.02
 """More than this share of seen texts is refused; corpora repeat some sentences, so the limit is not 0."""
@@ -105,4 +105,4 @@ def _seen(text: str, hashes: frozenset[str]) -> bool:
 
 def _in(key: str, hashes: frozenset[str]) -> bool:
     """Whether a text's hash is there, in full or in the pool's short form."""
-    return key in hashes or pool_key(key) in hashes
+    return key in hashes or short_hash(key) in hashes

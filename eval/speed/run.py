@@ -22,7 +22,7 @@ from clausetag.eval.speed.subjects import f1_of_model as card_f1
 from clausetag.eval.speed.texts import five_policies, nearest, sample_policies, subset, words, write_documents
 from clausetag.model.artifact import Artifact
 from clausetag.model.backbone import MINILM, backbone_path
-from clausetag.model.tokenise import Pieces, encode_sentences
+from clausetag.model.tokenise import SubwordTokenizer, encode_sentences
 from clausetag.model.windows import pack
 from clausetag.predict.run_summary import now
 
@@ -186,11 +186,11 @@ def _rows(
     return rows, rates
 
 
-def _pieces(artifact: Artifact) -> Pieces:
-    return Pieces.of(Tokenizer.from_file(str(artifact.folder / "tokenizer.json")))
+def _pieces(artifact: Artifact) -> SubwordTokenizer:
+    return SubwordTokenizer.of(Tokenizer.from_file(str(artifact.folder / "tokenizer.json")))
 
 
-def _word_pieces(pieces: Pieces, sentences: Sequence[Sentence]) -> int:
+def _word_pieces(pieces: SubwordTokenizer, sentences: Sequence[Sentence]) -> int:
     return sum(map(len, pieces.encode([sentence.text for sentence in sentences])))
 
 

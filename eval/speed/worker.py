@@ -104,13 +104,13 @@ def _stages(pages: str, pipeline: Pipeline, target: Path) -> dict[str, float]:
     from tokenizers import Tokenizer
 
     from clausetag.data.documents.quality import screen
-    from clausetag.model.tokenise import Encoded, FloatArray, Pieces, encode_sentences
+    from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences
 
     tagger = pipeline.tagger
-    pieces = Pieces.of(Tokenizer.from_file(str(tagger.artifact.folder / "tokenizer.json")))
+    pieces = SubwordTokenizer.of(Tokenizer.from_file(str(tagger.artifact.folder / "tokenizer.json")))
     documents: list[Document] = []
     policies: list[list[Sentence]] = []
-    encoded: list[Encoded] = []
+    encoded: list[EncodedPolicies] = []
     logits: list[tuple[FloatArray, FloatArray]] = []
     tagged: list[list[Sentence]] = []
 

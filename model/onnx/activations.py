@@ -13,18 +13,18 @@ import torch
 from clausetag.model.network import SentenceTagger
 from clausetag.model.windows import Window, collate
 
-SAMPLE_PIECES = 12_000
+SAMPLE_TOKENS = 12_000
 """Word pieces that are looked at; ranges change little beyond some thousands."""
 
 
 def sample_windows(windows: Sequence[Window], seed: int = 0) -> list[Window]:
-    """About `SAMPLE_PIECES` word pieces in windows drawn at random."""
+    """About `SAMPLE_TOKENS` word pieces in windows drawn at random."""
     shuffled = list(windows)
     random.Random(seed).shuffle(shuffled)
     found: list[Window] = []
     pieces = 0
     for window in shuffled:
-        if pieces >= SAMPLE_PIECES:
+        if pieces >= SAMPLE_TOKENS:
             break
         found.append(window)
         pieces += len(window.ids)
@@ -52,7 +52,9 @@ def record(
         for window in windows:
             batch = collate([window], 0)
             model(
-                torch.from_numpy(batch.input_ids), torch.from_numpy(batch.attention_mask), torch.from_numpy(batch.pool)
+                torch.from_numpy(batch.input_ids),
+                torch.from_numpy(batch.attention_mask),
+                torch.from_numpy(batch.pooling),
             )
     finally:
         model.train(was_training)

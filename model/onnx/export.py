@@ -61,8 +61,8 @@ class _OneWindow(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: torch.Tensor, pool: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(input_ids[None], torch.ones_like(input_ids)[None], pool[None])[0]
+    def forward(self, input_ids: torch.Tensor, pooling: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model(input_ids[None], torch.ones_like(input_ids)[None], pooling[None])[0]
         return logits
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from clausetag.model.network import STRONGEST, SentenceTagger
+from clausetag.model.network import MAX_ATTENTION, SentenceTagger
 from clausetag.model.onnx.quantise import activation, quantise_columns, quantise_rows, smoothing
 
 Array = npt.NDArray[Any]
@@ -174,8 +174,8 @@ class _Graph:
         columns = np.arange(2 * len(bias)).reshape(2, -1)
         says = self.add("Gather", [both, self.constant("heads.says", columns[0])], axis=-1)
         attends = self.add("Gather", [both, self.constant("heads.attends", columns[1])], axis=-1)
-        low = self.constant("heads.low", np.array(-STRONGEST, dtype=np.float32))
-        high = self.constant("heads.high", np.array(STRONGEST, dtype=np.float32))
+        low = self.constant("heads.low", np.array(-MAX_ATTENTION, dtype=np.float32))
+        high = self.constant("heads.high", np.array(MAX_ATTENTION, dtype=np.float32))
         weight = self.add("Exp", [self.add("Clip", [attends, low, high])])
         share = self.add("MatMul", ["pool", self.add("Mul", [weight, says])])
         total = self.add("MatMul", ["pool", weight])

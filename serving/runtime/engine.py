@@ -19,7 +19,7 @@ from clausetag.data.corpora.five import text_sha256
 from clausetag.data.records import Document, Sentence
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.tagger import Tagger
-from clausetag.model.tokenise import FloatArray, Pieces, encode_sentences
+from clausetag.model.tokenise import FloatArray, SubwordTokenizer, encode_sentences
 from clausetag.model.windows import EncodedSentence, Window, pack
 
 LICENCE = "Code: MIT. Weights: as their card says; the shipped ones are for non-commercial research (OPP-115's terms)."
@@ -50,7 +50,7 @@ class Engine:
 
     def __init__(self, tagger: Tagger) -> None:
         self.tagger = tagger
-        self._tokenizer = Pieces.of(Tokenizer.from_file(str(tagger.artifact.folder / "tokenizer.json")))
+        self._tokenizer = SubwordTokenizer.of(Tokenizer.from_file(str(tagger.artifact.folder / "tokenizer.json")))
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import pytest
 
 from clausetag.data.errors import LeakageError
 from clausetag.data.records import Sentence
-from clausetag.data.text import is_boilerplate, pool_key, text_hash
+from clausetag.data.text import is_boilerplate, short_hash, text_hash
 from clausetag.eval.leakage.contamination import overlap, refuse_leakage
 
 LONG = "We keep the address of number {} for as long as the account exists."
@@ -81,5 +81,5 @@ def test_nothing_to_measure() -> None:
 
 
 def test_a_text_of_the_pool_is_found_by_its_short_key() -> None:
-    short = {pool_key(text_hash(LONG.format(1)))}
+    short = {short_hash(text_hash(LONG.format(1)))}
     assert overlap(short, [Sentence("p", 0, LONG.format(1)), Sentence("p", 1, LONG.format(2))]).count == 1

@@ -24,7 +24,7 @@ from clausetag.eval.metrics.multilabel_scores import Scores, multilabel_scores
 from clausetag.model.artifact import shipped
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.tagger import Tagger
-from clausetag.model.tokenise import Pieces, encode_sentences
+from clausetag.model.tokenise import SubwordTokenizer, encode_sentences
 
 REFERENCE = Path(__file__).resolve().parent.parent / "reference"
 SPLITS = ("validation", "test")
@@ -55,7 +55,7 @@ def cost(name: str, folder: Path) -> Cost:
     tagger = Tagger.load(shipped(name))
     settings = tagger.head(HEAD)
     rows = sentences(folder)
-    pieces = Pieces.of(Tokenizer.from_file(str(shipped(name) / "tokenizer.json")))
+    pieces = SubwordTokenizer.of(Tokenizer.from_file(str(shipped(name) / "tokenizer.json")))
     logits, _ = tagger.logits(encode_sentences(rows, pieces, context=True))
     kept = [number for number, row in enumerate(rows) if row.labelled]
     after = logits[kept, tagger.artifact.heads.index(settings.output)]
@@ -103,7 +103,7 @@ def keep(run: str, target: str) -> None:
     start = load_start(run)
     network = start_network(start, 0.0)
     network.train(False)
-    pieces = Pieces.of(load_tokenizer(run))
+    pieces = SubwordTokenizer.of(load_tokenizer(run))
     rows = sentences(find_opp115())
     logits, _ = predict_logits(
         network, encode_sentences(rows, pieces, context=True), start.artifact.window, pieces, bf16=False

@@ -14,7 +14,7 @@ from clausetag.model.network import HEADS, SentenceTagger, SentenceTaggerConfig,
 from clausetag.model.onnx.export import export_onnx
 from clausetag.model.onnx.quantise import PAIR_LIMIT
 from clausetag.model.runtime import Runtime
-from clausetag.model.tokenise import Encoded, Pieces
+from clausetag.model.tokenise import EncodedPolicies, SubwordTokenizer
 from clausetag.model.windows import EncodedSentence, Window, pack
 
 LABELS = ("a", "b", "c")
@@ -33,9 +33,9 @@ ROBERTA = {**BERT, "model_type": "roberta", "max_position_embeddings": 130, "pad
 def network(encoder: dict[str, object]) -> SentenceTagger:
     torch.manual_seed(0)
     model = SentenceTagger(SentenceTaggerConfig(dict(encoder), LABELS, HEADS)).eval()
-    for layer in (model.own, model.attend):
+    for layer in (model.source_classifier, model.attend):
         torch.nn.init.normal_(layer.weight, std=0.3)
-    torch.nn.init.normal_(model.shared.weight, std=0.5)
+    torch.nn.init.normal_(model.classifier.weight, std=0.5)
     return model
 
 
@@ -53,18 +53,18 @@ def policies(seed: int = 0) -> tuple[tuple[EncodedSentence, ...], ...]:
     return tuple(found)
 
 
-def encoded(runs: tuple[tuple[EncodedSentence, ...], ...]) -> Encoded:
+def encoded(runs: tuple[tuple[EncodedSentence, ...], ...]) -> EncodedPolicies:
     rows = [sentence.row for run in runs for sentence in run]
-    return Encoded(runs, tuple(("p", n) for n in range(max(rows) // 3 + 1)), max(rows) + 1)
+    return EncodedPolicies(runs, tuple(("p", n) for n in range(max(rows) // 3 + 1)), max(rows) + 1)
 
 
-class _Pieces(Pieces):
+class _Tokenizer(SubwordTokenizer):
     def __init__(self) -> None:
         for name, value in (("tokenizer", None), ("cls_id", 2), ("sep_id", 3), ("pad_id", 1)):
             object.__setattr__(self, name, value)
 
 
-PIECES = _Pieces()
+TOKENIZER = _Tokenizer()
 
 
 def windows(runs: tuple[tuple[EncodedSentence, ...], ...]) -> list[Window]:
@@ -84,24 +84,24 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_the_logits_are_those_of_torch(exported: tuple[SentenceTagger, Path]) -> None:
     model, path = exported
     given = encoded(policies())
-    expected = predict_logits(model, given, 64, PIECES, bf16=False)
-    found = Runtime(path, threads=1).logits(given, 64, PIECES)
+    expected = predict_logits(model, given, 64, TOKENIZER, bf16=False)
+    found = Runtime(path, threads=1).logits(given, 64, TOKENIZER)
     for mine, theirs in zip(found, expected, strict=True):
         assert mine.shape == theirs.shape
         assert theirs.std() > 0.5
         # 8 bits cost a little; attention left out, or a head or label misplaced, would cost ten times as much.
         assert np.abs(mine - theirs).mean() < 0.03 and np.abs(mine - theirs).max() < 0.3
     model.attend.weight.zero_()
-    without, _ = predict_logits(model, given, 64, PIECES, bf16=False)
+    without, _ = predict_logits(model, given, 64, TOKENIZER, bf16=False)
     assert np.abs(without - expected[0]).mean() > 0.3
 
 
 def test_a_window_gets_the_same_logits_bit_by_bit_whatever_is_beside_it(exported: tuple[SentenceTagger, Path]) -> None:
     runs = policies()
-    together, _ = Runtime(exported[1], threads=1).logits(encoded(runs), 64, PIECES)
-    parallel, _ = Runtime(exported[1], threads=3).logits(encoded(runs[::-1]), 64, PIECES)
+    together, _ = Runtime(exported[1], threads=1).logits(encoded(runs), 64, TOKENIZER)
+    parallel, _ = Runtime(exported[1], threads=3).logits(encoded(runs[::-1]), 64, TOKENIZER)
     np.testing.assert_array_equal(parallel, together)
-    alone, _ = Runtime(exported[1], threads=2).logits(encoded(runs[2:3]), 64, PIECES)
+    alone, _ = Runtime(exported[1], threads=2).logits(encoded(runs[2:3]), 64, TOKENIZER)
     rows = [sentence.row for sentence in runs[2]]
     np.testing.assert_array_equal(alone[rows], together[rows])
 
@@ -120,7 +120,7 @@ def test_a_longer_window_than_the_sample_had_and_a_single_piece(exported: tuple[
     runtime = Runtime(exported[1])
     for length in (1, 120):
         run = (EncodedSentence(0, [9] * length),)
-        logits, _ = runtime.logits(Encoded((run,), (), 1), 128, PIECES)
+        logits, _ = runtime.logits(EncodedPolicies((run,), (), 1), 128, TOKENIZER)
         assert np.isfinite(logits).all()
 
 

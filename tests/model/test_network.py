@@ -31,17 +31,17 @@ def model(tiny_backbone: Path) -> SentenceTagger:
     torch.manual_seed(3)
     tagger = network.from_backbone(str(tiny_backbone), LABELS, HEADS, 0.0).eval()
     with torch.no_grad():
-        tagger.own.weight.normal_(std=0.3)
-        tagger.own.bias.normal_(std=0.3)
-        tagger.shared.weight.normal_(std=0.3)
+        tagger.source_classifier.weight.normal_(std=0.3)
+        tagger.source_classifier.bias.normal_(std=0.3)
+        tagger.classifier.weight.normal_(std=0.3)
     return tagger
 
 
 def token_logits(model: SentenceTagger) -> tuple[torch.Tensor, torch.Tensor]:
     """The encoder's vectors [B, T, hidden], and the linear head of each [B, T, heads, labels]."""
     hidden = model.encoder(input_ids=IDS, attention_mask=MASK).last_hidden_state
-    own = model.own(hidden).reshape(*IDS.shape, len(HEADS), len(LABELS))
-    return hidden, own + model.shared(hidden)[:, :, None]
+    own = model.source_classifier(hidden).reshape(*IDS.shape, len(HEADS), len(LABELS))
+    return hidden, own + model.classifier(hidden)[:, :, None]
 
 
 @torch.no_grad()
@@ -54,8 +54,8 @@ def test_with_attention_at_zero_it_is_the_linear_head_of_the_mean_vector(model: 
             mean = hidden[window, start:end].mean(0)
             for head in range(len(HEADS)):
                 rows = slice(head * len(LABELS), (head + 1) * len(LABELS))
-                expected = (model.shared.weight + model.own.weight[rows]) @ mean
-                expected = expected + model.shared.bias + model.own.bias[rows]
+                expected = (model.classifier.weight + model.source_classifier.weight[rows]) @ mean
+                expected = expected + model.classifier.bias + model.source_classifier.bias[rows]
                 torch.testing.assert_close(logits[window, place, head], expected, atol=1e-5, rtol=1e-4)
     assert not logits[1, 1].any()  # a row that pads the window
 

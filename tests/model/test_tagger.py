@@ -26,9 +26,9 @@ def test_onnx_and_torch_give_the_same_logits_in_the_same_places(tagger: Tagger, 
     """8 bits cost a little; a swapped unit, head or label would cost a lot."""
     sentences = read_five()
     model = SentenceTagger.from_pretrained(tiny_artifact).eval()
-    encoded = encode_sentences(sentences, tagger._pieces)
+    encoded = encode_sentences(sentences, tagger.tokenizer)
     window = tagger.artifact.window
-    expected, expected_passages = predict_logits(model, encoded, window, tagger._pieces, bf16=False)
+    expected, expected_passages = predict_logits(model, encoded, window, tagger.tokenizer, bf16=False)
     found, found_passages = tagger.logits(encoded)
     assert found.shape == (len(sentences), 3, len(LABELS))
     assert np.abs(found - expected).max() < 0.15
@@ -71,7 +71,7 @@ def test_it_learnt_something(tagger: Tagger) -> None:
 
 def test_scores_are_calibrated_logits_of_the_chosen_head(tagger: Tagger) -> None:
     sentences = by_policy(read_five())["003_empxtrack"]
-    logits, _ = tagger.logits(encode_sentences(sentences, tagger._pieces))
+    logits, _ = tagger.logits(encode_sentences(sentences, tagger.tokenizer))
     settings = tagger.head("guide")
     expected = calibrate(logits[:, tagger.artifact.heads.index("guide")], settings.slope, settings.intercept)
     np.testing.assert_allclose(tagger.score(sentences, head="guide"), expected)
@@ -116,8 +116,8 @@ def test_import_of_the_tagger_needs_no_torch() -> None:
 
 def test_bf16_and_float_agree(tiny_artifact: Path, tagger: Tagger) -> None:
     model = SentenceTagger.from_pretrained(tiny_artifact).eval()
-    encoded = encode_sentences(by_policy(read_five())["003_empxtrack"], tagger._pieces)
+    encoded = encode_sentences(by_policy(read_five())["003_empxtrack"], tagger.tokenizer)
     with torch.no_grad():
-        low, _ = predict_logits(model, encoded, 96, tagger._pieces, bf16=True)
-        full, _ = predict_logits(model, encoded, 96, tagger._pieces, bf16=False)
+        low, _ = predict_logits(model, encoded, 96, tagger.tokenizer, bf16=True)
+        full, _ = predict_logits(model, encoded, 96, tagger.tokenizer, bf16=False)
     assert np.abs(low - full).max() < 0.3

@@ -22,8 +22,8 @@ def encoded(lengths: list[int], passages: list[int] | None = None, heading: int 
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=40), st.integers(0, 30), st.none() | st.integers(0, 9))
 def test_every_sentence_is_pooled_once_from_its_own_pieces(lengths: list[int], heading: int, seed: int | None) -> None:
     sentences = encoded(lengths, [row // 3 for row in range(len(lengths))], heading)
-    draw = None if seed is None else random.Random(seed)
-    windows = list(pack(sentences, 64, CLS, SEP, draw=draw, shortest=16))
+    rng = None if seed is None else random.Random(seed)
+    windows = list(pack(sentences, 64, CLS, SEP, rng=rng, min_tokens=16))
     rows = [unit.row for window in windows for unit in window.sentences]
     assert rows == list(range(len(lengths)))
     for window in windows:
@@ -61,7 +61,7 @@ def test_heading_goes_in_front_and_is_not_pooled() -> None:
 
 def test_training_windows_differ_in_length_and_are_reproducible() -> None:
     sentences = encoded([12] * 60)
-    cut = [[len(w.ids) for w in pack(sentences, 128, CLS, SEP, draw=random.Random(3), shortest=16)] for _ in range(2)]
+    cut = [[len(w.ids) for w in pack(sentences, 128, CLS, SEP, rng=random.Random(3), min_tokens=16)] for _ in range(2)]
     assert cut[0] == cut[1]
     assert len(set(cut[0])) > 3
 
@@ -71,9 +71,9 @@ def test_collate_pools_by_the_mean_and_masks_padding() -> None:
     batch = collate(windows, pad_id=0)
     assert batch.input_ids.shape == batch.attention_mask.shape == (2, 9)
     np.testing.assert_array_equal(batch.attention_mask[1], [1, 1, 1, 0, 0, 0, 0, 0, 0])
-    np.testing.assert_allclose(batch.pool[0, 0], [0, 0.25, 0.25, 0.25, 0.25, 0, 0, 0, 0])
-    np.testing.assert_allclose(batch.pool[0, 1, 6:8], [0.5, 0.5])
-    assert batch.pool[1, 1].sum() == 0
+    np.testing.assert_allclose(batch.pooling[0, 0], [0, 0.25, 0.25, 0.25, 0.25, 0, 0, 0, 0])
+    np.testing.assert_allclose(batch.pooling[0, 1, 6:8], [0.5, 0.5])
+    assert batch.pooling[1, 1].sum() == 0
 
 
 def test_batches_stay_within_the_budget_and_keep_order() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from clausetag.data.jsonl import read_jsonl
 from clausetag.model.artifact import shipped
-from clausetag.model.tokenise import Pieces, load_tokenizer
+from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 
 _PREDICT = """
 import sys
@@ -33,7 +33,7 @@ def predict(path: Path, model: Path, out: Path) -> int:
 
 
 def test_many_texts_are_tokenised_as_each_alone(tiny_artifact: Path) -> None:
-    pieces = Pieces.of(load_tokenizer(str(tiny_artifact)))
+    pieces = SubwordTokenizer.of(load_tokenizer(str(tiny_artifact)))
     texts = [f"We keep {number} records of you." for number in range(2500)]
     assert pieces.encode(texts) == [pieces.encode([text])[0] for text in texts]
 

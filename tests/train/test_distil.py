@@ -19,10 +19,10 @@ from clausetag.data.errors import DataError, LeakageError, RecipeError
 from clausetag.data.jsonl import by_policy, write_jsonl
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
-from clausetag.data.text import pool_key, text_hash
+from clausetag.data.text import short_hash, text_hash
 from clausetag.model.artifact import load_artifact, write_manifest
 from clausetag.model.network import HEADS, predict_logits
-from clausetag.model.tokenise import Pieces, encode_sentences, encode_texts, load_tokenizer
+from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, encode_texts, load_tokenizer
 from clausetag.train import distil as module
 from clausetag.train import loop
 from clausetag.train.config import Recipe, recipe_from
@@ -91,7 +91,7 @@ def variant(
 
 def probabilities(teacher: Start, sentences: tuple[Sentence, ...], *, whole: bool = False) -> tuple[Any, Any]:
     """What a teacher says of sentences and of their passages, all heads, computed in one go."""
-    pieces = Pieces.of(load_tokenizer(str(teacher.artifact.folder)))
+    pieces = SubwordTokenizer.of(load_tokenizer(str(teacher.artifact.folder)))
     encoded = encode_texts([one.text for one in sentences], pieces) if whole else encode_sentences(sentences, pieces)
     logits = predict_logits(start_network(teacher, 0.0), encoded, teacher.artifact.window, pieces, bf16=False)
     return tuple(1 / (1 + np.exp(-values)) for values in logits)
@@ -276,8 +276,8 @@ def test_the_command_scores_and_a_recipe_trains_on_what_it_wrote(
     seen, teachers = (load_artifact(path).trained_on() for path in (tmp_path / "run", tiny_artifact))
     assert seen.policies == TEACHERS | {"shop-0", "shop-1", "shop-2"}
     assert seen.hashes >= teachers.hashes and teachers.hashes
-    assert {pool_key(text_hash(row.text)) for row in teaching.pool} <= seen.context
-    assert not {pool_key(text_hash(row.text)) for row in teaching.pool} & seen.hashes
+    assert {short_hash(text_hash(row.text)) for row in teaching.pool} <= seen.context
+    assert not {short_hash(text_hash(row.text)) for row in teaching.pool} & seen.hashes
     assert seen.validation_policies == {"004_vtiger"}
     run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     assert [part["head"] for part in run["data"]["train"]] == ["guide", POOL]

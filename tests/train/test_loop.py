@@ -143,4 +143,4 @@ def test_heads_start_as_one_and_priors_set_the_bias(tiny_backbone: Path) -> None
         logits = model(ids, torch.ones_like(ids), torch.tensor([[[0.0, 0.5, 0.5, 0.0]]]))
     assert logits.shape == (1, 1, 3, len(LABELS))
     assert torch.equal(logits[0, 0, 0], logits[0, 0, 1])
-    assert model.shared.bias[3].item() == pytest.approx(-1.0986, abs=1e-3)
+    assert model.classifier.bias[3].item() == pytest.approx(-1.0986, abs=1e-3)

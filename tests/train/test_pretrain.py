@@ -21,9 +21,9 @@ from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import DataError, LeakageError, RecipeError
 from clausetag.data.jsonl import write_jsonl
 from clausetag.data.records import Sentence
-from clausetag.data.text import pool_key, text_hash
+from clausetag.data.text import short_hash, text_hash
 from clausetag.model.artifact import load_artifact, read_trained_on
-from clausetag.model.tokenise import Pieces, load_tokenizer
+from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.train import pretrain as module
 from clausetag.train.config import recipe_from
 from clausetag.train.corpora import assemble
@@ -187,7 +187,7 @@ def test_a_recipe_trains_on_from_it_and_inherits_its_record(
     run_training(recipe, tmp_path / "run", quiet=True)
     seen = load_artifact(tmp_path / "run").trained_on()
     assert seen.policies == {"000_sagenext", *(sentence.policy for sentence in pool)}
-    assert pool_key(text_hash(pool[-1].text)) in seen.context
+    assert short_hash(text_hash(pool[-1].text)) in seen.context
     assert seen.context >= read_trained_on(pretrained / "trained_on.json").context
     assert not any(len(key) == 8 for key in seen.hashes)
     config = (tmp_path / "run" / "config.json").read_text(encoding="utf-8")
@@ -221,7 +221,7 @@ def test_only_what_is_needed_is_read_and_recorded() -> None:
 
 
 def test_masking_hides_a_share_of_the_pieces_and_no_special_one(tiny_backbone: Path) -> None:
-    pieces = Pieces.of(load_tokenizer(str(tiny_backbone)))
+    pieces = SubwordTokenizer.of(load_tokenizer(str(tiny_backbone)))
     mask_id = pieces.tokenizer.token_to_id("[MASK]")
     shown: list[torch.Tensor] = []
     asked: list[torch.Tensor] = []

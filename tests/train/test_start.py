@@ -151,13 +151,13 @@ def test_a_pruned_network_keeps_the_first_the_last_and_those_between(tiny_backbo
 
     values = {**from_backbone(str(tiny_backbone), ("a",), HEADS, 0.1).config.encoder_config, "num_hidden_layers": 6}
     whole = SentenceTagger(SentenceTaggerConfig(values, ("a",), HEADS, 0.2)).eval()
-    torch.nn.init.normal_(whole.own.weight)
+    torch.nn.init.normal_(whole.source_classifier.weight)
     small = pruned(whole, 3).eval()
     assert small.config.encoder_config["num_hidden_layers"] == 3 and small.config.head_dropout == 0.2
     old, new = whole.encoder.encoder.layer, small.encoder.encoder.layer
     for mine, theirs in zip(new, (old[0], old[2], old[5]), strict=True):
         assert torch.equal(mine.output.dense.weight, theirs.output.dense.weight)
-    assert torch.equal(small.own.weight, whole.own.weight)
+    assert torch.equal(small.source_classifier.weight, whole.source_classifier.weight)
     every = (torch.tensor([[2, 5, 6, 3]]), torch.ones(1, 4, dtype=torch.long), torch.full((1, 1, 4), 0.25))
     assert torch.equal(pruned(whole, 6).eval()(*every), whole(*every))
     assert not torch.equal(small(*every), whole(*every))
@@ -167,7 +167,7 @@ def test_of_feed_forward_units_those_of_small_weights_go_first(tiny_backbone: Pa
     from clausetag.model.network import HEADS, from_backbone
 
     whole = from_backbone(str(tiny_backbone), ("a",), HEADS, 0.1).eval()
-    torch.nn.init.normal_(whole.own.weight)
+    torch.nn.init.normal_(whole.source_classifier.weight)
     units = int(whole.config.encoder_config["intermediate_size"])
     quiet = [1, units - 2]
     for layer in whole.encoder.encoder.layer:

@@ -10,7 +10,7 @@ import pytest
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.model.network import HEADS
-from clausetag.model.tokenise import Pieces, load_tokenizer
+from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.model.windows import collate
 from clausetag.train.config import Recipe
 from clausetag.train.corpora import POOL, Source
@@ -30,8 +30,8 @@ def policies(name: str, number: int, *, labelled: bool) -> tuple[Sentence, ...]:
 
 
 @pytest.fixture(scope="module")
-def pieces(tiny_backbone: Path) -> Pieces:
-    return Pieces.of(load_tokenizer(str(tiny_backbone)))
+def pieces(tiny_backbone: Path) -> SubwordTokenizer:
+    return SubwordTokenizer.of(load_tokenizer(str(tiny_backbone)))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def examples(pieces: Pieces, recipe: Recipe) -> Examples:
+def examples(pieces: SubwordTokenizer, recipe: Recipe) -> Examples:
     pool = policies("pool", 7, labelled=False)
     scores = np.full((len(pool), 2, len(LABELS)), 0.25, dtype=np.float16)
     scores[:, 1] = 0.75
@@ -58,7 +58,7 @@ def examples(pieces: Pieces, recipe: Recipe) -> Examples:
     return prepare(sources, recipe, pieces, HEADS, teaching)
 
 
-def read(examples: Examples, recipe: Recipe, pieces: Pieces, epoch: int) -> tuple[set[int], set[int]]:
+def read(examples: Examples, recipe: Recipe, pieces: SubwordTokenizer, epoch: int) -> tuple[set[int], set[int]]:
     """Numbers of the labelled policies and of the pool's that an epoch reads; of each, every sentence just once."""
     rows: tuple[list[int], list[int]] = ([], [])
     for run in epoch_batches(examples, recipe, pieces, epoch):
@@ -71,7 +71,7 @@ def read(examples: Examples, recipe: Recipe, pieces: Pieces, epoch: int) -> tupl
 
 
 def test_each_epoch_reads_one_part_of_the_pool_and_so_many_epochs_all(
-    examples: Examples, recipe: Recipe, pieces: Pieces
+    examples: Examples, recipe: Recipe, pieces: SubwordTokenizer
 ) -> None:
     epochs = [read(examples, recipe, pieces, epoch) for epoch in range(4)]
     assert all(own == {0, 1} for own, _ in epochs)
@@ -82,7 +82,7 @@ def test_each_epoch_reads_one_part_of_the_pool_and_so_many_epochs_all(
 
 
 def test_a_unit_stands_once_for_each_head_that_learns_from_it(
-    examples: Examples, recipe: Recipe, pieces: Pieces
+    examples: Examples, recipe: Recipe, pieces: SubwordTokenizer
 ) -> None:
     pool = units = 0
     for run in epoch_batches(examples, recipe, pieces, 0):

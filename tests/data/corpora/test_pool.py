@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from clausetag.cli import main
 from clausetag.data.corpora.five import FIVE, document_of
-from clausetag.data.corpora.pool import MIN_SENTENCES, NEAR, HeldOut, Pool, draw_pool
+from clausetag.data.corpora.pool import MIN_SENTENCES, NEAR, HeldOut, Pool, sample_pool
 from clausetag.data.jsonl import read_jsonl, write_jsonl
 from clausetag.data.segment import segment
 from clausetag.data.text import is_boilerplate, jaccard, shingles, text_hash, words
@@ -30,43 +30,43 @@ NOTHING = HeldOut([])
 class TestHeldOut:
     def test_an_exact_copy_may_differ_in_case_spacing_and_punctuation(self) -> None:
         held = HeldOut(["We never sell your e-mail address."])
-        assert held.holds("WE never sell\nyour “email” address")
-        assert not held.holds("We never lose your e-mail number.")
+        assert held.contains("WE never sell\nyour “email” address")
+        assert not held.contains("We never lose your e-mail number.")
 
     def test_a_near_duplicate_is_held(self) -> None:
         held = HeldOut(["Nothing of that kind is done here.", LONG])
-        assert held.holds(LONG.replace("shop", "stall"))  # 29 of 35 triples in common
-        assert held.holds(LONG.replace("shop", "stall") + " twice")  # 29 of 36
-        assert not held.holds(LONG.replace("shop", "stall").replace("house", "home"))  # 26 of 38
-        assert not held.holds(" ".join(reversed(LONG.split())))
+        assert held.contains(LONG.replace("shop", "stall"))  # 29 of 35 triples in common
+        assert held.contains(LONG.replace("shop", "stall") + " twice")  # 29 of 36
+        assert not held.contains(LONG.replace("shop", "stall").replace("house", "home"))  # 26 of 38
+        assert not held.contains(" ".join(reversed(LONG.split())))
 
     @pytest.mark.parametrize(("extra", "near"), [(3, True), (4, False)])
     def test_the_threshold_itself_counts(self, extra: int, near: bool) -> None:
         # 9 words are 7 triples; 3 words more, and 7 of 10 triples are shared.
         short = "one two three four five six seven eight nine"
         long = " ".join([short, *("ten", "eleven", "twelve", "thirteen")[:extra]])
-        assert HeldOut([short]).holds(long) is near
-        assert HeldOut([long]).holds(short) is near
+        assert HeldOut([short]).contains(long) is near
+        assert HeldOut([long]).contains(short) is near
 
     def test_triples_of_several_texts_make_no_near_duplicate(self) -> None:
         held = HeldOut(["We ask for your name and your house", "your house are kept by the carrier"])
-        assert not held.holds("We ask for your name and your house are kept by the carrier")
+        assert not held.contains("We ask for your name and your house are kept by the carrier")
 
     @pytest.mark.parametrize("text", ["Contact us", "Cookies and web beacons", "- * - * - * -", ""])
     def test_boilerplate_is_never_held(self, text: str) -> None:
         held = HeldOut([text, LONG])
-        assert not held.holds(text)
-        assert not HeldOut([]).holds(text)
+        assert not held.contains(text)
+        assert not HeldOut([]).contains(text)
 
     def test_boilerplate_that_is_held_does_not_hold_a_longer_text(self) -> None:
-        assert not HeldOut(["a/b/c/d/e/f/g"]).holds("a b c d e f g h")
-        assert HeldOut(["a b c d e f g"]).holds("a b c d e f g h")
+        assert not HeldOut(["a/b/c/d/e/f/g"]).contains("a b c d e f g h")
+        assert HeldOut(["a b c d e f g"]).contains("a b c d e f g h")
 
     def test_texts_of_one_hash_and_other_words_are_both_held(self) -> None:
         # Equal without spaces, so exact copies of each other; a near duplicate is one of the words of either.
         held = HeldOut(["we are now here in our green house", "we are nowhere in our green house"])
-        assert held.holds("we are nowhere in our green house today")
-        assert held.holds("we are now here in our green house today")
+        assert held.contains("we are nowhere in our green house today")
+        assert held.contains("we are now here in our green house today")
 
 
 WORD = st.sampled_from(["we", "you", "keep", "sell", "share", "e-mail", "name", "box", "farm", "shop"])
@@ -89,7 +89,7 @@ def brute_force(held: Sequence[str], text: str) -> bool:
 def test_holds_is_what_brute_force_says(held: list[str], texts: list[str], random: Random) -> None:
     found = HeldOut(held)
     for text in [*texts, *(changed(one, random) for one in held for _ in range(3))]:
-        assert found.holds(text) is brute_force(held, text), text
+        assert found.contains(text) is brute_force(held, text), text
 
 
 def changed(text: str, random: Random) -> str:
@@ -131,7 +131,7 @@ def drawn(pool: Pool) -> set[str]:
 
 class TestDrawPool:
     def test_sentences_keep_their_place_in_the_policy(self) -> None:
-        pool = draw_pool([("a", policy(1))], NOTHING, 1000)
+        pool = sample_pool([("a", policy(1))], NOTHING, 1000)
         assert [sentence.text for sentence in pool.sentences] == sentences(1)
         assert [sentence.index for sentence in pool.sentences] == list(range(20))
         assert {sentence.labels for sentence in pool.sentences} == {None}
@@ -153,49 +153,49 @@ class TestDrawPool:
         ],
     )
     def test_what_is_no_policy_or_too_short_is_left_out(self, text: str, reason: str) -> None:
-        pool = draw_pool([("a", text), ("b", policy(1, MIN_SENTENCES))], NOTHING, 1000)
+        pool = sample_pool([("a", text), ("b", policy(1, MIN_SENTENCES))], NOTHING, 1000)
         assert drawn(pool) == {"b"} and pool.policies == 1
         assert said(pool) == {reason: 1}
 
     def test_sentences_that_are_held_are_left_out(self) -> None:
         own = sentences(1)
         near = own[7].replace("At shop001", "In shop001")
-        pool = draw_pool([("a", policy(1))], HeldOut([own[4], near]), 1000)
+        pool = sample_pool([("a", policy(1))], HeldOut([own[4], near]), 1000)
         assert [sentence.index for sentence in pool.sentences] == [n for n in range(20) if n not in (4, 7)]
         assert said(pool) == {"sentences nearly the same as one that is held out": 2}
 
     def test_a_policy_that_shares_much_is_left_out_altogether(self) -> None:
         own = sentences(1)
-        pool = draw_pool([("a", policy(1)), ("b", policy(2))], HeldOut(own[:3]), 1000)
+        pool = sample_pool([("a", policy(1)), ("b", policy(2))], HeldOut(own[:3]), 1000)
         assert drawn(pool) == {"b"}
         assert said(pool) == {"policies that share too much with what is held out": 1}
 
     def test_headings_do_not_dilute_what_is_shared(self) -> None:
         headings = [f"Heading {number}" for number in range(20)]
-        pool = draw_pool([("a", policy(1) + "\n\n" + "\n\n".join(headings))], HeldOut(sentences(1)[:3]), 1000)
+        pool = sample_pool([("a", policy(1) + "\n\n" + "\n\n".join(headings))], HeldOut(sentences(1)[:3]), 1000)
         assert pool.sentences == [] and pool.policies == 0
         assert said(pool) == {"policies that share too much with what is held out": 1}
 
     @pytest.mark.parametrize("seed", range(4))
     def test_of_two_versions_the_first_drawn_is_taken(self, seed: int) -> None:
         first, second = sentences(1), sentences(2)[:13] + sentences(1)[:7]
-        pool = draw_pool([("a", "\n\n".join(first)), ("b", "\n\n".join(second))], NOTHING, 1000, seed)
+        pool = sample_pool([("a", "\n\n".join(first)), ("b", "\n\n".join(second))], NOTHING, 1000, seed)
         assert len(drawn(pool)) == pool.policies == 1 and len(pool.sentences) == 20
         assert said(pool) == {"policies of which a version is in the pool": 1}
 
     def test_six_shared_sentences_of_twenty_are_no_version(self) -> None:
         second = sentences(2)[:14] + sentences(1)[:6]
-        pool = draw_pool([("a", policy(1)), ("b", "\n\n".join(second))], NOTHING, 1000)
+        pool = sample_pool([("a", policy(1)), ("b", "\n\n".join(second))], NOTHING, 1000)
         assert drawn(pool) == {"a", "b"} and said(pool) == {}
 
     def test_common_headings_make_no_version(self) -> None:
         headings = "\n\n".join(f"# Our Heading {number}" for number in range(20))
-        pool = draw_pool([(str(seed), f"{headings}\n\n{policy(seed)}") for seed in range(3)], NOTHING, 1000)
+        pool = sample_pool([(str(seed), f"{headings}\n\n{policy(seed)}") for seed in range(3)], NOTHING, 1000)
         assert pool.policies == 3 and said(pool) == {}
         assert len(pool.sentences) == 3 * 40
 
     def test_an_id_is_used_once(self, tmp_path: Path) -> None:
-        pool = draw_pool([("a", policy(1)), ("a", policy(2)), ("b", policy(3))], NOTHING, 1000)
+        pool = sample_pool([("a", policy(1)), ("a", policy(2)), ("b", policy(3))], NOTHING, 1000)
         assert pool.policies == 2 and said(pool) == {"policies whose id is in the pool": 1}
         write_jsonl(tmp_path / "pool.jsonl", (sentence.row() for sentence in pool.sentences))
         assert len(read_jsonl(tmp_path / "pool.jsonl")) == 40
@@ -204,27 +204,27 @@ class TestDrawPool:
     def test_what_was_left_out_keeps_no_other_policy_out(self, seed: int) -> None:
         # Drawn first or second, neither its id nor its text is in the pool.
         both = "\n\n".join(sentences(1)[:10] + sentences(2)[:10])
-        pool = draw_pool([("a", both), ("a", policy(1))], HeldOut(sentences(2)), 1000, seed)
+        pool = sample_pool([("a", both), ("a", policy(1))], HeldOut(sentences(2)), 1000, seed)
         assert [sentence.text for sentence in pool.sentences] == sentences(1)
 
     def test_whole_policies_until_the_limit(self) -> None:
         rows = [(str(seed), policy(seed)) for seed in range(6)]
-        assert len(draw_pool(rows, NOTHING, 40).sentences) == 40
-        pool = draw_pool(rows, NOTHING, 41)
+        assert len(sample_pool(rows, NOTHING, 40).sentences) == 40
+        pool = sample_pool(rows, NOTHING, 41)
         assert len(pool.sentences) == 60 and pool.policies == 3
-        assert draw_pool(rows, NOTHING, 10_000).policies == 6
+        assert sample_pool(rows, NOTHING, 10_000).policies == 6
 
     def test_the_seed_alone_decides_what_is_drawn(self) -> None:
         rows = [(str(seed), policy(seed)) for seed in range(8)]
-        once = draw_pool(iter(rows), NOTHING, 60, seed=3)
-        assert draw_pool(rows, NOTHING, 60, seed=3) == once
+        once = sample_pool(iter(rows), NOTHING, 60, seed=3)
+        assert sample_pool(rows, NOTHING, 60, seed=3) == once
         assert [key for key, _ in rows] == list("01234567")
-        orders = {tuple(s.policy for s in draw_pool(rows, NOTHING, 60, seed).sentences[::20]) for seed in range(6)}
+        orders = {tuple(s.policy for s in sample_pool(rows, NOTHING, 60, seed).sentences[::20]) for seed in range(6)}
         assert len(orders) > 1
 
     def test_the_limit_of_a_larger_pool_changes_nothing_before(self) -> None:
         rows = [(str(seed), policy(seed)) for seed in range(8)]
-        small, large = draw_pool(rows, NOTHING, 40), draw_pool(rows, NOTHING, 100)
+        small, large = sample_pool(rows, NOTHING, 40), sample_pool(rows, NOTHING, 100)
         assert large.sentences[:40] == small.sentences
 
 

@@ -19,7 +19,7 @@ import pytest
 from clausetag.data.documents import docx, tables
 from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.documents.pdf import lines as pdf_lines
-from clausetag.data.errors import is_machines
+from clausetag.data.errors import is_machine_error
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.segment import segment
 from clausetag.predict.pages.policy import render_policy
@@ -155,4 +155,6 @@ def test_the_machines_fault_within_a_reader(
 
 
 def test_what_is_no_fault_of_the_machine() -> None:
-    assert not any(map(is_machines, (MemoryError(), OSError("x"), OSError(errno.EIO, "x"), PermissionError(13, "x"))))
+    assert not any(
+        map(is_machine_error, (MemoryError(), OSError("x"), OSError(errno.EIO, "x"), PermissionError(13, "x")))
+    )
