@@ -17,11 +17,11 @@ from starlette.middleware.cors import CORSMiddleware
 
 from clausetag import __version__
 from clausetag.model.tagger import Tagger
-from clausetag.serving.http import description
-from clausetag.serving.http.envelope import Envelope
-from clausetag.serving.http.errors import ApiError, error_body, error_value
-from clausetag.serving.http.limits import CONTENT_TYPES, check_key
+from clausetag.serving.errors import ApiError, error_body, error_value
+from clausetag.serving.http import openapi as description
+from clausetag.serving.http.middleware import Envelope
 from clausetag.serving.http.pages import ASSETS, asset, docs_page
+from clausetag.serving.http.requests import CONTENT_TYPES, check_key
 from clausetag.serving.http.schemas import Info, Label, Status
 from clausetag.serving.observability.metrics import CONTENT_TYPE
 from clausetag.serving.runtime.service import Service

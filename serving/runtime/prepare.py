@@ -13,7 +13,7 @@ from clausetag.data.documents.sniff import document_from_bytes, extract_html, ex
 from clausetag.data.errors import DocumentError
 from clausetag.data.records import Block, Document, Sentence
 from clausetag.data.segment import segment
-from clausetag.serving.http.errors import ApiError, error_value
+from clausetag.serving.errors import ApiError, error_value
 from clausetag.serving.http.schemas import (
     REQUESTS,
     HtmlRequest,

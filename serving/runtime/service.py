@@ -16,8 +16,8 @@ from clausetag.data.errors import ClausetagError, DocumentError
 from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
 from clausetag.model.tokenise import FloatArray
-from clausetag.serving.http.errors import ApiError
-from clausetag.serving.http.limits import (
+from clausetag.serving.errors import ApiError
+from clausetag.serving.http.requests import (
     DOCUMENT_TYPES,
     JSON_TYPE,
     Places,
@@ -29,9 +29,9 @@ from clausetag.serving.http.limits import (
 )
 from clausetag.serving.observability.logs import error_fields, log
 from clausetag.serving.observability.metrics import Metrics
+from clausetag.serving.runtime.admission import Life
 from clausetag.serving.runtime.batcher import Batcher, InferenceError
 from clausetag.serving.runtime.engine import Engine, Prepared
-from clausetag.serving.runtime.lifecycle import Life
 from clausetag.serving.runtime.prepare import POLICY, Failure, Preparer, Work, flagged, options, refusal, wanted
 from clausetag.serving.runtime.reader import Reader
 from clausetag.serving.settings import Settings

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from clausetag.data.labels import SECURITY
-from clausetag.serving.http.envelope import CSP
+from clausetag.serving.http.middleware import CSP
 from clausetag.serving.http.schemas import ErrorAnswer
 from tests.data.documents.pdf_fixture import typeset, write_pdf
 from tests.serving.conftest import MakeClient, service_of

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clausetag.data.labels import LABELS
-from clausetag.serving.http.limits import CONTENT_TYPES
+from clausetag.serving.http.requests import CONTENT_TYPES
 from clausetag.serving.http.schemas import ErrorAnswer, PoliciesAnswer, TaggedPolicy
 
 TEXT = st.text(max_size=60) | st.sampled_from(

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from clausetag.data.labels import LABELS
 from clausetag.model.tagger import Tagger
-from clausetag.serving.http import description
+from clausetag.serving.http import openapi as description
 from clausetag.serving.http.app import create_app
 from clausetag.serving.http.schemas import Info
 from clausetag.serving.settings import Settings
@@ -19,7 +19,7 @@ SERVING = Path(__file__).resolve().parents[2] / "serving" / "static"
 
 
 def test_the_checked_in_file_is_the_apps(client: TestClient) -> None:
-    """After a change to the contract: `python -m clausetag.serving.http.description`."""
+    """After a change to the contract: `python -m clausetag.serving.http.openapi`."""
     checked_in = (SERVING / "openapi.json").read_text(encoding="utf-8")
     assert checked_in == description.text(create_app(Settings()).openapi())
     assert client.get("/openapi.json").text == checked_in

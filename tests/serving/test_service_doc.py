@@ -14,7 +14,7 @@ import pytest
 
 from clausetag.cli import parse
 from clausetag.data.corpora.five import read_source
-from clausetag.serving.http.limits import CONTENT_TYPES
+from clausetag.serving.http.requests import CONTENT_TYPES
 from clausetag.serving.http.schemas import PoliciesAnswer, TaggedPolicy
 from clausetag.serving.settings import Settings
 from tests.data.documents.pdf_fixture import typeset, write_pdf

@@ -1,4 +1,4 @@
-"""What the OpenAPI file says beyond the schemas. `python -m clausetag.serving.http.description` writes it anew."""
+"""What the OpenAPI file says beyond the schemas. `python -m clausetag.serving.http.openapi` writes it anew."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from clausetag.data.labels import LABELS
-from clausetag.serving.http.limits import DOCUMENT_TYPES, JSON_TYPE
+from clausetag.serving.http.requests import DOCUMENT_TYPES, JSON_TYPE
 from clausetag.serving.http.schemas import REQUESTS, ErrorAnswer, PoliciesAnswer, TaggedPolicy, with_labels
 
 TEXT = (

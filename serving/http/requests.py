@@ -10,7 +10,7 @@ from typing import Any
 
 from prometheus_client import Gauge
 
-from clausetag.serving.http.errors import ApiError
+from clausetag.serving.errors import ApiError
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 

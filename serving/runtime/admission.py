@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from clausetag.serving.http.errors import ApiError
+from clausetag.serving.errors import ApiError
 from clausetag.serving.observability.logs import log
 from clausetag.serving.observability.metrics import Metrics
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from clausetag.serving.http.errors import error_body, error_value
+from clausetag.serving.errors import error_body, error_value
 from clausetag.serving.observability.logs import error_fields, log
 from clausetag.serving.observability.metrics import Metrics
-from clausetag.serving.runtime.lifecycle import Life
+from clausetag.serving.runtime.admission import Life
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
