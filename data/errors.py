@@ -53,3 +53,9 @@ def is_machine_error(error: BaseException) -> bool:
 def first_line(error: BaseException) -> str:
     """The first line of an exception's text, for a message of one line; the exception's name if it has no text."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an exception as one line of at most 200 characters; the exception's name if it has no message."""
+    text = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return text[:200] or type(error).__name__

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from clausetag.data.corpora.label_studio import labelling_config, make_tasks
 from clausetag.data.documents.inputs import read_inputs
-from clausetag.data.documents.quality import screen
+from clausetag.data.documents.quality import quality_flags
 from clausetag.data.errors import ClausetagError, DataError
 from clausetag.data.jsonl import write_text
 from clausetag.data.labels import read_label_set
@@ -61,7 +61,7 @@ def main(arguments: argparse.Namespace) -> int:
             failures += 1
             print(f"clausetag: {printable(item.message)}", file=sys.stderr)
             continue
-        for flag in screen(item):
+        for flag in quality_flags(item):
             print(f"clausetag: warning: {printable(item.policy)}: {FLAG_MEANINGS[flag]}", file=sys.stderr)
         policies += 1
         sentences += tag(item)

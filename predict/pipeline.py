@@ -9,9 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from clausetag.data.documents.archives import one_line
-from clausetag.data.documents.quality import screen
-from clausetag.data.errors import is_machine_error
+from clausetag.data.documents.quality import quality_flags
+from clausetag.data.errors import is_machine_error, one_line
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.tagger import Tagger
 from clausetag.predict.pages.summary import FLAG_MEANINGS, printable
@@ -91,7 +90,7 @@ class Pipeline:
     def _tag(self, found: Source) -> TaggedSource:
         if isinstance(found, FailedInput):
             return found, []
-        document = replace(found, flags=screen(found))
+        document = replace(found, flags=quality_flags(found))
         if self.strict and document.flags:
             flag = document.flags[0]
             return FailedInput(found.policy, flag, f"{found.policy}: {FLAG_MEANINGS[flag]}"), []

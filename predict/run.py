@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clausetag import __version__
-from clausetag.data.documents.archives import one_line
-from clausetag.data.errors import ClausetagError, DataError
+from clausetag.data.errors import ClausetagError, DataError, one_line
 from clausetag.data.jsonl import write_text
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.predict.journal import Journal, Result, Session

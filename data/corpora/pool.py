@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import compress
 
 from clausetag.data.documents.inputs import extract_text
-from clausetag.data.documents.quality import screen
+from clausetag.data.documents.quality import quality_flags
 from clausetag.data.records import Sentence
 from clausetag.data.segment import segment
 from clausetag.data.text import is_boilerplate, shingles, text_hash, words
@@ -99,7 +99,7 @@ def sample_pool(policies: Iterable[tuple[str, str]], held: HeldOut, limit: int, 
 
 def _screened(policy: str, text: str, held: HeldOut, seen: set[str], left_out: Counter[str]) -> Iterator[Sentence]:
     document = extract_text(policy, text)
-    if screen(document):
+    if quality_flags(document):
         left_out["policies that are no English privacy policy"] += 1
         return
     sentences = segment(document)

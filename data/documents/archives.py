@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, too_large
-from clausetag.data.errors import DocumentError, is_machine_error
+from clausetag.data.errors import DocumentError, is_machine_error, one_line
 
 MAX_ARCHIVE_BYTES = 20_000_000_000
 """Limit for what all documents of one archive unpack to, together."""
@@ -193,9 +193,3 @@ def _unpack_zstd(file: io.BufferedReader) -> Iterator[bytes]:
         raise DocumentError("unreadable", f"the .zst file is damaged ({one_line(error)})") from None
     if inside:
         raise DocumentError("unreadable", "the .zst file is cut off")
-
-
-def one_line(error: BaseException) -> str:
-    """What an exception says, in one line of bounded length; its name if it says nothing."""
-    text = " ".join(str(getattr(error, "strerror", None) or error).split())
-    return text[:200] or type(error).__name__

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from clausetag.data.documents.archives import Member, one_line, zip_members
+from clausetag.data.documents.archives import Member, zip_members
 from clausetag.data.documents.sniff import (
     ARCHIVE_SUFFIXES,
     DOCUMENT_SUFFIXES,
@@ -32,7 +32,7 @@ from clausetag.data.documents.sniff import (
     stem,
 )
 from clausetag.data.documents.tables import PolicyRow, is_table, row_word, table_rows
-from clausetag.data.errors import DocumentError, is_machine_error
+from clausetag.data.errors import DocumentError, is_machine_error, one_line
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.text import SURROGATE
 

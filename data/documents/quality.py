@@ -1,12 +1,13 @@
-"""Two doubts about a document, raised before it is tagged: it is not English, or it is no privacy policy.
+"""Quality flags of a document: not English, not a privacy policy.
 
-The model knows English privacy policies only; on anything else its labels mean little, so every row says so.
+The models were trained on English privacy policies. Their labels mean little on other texts, so every output row of such
+a document carries the flag.
 
-Measured: neither flag is raised on any of the 115 policies of OPP-115 and the five. Of 2,000 further crawled pages that
-should be policies 196 are flagged as none; those of a web directory (15 % flagged) are terms of use, menus and error
-pages for the most part, of the better sources it is 1.9 %. Of 3,865 licences, manual pages, package notes and READMEs
-3,766 are flagged. Excerpts are harder: 4.8 % of 50-word excerpts from policies are flagged as none. English excerpts
-are taken for another language in 0.4 % of the cases at 12 words, in none at 30.
+Measured: no flag on any of OPP-115's 115 policies or the five annotated ones. Of 2,000 further crawled pages that should
+be policies, 196 are flagged as not a policy; most of them come from a web directory (15 % flagged) and are terms of use,
+menus or error pages; from the better sources it is 1.9 %. Of 3,865 licences, manual pages, package notes and READMEs,
+3,766 are flagged. Short texts are harder: 4.8 % of 50-word excerpts of policies are flagged as not a policy, and 0.4 % of
+English excerpts of 12 words (none of 30 words) as not English.
 """
 
 from __future__ import annotations
@@ -19,18 +20,21 @@ NOT_ENGLISH = "not_english"
 NOT_PRIVACY_POLICY = "not_privacy_policy"
 
 _SAMPLE = 200_000
-"""Characters looked at: enough for both questions, and bounded."""
+"""Characters examined for both flags; bounds the time spent on long documents."""
 _EXCERPT = 700
-"""Characters of each of three places that tell the language. 2,000 each, at three times the cost, say the same of 4,000
-crawled pages, all in English."""
+"""Characters taken from each of three places to detect the language. With 2,000 each, the answers on 4,000 crawled English
+pages are the same and detection takes three times as long."""
 _LANGUAGE_WORDS = 12
+"""Shorter texts are never flagged as not English ..."""
 _LANGUAGE_LETTERS = 15
-"""Letters beyond the Latin script that do as well: Chinese and Japanese set no spaces."""
-_FOREIGN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
+"""... unless they have this many non-Latin letters: Chinese and Japanese have no spaces between words."""
+_NON_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
 _POLICY_WORDS = 40
+"""Shorter texts are never flagged as not a policy."""
 _DENSITY_WORDS = 100
+"""Below this length, where one term more or less decides, a single hint of data practices is enough."""
 _DENSITY = 1.0
-"""Privacy terms in 100 words. OPP-115's policies have at least 1.9, the five at least 1.6, terms of use about 0.5."""
+"""Privacy terms per 100 words. OPP-115's policies have at least 1.9, the five at least 1.6, terms of use about 0.5."""
 _TERM = re.compile(
     r"\b(?:privacy|personal(?:ly)?[ -](?:identifiable |identifying )?(?:information|data|details)|personally"
     r"|your (?:\w+ )?(?:information|data)|cookies?|third[ -]part(?:y|ies)|opt[ -]?(?:out|in)|unsubscribe"
@@ -47,39 +51,37 @@ _HINT = re.compile(
 )
 
 
-def screen(document: Document) -> tuple[str, ...]:
-    """The document's flags: those it came with, and `NOT_ENGLISH` or `NOT_PRIVACY_POLICY`; none for most.
+def quality_flags(document: Document) -> tuple[str, ...]:
+    """All flags of a document: the ones it already has, and at most one of `NOT_ENGLISH` and `NOT_PRIVACY_POLICY`.
 
-    What is not English is not asked whether it is a policy, as the terms looked for are English. A text of few words
-    raises neither flag.
+    Only English documents can be flagged as `NOT_PRIVACY_POLICY`, because the terms that are counted are English.
     """
     sample = document.text[:_SAMPLE]
     words = len(sample.split())
-    own = tuple(flag for flag in document.flags if flag not in (NOT_ENGLISH, NOT_PRIVACY_POLICY))
-    if _is_foreign(sample, words):
-        return (*own, NOT_ENGLISH)
-    return (*own, NOT_PRIVACY_POLICY) if _is_no_policy(sample, words) else own
+    existing = tuple(flag for flag in document.flags if flag not in (NOT_ENGLISH, NOT_PRIVACY_POLICY))
+    if _is_not_english(sample, words):
+        return (*existing, NOT_ENGLISH)
+    return (*existing, NOT_PRIVACY_POLICY) if _is_not_policy(sample, words) else existing
 
 
-def _is_foreign(text: str, words: int) -> bool:
-    if words < _LANGUAGE_WORDS and len(_FOREIGN.findall(text)) < _LANGUAGE_LETTERS:
+def _is_not_english(text: str, words: int) -> bool:
+    if words < _LANGUAGE_WORDS and len(_NON_LATIN.findall(text)) < _LANGUAGE_LETTERS:
         return False
-    # Imported late: it loads its model.
+    # Imported here because it loads a model.
     import py3langid
 
     return bool(py3langid.classify(_excerpt(text))[0] != "en")
 
 
 def _excerpt(text: str) -> str:
-    """The beginning, the middle and the end."""
+    """The beginning, middle and end of a text."""
     if len(text) <= 3 * _EXCERPT:
         return text
     middle = (len(text) - _EXCERPT) // 2
     return " ".join((text[:_EXCERPT], text[middle : middle + _EXCERPT], text[-_EXCERPT:]))
 
 
-def _is_no_policy(text: str, words: int) -> bool:
-    """Whether privacy terms are rare; in a short text, where one more or less decides, whether there is no hint."""
+def _is_not_policy(text: str, words: int) -> bool:
     if words < _POLICY_WORDS:
         return False
     terms = sum(1 for _ in _TERM.finditer(text))

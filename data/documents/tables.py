@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from clausetag.data.documents.archives import FREE_TOTAL_BYTES, MAX_RATIO, one_line, open_stream
+from clausetag.data.documents.archives import FREE_TOTAL_BYTES, MAX_RATIO, open_stream
 from clausetag.data.documents.decode import decode
 from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, too_large
-from clausetag.data.errors import DocumentError, is_machine_error
+from clausetag.data.errors import DocumentError, is_machine_error, one_line
 
 _JSONL = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _CSV = (".csv", ".csv.gz", ".csv.zst")

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from clausetag.data.corpora.five import FIVE, document_of
 from clausetag.data.documents.inputs import extract_html, extract_text, read_inputs
-from clausetag.data.documents.quality import screen
+from clausetag.data.documents.quality import quality_flags
 from clausetag.data.documents.tables import PolicyRow, is_table, table_rows
 from clausetag.data.errors import DataError, DocumentError
 from clausetag.data.jsonl import iter_json_rows, write_jsonl
@@ -45,7 +45,7 @@ def sample_policies(path: str, number: int, seed: int = 1) -> list[Document]:
     kept: list[Document] = []
     for candidate in drawn:
         document = _extracted(candidate) if isinstance(candidate, PolicyRow) else candidate
-        if document.text and not screen(document):
+        if document.text and not quality_flags(document):
             kept.append(document)
         if len(kept) == number:
             break

@@ -103,7 +103,7 @@ def _stages(pages: str, pipeline: Pipeline, target: Path) -> dict[str, float]:
     """Seconds of each stage; a stage has done all documents before the next one starts."""
     from tokenizers import Tokenizer
 
-    from clausetag.data.documents.quality import screen
+    from clausetag.data.documents.quality import quality_flags
     from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences
 
     tagger = pipeline.tagger
@@ -119,7 +119,7 @@ def _stages(pages: str, pipeline: Pipeline, target: Path) -> dict[str, float]:
 
     found = {
         "extract": clock(lambda: documents.extend(d for d in _read(pages) if isinstance(d, Document))),
-        "screen": clock(lambda: [screen(document) for document in documents]),
+        "screen": clock(lambda: [quality_flags(document) for document in documents]),
         "segment": clock(lambda: policies.extend(map(segment, documents))),
         "tokenise": clock(tokenise),
         "network": clock(lambda: logits.extend(map(tagger.logits, encoded))),

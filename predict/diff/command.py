@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 
 from clausetag.data.documents.inputs import read_inputs
-from clausetag.data.documents.quality import screen
+from clausetag.data.documents.quality import quality_flags
 from clausetag.data.errors import ClausetagError, DataError
 from clausetag.data.jsonl import write_jsonl, write_text
 from clausetag.data.records import Document, FailedInput
@@ -93,7 +93,7 @@ def one_document(given: str) -> Document:
         found = item
     if found is None:
         raise DataError(f"{given}: holds no document")
-    return replace(found, flags=screen(found))
+    return replace(found, flags=quality_flags(found))
 
 
 def _output(given: str | None) -> Path | None:

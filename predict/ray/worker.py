@@ -10,8 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from clausetag.data.documents.archives import one_line
-from clausetag.data.errors import ArtifactError, ClausetagError
+from clausetag.data.errors import ArtifactError, ClausetagError, one_line
 from clausetag.data.records import FailedInput
 from clausetag.model.tagger import Tagger
 from clausetag.predict.pages.summary import summarise

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pydantic_core
 
-from clausetag.data.documents.quality import screen
+from clausetag.data.documents.quality import quality_flags
 from clausetag.data.errors import ClausetagError, DocumentError
 from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
@@ -201,4 +201,4 @@ class Service:
 
 
 def _doubts(items: Sequence[Prepared]) -> list[tuple[str, ...]]:
-    return [screen(item.document) for item in items]
+    return [quality_flags(item.document) for item in items]

@@ -83,9 +83,10 @@ import resource, sys
 sys.path.insert(0, sys.argv[1])
 import run_fixture
 from clausetag import cli
-from clausetag.data.documents import quality as screen
+from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.quality import quality_flags
 from clausetag.model import tagger
-screen._is_foreign("Wir erheben Ihren Namen.", 1000)  # it unpacks its model to a file
+quality_flags(extract_text("p", "Wir erheben Ihren Namen. " * 5))  # it unpacks its model to a file
 tagger.Tagger.load = lambda *_, **__: run_fixture.FakeTagger()
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 sys.exit(cli.main(sys.argv[3:]))

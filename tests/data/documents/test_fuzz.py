@@ -26,7 +26,7 @@ from clausetag.data.documents.docx import docx_document
 from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.documents.pdf import lines as pdf_lines
 from clausetag.data.documents.pdf.blocks import line_blocks
-from clausetag.data.documents.quality import screen
+from clausetag.data.documents.quality import quality_flags
 from clausetag.data.documents.sniff import document_from_bytes, extract_html, extract_text
 from clausetag.data.errors import DocumentError
 from clausetag.data.records import Document, FailedInput
@@ -78,7 +78,7 @@ def check(document: Document) -> None:
         assert block.start <= sentence.start and sentence.end <= block.end
         covered[sentence.start : sentence.end] = [True] * (sentence.end - sentence.start)
     assert not [c for c, inside in zip(text, covered, strict=True) if not inside and re.match(r"\w", c)]
-    assert set(screen(document)) <= {"not_english", "not_privacy_policy"}
+    assert set(quality_flags(document)) <= {"not_english", "not_privacy_policy"}
 
 
 def known(error: DocumentError) -> None:

@@ -1,4 +1,4 @@
-"""Flags for texts in another language and texts that are no policy."""
+"""Quality flags: not English, not a privacy policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clausetag.data.documents.inputs import extract_text
-from clausetag.data.documents.quality import NOT_ENGLISH, NOT_PRIVACY_POLICY, screen
+from clausetag.data.documents.quality import NOT_ENGLISH, NOT_PRIVACY_POLICY, quality_flags
 
 _ROOT = Path(__file__).parents[3]
 _GERMAN = "Wir erheben Ihre Daten nur, soweit dies nötig ist, und geben sie nicht an Dritte weiter. "
@@ -22,7 +22,7 @@ _RECIPE = (
 
 @pytest.mark.parametrize("path", sorted((_ROOT / "data" / "policies").glob("*.txt")), ids=lambda path: path.stem)
 def test_the_five_policies_raise_no_flag(path: Path) -> None:
-    assert screen(extract_text("p", path.read_text(encoding="utf-8"))) == ()
+    assert quality_flags(extract_text("p", path.read_text(encoding="utf-8"))) == ()
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_the_five_policies_raise_no_flag(path: Path) -> None:
     ],
 )
 def test_flags(text: str, expected: tuple[str, ...]) -> None:
-    assert screen(extract_text("p", text)) == expected
+    assert quality_flags(extract_text("p", text)) == expected
 
 
 def test_the_licence_is_no_policy() -> None:
-    assert screen(extract_text("p", (_ROOT / "LICENSE").read_text(encoding="utf-8"))) == (NOT_PRIVACY_POLICY,)
+    assert quality_flags(extract_text("p", (_ROOT / "LICENSE").read_text(encoding="utf-8"))) == (NOT_PRIVACY_POLICY,)
 
 
 def test_no_policy_of_the_corpus_is_flagged() -> None:
@@ -56,4 +56,4 @@ def test_no_policy_of_the_corpus_is_flagged() -> None:
         pytest.skip("needs the OPP-115 corpus; set OPP115_DIR")
     for path in paths:
         text = unescape(re.sub(r"<[^>]*>", " ", path.read_text(encoding="utf-8", errors="replace")))
-        assert screen(extract_text(path.stem, text, markdown=False)) == (), path.stem
+        assert quality_flags(extract_text(path.stem, text, markdown=False)) == (), path.stem
