@@ -1,13 +1,13 @@
 """Quality flags of a document: not English, not a privacy policy.
 
-The models were trained on English privacy policies. Their labels mean little on other texts, so every output row of such
-a document carries the flag.
+The models were trained on English privacy policies. Their labels mean little on other texts, so every output row of
+such a document carries the flag.
 
-Measured: no flag on any of OPP-115's 115 policies or the five annotated ones. Of 2,000 further crawled pages that should
-be policies, 196 are flagged as not a policy; most of them come from a web directory (15 % flagged) and are terms of use,
-menus or error pages; from the better sources it is 1.9 %. Of 3,865 licences, manual pages, package notes and READMEs,
-3,766 are flagged. Short texts are harder: 4.8 % of 50-word excerpts of policies are flagged as not a policy, and 0.4 % of
-English excerpts of 12 words (none of 30 words) as not English.
+Measured: no flag on any of OPP-115's 115 policies or the five annotated ones. Of 2,000 further crawled pages that
+should be policies, 196 are flagged as not a policy; most of them come from a web directory (15 % flagged) and are terms
+of use, menus or error pages; from the better sources it is 1.9 %. Of 3,865 licences, manual pages, package notes and
+READMEs, 3,766 are flagged. Short texts are harder: 4.8 % of 50-word excerpts of policies are flagged as not a policy,
+and 0.4 % of English excerpts of 12 words (none of 30 words) as not English.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ NOT_PRIVACY_POLICY = "not_privacy_policy"
 _SAMPLE = 200_000
 """Characters examined for both flags; bounds the time spent on long documents."""
 _EXCERPT = 700
-"""Characters taken from each of three places to detect the language. With 2,000 each, the answers on 4,000 crawled English
-pages are the same and detection takes three times as long."""
+"""Characters taken from each of three places to detect the language. With 2,000 each, the answers on 4,000 crawled
+English pages are the same and detection takes three times as long."""
 _LANGUAGE_WORDS = 12
 """Shorter texts are never flagged as not English ..."""
 _LANGUAGE_LETTERS = 15
