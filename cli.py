@@ -1,96 +1,118 @@
-"""The `clausetag` command. Each verb's module is imported when it is called, so that --help answers at once."""
+"""The `clausetag` command. A command's module is imported only when it runs, so `clausetag --help` starts fast."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from clausetag import __version__
 from clausetag.data.errors import ClausetagError, MissingExtraError
 
-_VERBS: dict[str, tuple[str, str]] = {
+COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("clausetag.predict.command", "tag the sentences of policies: files, folders, globs, stdin, JSONL"),
     "diff": (
         "clausetag.predict.diff.command",
         "compare two versions of a policy, sentence by sentence and by category",
     ),
     "train": ("clausetag.train.run", "train a model from a recipe and write it as a folder"),
-    "eval": ("clausetag.eval.command", "per-category F1 with intervals, baselines and the annotators' own agreement"),
+    "eval": (
+        "clausetag.eval.command",
+        "measure a model: F1 per category with confidence intervals, baselines and annotator agreement",
+    ),
     "data": ("clausetag.data.command", "prepare corpora as labelled JSONL"),
     "pretrain": ("clausetag.train.pretrain", "continue an encoder's pretraining on unlabelled policies"),
-    "distil": ("clausetag.train.distil", "score training sentences and unlabelled ones by teachers"),
-    "bench": ("clausetag.eval.speed.command", "measure speed, memory and start beside what one would use instead"),
-    "export": ("clausetag.train.export", "write a trained model as one ONNX file with int8 weights and a card"),
-    "serve": ("clausetag.serve", "answer over HTTP, with a page to read a policy"),
+    "distil": ("clausetag.train.distil", "score labelled and unlabelled training sentences with teacher models"),
+    "bench": ("clausetag.eval.speed.command", "measure speed, memory and start-up time next to alternatives"),
+    "export": ("clausetag.train.export", "convert a trained model to one ONNX file with int8 weights and a model card"),
+    "serve": ("clausetag.serve", "run the HTTP service, which has a web page to read a policy"),
 }
 
-_SUBVERBS: dict[tuple[str, str], tuple[str, str]] = {
-    ("eval", "compare"): ("clausetag.eval.statistics.compare", "say whether one evaluated run is better than another"),
+SUBCOMMANDS: dict[tuple[str, str], tuple[str, str]] = {
+    ("eval", "compare"): ("clausetag.eval.statistics.compare", "test whether one evaluated model beats another"),
     ("eval", "leakage"): ("clausetag.eval.leakage.command", "find exact and near duplicates between splits"),
     ("data", "export-label-studio"): (
         "clausetag.predict.label_studio",
-        "write the sentences of policies as tasks for Label Studio, with the model's labels",
+        "write sentences as Label Studio tasks, with the model's labels as predictions",
     ),
 }
-"""Commands below `eval`, whose first argument is otherwise the data, and one below `data` that needs a model."""
+"""Commands with a parser of their own: the first argument of `eval` is otherwise the data, and
+`data export-label-studio` needs a model, which `clausetag.data` must not import."""
 
 
-def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
-    """The parser; only `verb`'s own arguments are filled in, since that needs its module."""
+class _ShowVersion(argparse.Action):
+    """Prints the version; reading the package's metadata takes longer than the rest of --help."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from clausetag.model.provenance import package_version
+
+        print(f"clausetag {package_version()}")
+        parser.exit()
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands; only the arguments of `command` are added, because that imports its module."""
     parser = argparse.ArgumentParser(
         prog="clausetag",
         description="Tag every sentence of a privacy policy with the data practices it states.",
-        epilog="Exit codes: 0 all good, 1 some inputs failed, 2 wrong usage.",
+        epilog=f"{_further()}\nExit codes: 0 success, 1 some inputs failed, 2 wrong usage.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"clausetag {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
-    for name, (module, summary) in _VERBS.items():
-        sub = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-        if name == verb:
-            _module(module).add_arguments(sub)
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=_sentence(summary))
+        if name == command:
+            import_module(module).add_arguments(sub)
+            if further := _further(name):
+                sub.epilog, sub.formatter_class = further, argparse.RawDescriptionHelpFormatter
     return parser
 
 
-def build_subparser(verb: str, command: str) -> argparse.ArgumentParser:
-    """The parser of a command below a verb."""
-    module, summary = _SUBVERBS[verb, command]
-    description = summary[0].upper() + summary[1:] + "."
-    parser = argparse.ArgumentParser(prog=f"clausetag {verb} {command}", description=description)
-    _module(module).add_arguments(parser)
+def build_subparser(command: str, name: str) -> argparse.ArgumentParser:
+    """The parser of a subcommand such as `eval compare`."""
+    module, summary = SUBCOMMANDS[command, name]
+    parser = argparse.ArgumentParser(prog=f"clausetag {command} {name}", description=_sentence(summary))
+    import_module(module).add_arguments(parser)
     return parser
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, str]:
-    """The parsed arguments of a command line, and the module that runs it."""
-    if len(arguments) > 1 and (arguments[0], arguments[1]) in _SUBVERBS:
-        module = _SUBVERBS[arguments[0], arguments[1]][0]
-        return build_subparser(arguments[0], arguments[1]).parse_args(arguments[2:]), module
-    verb = next((word for word in arguments if word in _VERBS), None)
-    namespace = build_parser(verb).parse_args(arguments)
-    return namespace, _VERBS[namespace.verb][0]
+    """The parsed arguments of a command line, and the name of the module that runs it."""
+    if (key := tuple(arguments[:2])) in SUBCOMMANDS:
+        return build_subparser(*key).parse_args(arguments[2:]), SUBCOMMANDS[key][0]
+    command = next((word for word in arguments if word in COMMANDS), None)
+    namespace = build_parser(command).parse_args(arguments)
+    return namespace, COMMANDS[namespace.command][0]
 
 
-def _module(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing == "clausetag":
-            raise
-        extra = "serve" if name == "clausetag.serve" else "train"
-        raise MissingExtraError(f"this command needs {missing}: pip install 'clausetag[{extra}]'") from None
+def _further(command: str | None = None) -> str:
+    """The subcommands (of `command`, or all) with their summaries, for the end of a help text."""
+    lines = [
+        f"  clausetag {parent} {name}\n      {summary}"
+        for (parent, name), (_, summary) in SUBCOMMANDS.items()
+        if command in (None, parent)
+    ]
+    return "\n".join(["further commands:", *lines, ""]) if lines else ""
+
+
+def _sentence(summary: str) -> str:
+    return summary[0].upper() + summary[1:] + "."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 all good, 1 some inputs failed, 2 wrong usage."""
+    """Run one command and return its exit code: 0 success, 1 some inputs failed, 2 wrong usage."""
+    # Before torch or ONNX Runtime is loaded: threads that wait for work sleep rather than occupy a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character shows "?"
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         namespace, module = parse(arguments)
-        run: Callable[[argparse.Namespace], int] = _module(module).main
+        run: Callable[[argparse.Namespace], int] = import_module(module).main
         code = run(namespace)
         sys.stdout.flush()
         return code
@@ -98,11 +120,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"clausetag: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        print(f"clausetag: this command needs {missing}: pip install 'clausetag[train]'", file=sys.stderr)
+        if (error.name or "").startswith("clausetag"):
+            raise
+        print(f"clausetag: {MissingExtraError('this command', error.name)}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # The reader (head, less) has gone; what remains unwritten is not wanted.
+        # The reader of a pipe (head, less) has closed it. Nothing may be written to it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -110,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"clausetag: {where}{error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("clausetag: interrupted; the same command continues where it can", file=sys.stderr)
+        print("clausetag: interrupted; run the same command again to resume where it can", file=sys.stderr)
         return 130
 
 

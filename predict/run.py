@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clausetag import __version__
 from clausetag.data.errors import ClausetagError, DataError, one_line
 from clausetag.data.jsonl import write_text
 from clausetag.data.records import Document, FailedInput, Sentence
+from clausetag.model.provenance import package_version, versions
 from clausetag.predict.journal import Journal, Result, Session
 from clausetag.predict.pages.summary import printable
 from clausetag.predict.pipeline import Pipeline, Source, fault
 from clausetag.predict.run_folder import OutputError, RunFolder, disk
-from clausetag.predict.run_summary import Tally, model_rows, now, versions
+from clausetag.predict.run_summary import Tally, model_rows, now
 from clausetag.predict.writers.writer import Format, OutputWriter
 
 MAX_FAULTS = 20
@@ -110,7 +110,7 @@ class Run:
         note = self.pipeline.progress.note
         head = {
             "format": _FORMAT,
-            "version": __version__,
+            "version": package_version(),
             "model": self.pipeline.tagger.hash,
             "head": self.pipeline.head,
             "strict": self.pipeline.strict,
@@ -210,7 +210,7 @@ class Run:
             **tally.rows(),
             "model": model_rows(self.pipeline.tagger, self.pipeline.head),
             "options": dict(self.options),
-            "versions": versions(),
+            "versions": versions("parquet"),
             "started": starts[0],
             "resumed": starts[1:],
             "finished": now(),

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from clausetag import __version__
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.tagger import Tagger
-
-_PACKAGES = ("numpy", "onnxruntime", "tokenizers", "nupunkt", "lxml", "trafilatura", "pypdfium2", "pyarrow")
 
 
 def now() -> str:
@@ -92,14 +87,3 @@ def model_rows(tagger: Tagger, head: str) -> dict[str, Any]:
         "min_labels": tagger.min_labels(head),
         "thresholds": thresholds,
     }
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python, this package, and the packages that the results depend on."""
-    found = {"python": platform.python_version(), "clausetag": __version__}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# Before torch or ONNX Runtime is loaded. Threads that wait must not occupy a core, since tests may share the machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import subprocess
 import sys
 from html import escape
@@ -11,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from clausetag.cli import main
+from clausetag.cli import SUBCOMMANDS, main
 from clausetag.data.corpora.five import FIVE, read_five, read_source
 from clausetag.data.documents.inputs import extract_text
+from clausetag.data.errors import EXTRAS
 from clausetag.data.labels import LABELS
 
 POLICY = read_source("004_vtiger")
@@ -50,8 +53,6 @@ def test_a_folder_gives_rows_in_order_with_exact_offsets(inputs: Path, tmp_path:
 
 
 def test_every_door_gives_the_same_answer(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import io
-
     import clausetag
 
     main(["predict", str(inputs / "004_vtiger.txt"), "-o", str(tmp_path / "a.jsonl")])
@@ -228,3 +229,47 @@ def test_deeply_nested_html_loses_no_sentence(tmp_path: Path) -> None:
     (tmp_path / "deep.html").write_text(page, encoding="utf-8")
     assert main(["predict", str(tmp_path / "deep.html"), "-o", str(tmp_path / "out.jsonl")]) == 0
     assert len(rows(tmp_path / "out.jsonl")) == 3000
+
+
+def test_help_lists_the_commands_below_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ((), ("eval",), ("data",)):
+        with pytest.raises(SystemExit, match="0"):
+            main([*words, "--help"])
+        found = capsys.readouterr().out
+        for parent, name in SUBCOMMANDS:
+            assert (f"clausetag {parent} {name}" in found) is (not words or words[0] == parent)
+
+
+@pytest.mark.parametrize(("extra", "module"), [(extra, modules[0]) for extra, modules in EXTRAS.items()])
+def test_a_missing_package_names_its_extra(
+    extra: str, module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(_: object) -> int:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=f"{module}.part")
+
+    monkeypatch.setattr("clausetag.data.command.main", missing)
+    assert main(["data", "strip", "x.jsonl", "-o", "y.jsonl"]) == 2
+    err = capsys.readouterr().err
+    assert err == f"clausetag: this command needs {module}; run pip install '.[{extra}]' in clausetag's folder\n"
+
+
+def test_a_terminal_that_cannot_show_a_character_shows_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    def show(_: object) -> int:
+        print("Größe – 中")
+        return 0
+
+    monkeypatch.setattr("clausetag.data.command.main", show)
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert main(["data", "strip", "x.jsonl", "-o", "y.jsonl"]) == 0
+    assert stdout.buffer.getvalue().decode("latin-1") == "Größe ? ?\n"  # type: ignore[attr-defined]
+
+
+def test_threads_that_wait_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setattr("clausetag.data.command.main", lambda _: print(end="") or 0)
+    assert main(["data", "strip", "x.jsonl", "-o", "y.jsonl"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert main(["data", "strip", "x.jsonl", "-o", "y.jsonl"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"

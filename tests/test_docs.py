@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clausetag.cli import _SUBVERBS, _VERBS, parse
+from clausetag.cli import COMMANDS, SUBCOMMANDS, parse
 from clausetag.data.labels import LABELS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,13 +37,13 @@ def test_every_command_line_of_the_readme_parses() -> None:
     for words in lines:
         module = parse(words)[1]
         below = tuple(words[:2])
-        assert module == (_SUBVERBS[below][0] if below in _SUBVERBS else _VERBS[words[0]][0])
+        assert module == (SUBCOMMANDS[below][0] if below in SUBCOMMANDS else COMMANDS[words[0]][0])
 
 
 def test_every_verb_is_documented() -> None:
     used = {words[0] for words in commands("clausetag")} | set(re.findall(r"`clausetag (\w+)", README))
-    assert set(_VERBS) <= used
-    assert set(_SUBVERBS) <= {tuple(words[:2]) for words in commands("clausetag")}
+    assert set(COMMANDS) <= used
+    assert set(SUBCOMMANDS) <= {tuple(words[:2]) for words in commands("clausetag")}
 
 
 def test_every_make_target_of_the_readme_exists() -> None:

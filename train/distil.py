@@ -150,7 +150,7 @@ def distil(
         "heads": list(heads),
         "hash": identity,
         "teachers": [teacher.described() for teacher in teachers],
-        "versions": versions(),
+        "versions": versions("train"),
     }
     write_text(folder / ABOUT, json.dumps(about, indent=1) + "\n")
     shutil.rmtree(parts)

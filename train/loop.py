@@ -261,7 +261,7 @@ def write_run(folder: Path, recipe: Recipe, data: TrainingData, progress: Progre
     """Write `run.json`: the recipe, versions, git revision, data sizes, and the figures of every epoch so far."""
     run = {
         "recipe": recipe.as_dict(),
-        "versions": versions(),
+        "versions": versions("train"),
         "git": git_revision(),
         "threads": torch.get_num_threads(),
         "data": {

@@ -227,7 +227,7 @@ def _write(
     """The backbone as transformers loads it. In `partial` a trial can use it before the run is finished."""
     folder.mkdir(exist_ok=True)
     pieces.tokenizer.save(str(folder / "tokenizer.json"))
-    run = {"settings": asdict(settings), "versions": versions(), "git": git_revision(), "history": history}
+    run = {"settings": asdict(settings), "versions": versions("train"), "git": git_revision(), "history": history}
     write_text(folder / "run.json", json.dumps(run, indent=1) + "\n")
     write_trained_on(folder, stages)
     implementation = encoder.config._attn_implementation

@@ -147,7 +147,7 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
         "start": data.start.described() if data.start else None,
         "precision": "bf16" if uses_bf16(recipe) else "fp32",
         "segmenter_version": SEGMENTER_VERSION,
-        "versions": versions(),
+        "versions": versions("train"),
         "validation": figures,
         "untuned": untuned,
         "figures": [],

@@ -16,7 +16,7 @@ from typing import IO, Any
 from clausetag.data.documents.archives import FREE_TOTAL_BYTES, MAX_RATIO, open_stream
 from clausetag.data.documents.decode import decode
 from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, too_large
-from clausetag.data.errors import DocumentError, is_machine_error, one_line
+from clausetag.data.errors import DocumentError, MissingExtraError, is_machine_error, one_line
 
 _JSONL = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _CSV = (".csv", ".csv.gz", ".csv.zst")
@@ -206,8 +206,7 @@ def _parquet_rows(path: Path) -> Rows:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        message = "reading Parquet needs pyarrow: pip install 'clausetag[parquet]'"
-        raise DocumentError("unsupported", message) from None
+        raise DocumentError("unsupported", str(MissingExtraError("reading Parquet", "pyarrow"))) from None
     broken = (pyarrow.ArrowException, OSError, ValueError, NotImplementedError)
     number = 0
     with path.open("rb") as file:

@@ -97,7 +97,7 @@ def fit_tfidf(train: Sequence[Sentence], validation: Sequence[Sentence]) -> Base
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer
     except ImportError:
-        raise _needs("scikit-learn") from None
+        raise MissingExtraError("the baseline", "sklearn") from None
     known, held = _labelled(train), _labelled(validation)
     vectoriser = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
     try:
@@ -131,7 +131,7 @@ def fit_embedding(train: Sequence[Sentence], validation: Sequence[Sentence], bac
     try:
         from clausetag.eval.baselines.embedding import embed
     except ImportError as error:
-        raise _needs(str(error.name)) from None
+        raise MissingExtraError("the embedding baseline", error.name) from None
     known, held = _labelled(train), _labelled(validation)
     # Together, so that they are one entry of the cache and one load of the network.
     vectors = embed([sentence.text for sentence in (*known, *held)], backbone)
@@ -154,17 +154,13 @@ def _labelled(sentences: Sequence[Sentence]) -> list[Sentence]:
     return known
 
 
-def _needs(package: str) -> MissingExtraError:
-    return MissingExtraError(f"the baselines need {package}: pip install 'clausetag[train]'")
-
-
 def _fit_classifiers(features: Any, gold: BoolArray, **settings: float) -> list[Any | None]:
     """A logistic regression per column of `gold`; None where training has no example, or nothing but examples."""
     try:
         from sklearn.linear_model import LogisticRegression
         from threadpoolctl import threadpool_limits
     except ImportError as error:
-        raise _needs(error.name or "scikit-learn") from None
+        raise MissingExtraError("the baseline", error.name) from None
     classifiers: list[Any | None] = []
     # These problems are small: threads gain nothing, and where another process keeps a core busy they wait for each
     # other thirty times as long as they work.

@@ -56,7 +56,7 @@ def masi_alpha(passes: Sequence[Sequence[Collection[str]]]) -> float | None:
     try:
         from nltk.metrics.agreement import AnnotationTask
     except ImportError:
-        raise MissingExtraError("Krippendorff's alpha needs nltk: pip install 'clausetag[train]'") from None
+        raise MissingExtraError("Krippendorff's alpha", "nltk") from None
     data = [(coder, item, frozenset(names)) for coder, rows in enumerate(passes) for item, names in enumerate(rows)]
     if len({names for _, _, names in data}) < 2 or len(passes) < 2:
         return None

@@ -33,7 +33,7 @@ def machine() -> dict[str, Any]:
     with suppress(AttributeError, OSError, ValueError):
         found["memory_gb"] = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
     found["system"] = f"{platform.system()} {platform.machine()}"
-    found["versions"] = versions()
+    found["versions"] = versions("train")
     with suppress(PackageNotFoundError):
         found["versions"]["sentence-transformers"] = version("sentence-transformers")
     found["git"] = git_revision()

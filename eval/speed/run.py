@@ -9,7 +9,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from clausetag.data.errors import ClausetagError, MissingExtraError, RecipeError
+from clausetag.data.errors import ClausetagError, MissingExtraError, RecipeError, install_command
 from clausetag.data.records import Sentence
 from clausetag.data.segment import segment
 from clausetag.eval.speed.figures import Amount, Round, Row, make_row, network_macs, ratios
@@ -27,7 +27,6 @@ from clausetag.model.windows import pack
 from clausetag.predict.run_summary import now
 
 _MOST = max(THREADS)
-_INSTALL = "pip install 'clausetag[train]'"
 
 Measured = list[tuple[Subject, list[Round]]]
 Skipped = list[dict[str, str]]
@@ -109,7 +108,7 @@ def _peaks(settings: Settings, cores: int, scratch: Path, say: Say, skipped: Ski
         try:
             found[threads] = run_job("peak", job, threads, scratch)["gmac_per_s"]
         except JobError as error:
-            reason = f"needs onnx: {_INSTALL}" if "No module named 'onnx'" in str(error) else str(error)
+            reason = str(MissingExtraError("it", "onnx")) if "No module named 'onnx'" in str(error) else str(error)
             _skip("the machine's int8 peak", reason, say, skipped)
             break
     return found
@@ -126,7 +125,7 @@ def subjects(settings: Settings, say: Say, skipped: Skipped) -> list[Subject]:
     found = [subject for artifact in settings.artifacts for subject in ours(artifact.folder)]
     for subject in alternatives(backbone, settings.random_config):
         if lacking := missing(subject):
-            _skip(subject.name, f"needs {', '.join(lacking)}: {_INSTALL}", say, skipped)
+            _skip(subject.name, f"needs {', '.join(lacking)}; run {install_command(lacking[0])}", say, skipped)
         else:
             found.append(subject)
     share, most = settings.amounts.share, settings.amounts.latencies

@@ -63,14 +63,14 @@ def main(arguments: argparse.Namespace) -> int:
     report = Report(names[0], names[1], changes, f"Labels by the model {tagger.hash}, head {head}.", tagger.labels)
     if output is None:
         width = min(max(shutil.get_terminal_size((100, 24)).columns, 60), 160)
-        print(_encodable(terminal(report, width)))
+        print(terminal(report, width))
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         if output.suffix.lower() == ".jsonl":
             write_jsonl(output, (change.row() for change in changes))
         else:
             write_text(output, (page if output.suffix.lower() == ".html" else markdown)(report))
-        print(_encodable(summary(report)))
+        print(summary(report))
         print(f"wrote {output}", file=sys.stderr)
     differ = any(change.status != "unchanged" for change in changes)
     return 1 if arguments.exit_code and differ else 0
@@ -105,9 +105,3 @@ def _output(given: str | None) -> Path | None:
     if path.is_dir():
         raise ClausetagError(f"-o {given}: is a folder; give a file")
     return path
-
-
-def _encodable(text: str) -> str:
-    """Text as the terminal's encoding can show it."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)

@@ -24,6 +24,7 @@ from typing import Any
 
 from clausetag.data.errors import DataError, MissingExtraError
 from clausetag.data.jsonl import write_text
+from clausetag.model.provenance import versions
 from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
 from clausetag.predict.progress import Progress
@@ -32,7 +33,7 @@ from clausetag.predict.ray.plan import PART_DOCUMENTS, Table, Unit, list_inputs,
 from clausetag.predict.ray.storage import Place, is_uri, reason
 from clausetag.predict.ray.worker import Job, Outcome, PartTagger
 from clausetag.predict.run_folder import OutputError, disk
-from clausetag.predict.run_summary import Tally, model_rows, now, versions
+from clausetag.predict.run_summary import Tally, model_rows, now
 from clausetag.predict.writers.rows import load_pyarrow
 from clausetag.predict.writers.writer import FORMATS, OutputWriter
 
@@ -126,7 +127,7 @@ def _run(ray: Any, arguments: argparse.Namespace, progress: Progress) -> tuple[T
             **tally.rows(),
             "model": model_rows(tagger, head),
             "options": options,
-            "versions": {**versions(), "ray": ray.__version__},
+            "versions": versions("parquet", "ray"),
             "started": started,
             "resumed": [],
             "finished": now(),
@@ -144,7 +145,7 @@ def _load_ray() -> Any:
         import ray.data
         import ray.exceptions
     except ImportError:
-        raise MissingExtraError("--engine ray needs Ray: pip install 'clausetag[ray]'") from None
+        raise MissingExtraError("--engine ray", "ray") from None
     return ray
 
 

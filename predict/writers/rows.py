@@ -171,7 +171,7 @@ def load_pyarrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise MissingExtraError("Parquet needs pyarrow: pip install 'clausetag[parquet]'") from None
+        raise MissingExtraError("writing Parquet", "pyarrow") from None
     return pyarrow, pyarrow.parquet
 
 

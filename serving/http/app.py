@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from clausetag import __version__
+from clausetag.model.provenance import package_version
 from clausetag.model.tagger import Tagger
 from clausetag.serving.errors import ApiError, error_body, error_value
 from clausetag.serving.http import openapi as description
@@ -40,7 +40,7 @@ def create_app(settings: Settings, tagger: Tagger | None = None) -> FastAPI:
 
     app = FastAPI(
         title="clausetag",
-        version=__version__,
+        version=package_version(),
         description=description.TEXT,
         lifespan=lifespan,
         openapi_url=None,
@@ -91,7 +91,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         model = service.engine.info()
         head = model["heads"][model["default_head"]]
         return {
-            "version": __version__,
+            "version": package_version(),
             "model": model,
             "labels": list(head["thresholds"]),
             **head,

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from clausetag import __version__
 from clausetag.data.corpora.five import text_sha256
 from clausetag.data.records import Document, Sentence
 from clausetag.model.decision import calibrate, decide
+from clausetag.model.provenance import package_version
 from clausetag.model.tagger import Tagger
 from clausetag.model.tokenise import FloatArray, SubwordTokenizer, encode_sentences
 from clausetag.model.windows import EncodedSentence, Window, pack
@@ -110,7 +110,12 @@ class Engine:
     def name(self, head: str) -> dict[str, str]:
         """The "model" of an answer."""
         config = self.tagger.config
-        return {"name": str(config.get("name", "")), "hash": self.tagger.hash, "head": head, "version": __version__}
+        return {
+            "name": str(config.get("name", "")),
+            "hash": self.tagger.hash,
+            "head": head,
+            "version": package_version(),
+        }
 
     def info(self) -> dict[str, Any]:
         """The "model" of `/info`."""

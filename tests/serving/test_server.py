@@ -116,7 +116,7 @@ def test_a_missing_package_names_the_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr == "clausetag: serving needs fastapi: pip install 'clausetag[serve]'\n"
+    assert done.stderr == "clausetag: serving needs fastapi; run pip install '.[serve]' in clausetag's folder\n"
 
 
 def test_help_needs_no_packages_of_the_extra() -> None:

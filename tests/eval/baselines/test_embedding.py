@@ -14,7 +14,7 @@ from clausetag.data.errors import RecipeError
 from clausetag.eval.baselines import embedding
 from clausetag.eval.baselines.embedding import embed
 
-torch = pytest.importorskip("torch", reason="needs torch: pip install 'clausetag[train]'")
+torch = pytest.importorskip("torch", reason="needs torch: pip install '.[train]'")
 
 
 @pytest.fixture(autouse=True)

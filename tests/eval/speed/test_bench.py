@@ -123,7 +123,7 @@ def test_a_quick_run_by_the_command_writes_everything(
     assert list(stages) == ["extract", "screen", "segment", "tokenise", "network", "decide", "write"]
     assert about["end_to_end"][0]["share"] > 0 and about["cold_start"]["import_s"]["median"] > 0
     assert len(about["skipped"]) == 6
-    assert "skipped: TF-IDF + LR: needs sklearn, threadpoolctl: pip install 'clausetag[train]'" in said.err
+    assert "skipped: TF-IDF + LR: needs sklearn, threadpoolctl; run pip install '.[train]'" in said.err
     ElementTree.parse(folder / "bench.svg")
     for text in (said.out, (folder / "bench.md").read_text(encoding="utf-8")):
         parts = (f"clausetag {tiny_artifact.name}", "End to end", "From few policies to many", "int8 peak", "quick try")
