@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -12,63 +12,21 @@ from clausetag.data.errors import DataError, MissingExtraError
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.data.text import is_boilerplate, text_hash
-from clausetag.eval.benchmarks.benchmarks import BaselineData, Benchmark
 from clausetag.eval.benchmarks.folds import FoldTagger, unit_thresholds
+from clausetag.eval.benchmarks.load import BaselineData, Benchmark
 from clausetag.eval.leakage.contamination import OverlapResult, overlap, refuse_leakage
-from clausetag.eval.metrics.calibration import calibration
+from clausetag.eval.metrics.classification import Scores
 from clausetag.eval.metrics.gold import gold_matrix
-from clausetag.eval.metrics.multilabel_scores import Scores
-from clausetag.eval.people.people import compare_with_people
+from clausetag.eval.people.annotators import compare_with_people
 from clausetag.eval.results import BaselineFigures, Figures, Results
+from clausetag.eval.scorer import Scorer
 from clausetag.eval.statistics.bootstrap import RankIntervals, bootstrap_intervals, rank_intervals
+from clausetag.eval.statistics.calibration import calibration
 from clausetag.eval.statistics.resample import Resampler, resampler
 from clausetag.model.decision import BoolArray, FloatArray, decide, uncalibrate
 
 BOOTSTRAP_SEED = 0
 Measure = Callable[[BoolArray, BoolArray, FloatArray], Scores]
-
-
-class TrainedOn(Protocol):
-    """What an artifact records of its training data."""
-
-    @property
-    def policies(self) -> frozenset[str]: ...
-    @property
-    def hashes(self) -> frozenset[str]: ...
-    @property
-    def context(self) -> frozenset[str]: ...
-    @property
-    def validation_policies(self) -> frozenset[str]: ...
-    @property
-    def validation(self) -> frozenset[str]: ...
-
-
-class HeadSettings(Protocol):
-    """Calibration of one head: float[k] each."""
-
-    @property
-    def slope(self) -> Any: ...
-    @property
-    def intercept(self) -> Any: ...
-
-
-class Scorer(Protocol):
-    """What evaluation needs of a tagger; `clausetag.model.tagger.Tagger` is one."""
-
-    @property
-    def labels(self) -> Sequence[str]: ...
-    @property
-    def trained_on(self) -> TrainedOn: ...
-    @property
-    def hash(self) -> str: ...
-    @property
-    def config(self) -> Mapping[str, Any]: ...
-    def score(self, sentences: Sequence[Sentence], *, head: str | None = None) -> Any: ...
-    def score_passages(self, sentences: Sequence[Sentence]) -> tuple[list[tuple[str, int]], Any]: ...
-    def score_texts(self, texts: Sequence[str], head: str = "passage") -> Any: ...
-    def head(self, name: str | None = None) -> HeadSettings: ...
-    def thresholds(self, head: str) -> Any: ...
-    def min_labels(self, head: str) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +201,7 @@ def _uncalibrated(tagger: Scorer | FoldTagger, units: Sequence[Sentence], scores
 
 def fit_baselines(data: BaselineData, units: Sequence[Sentence]) -> tuple[list[Any], list[str]]:
     """The baselines fitted on `data` without the texts that are measured, and a note on what was left out."""
-    from clausetag.eval.baselines.baseline import fit_baselines as fit
+    from clausetag.eval.baselines.models import fit_baselines as fit
 
     measured = {text_hash(unit.text) for unit in units if not is_boilerplate(unit.text)}
     train, validation = (

@@ -11,10 +11,10 @@ from typing import Any
 
 from clausetag.data.jsonl import write_text
 from clausetag.eval.leakage.contamination import OverlapResult
-from clausetag.eval.metrics.calibration import Calibration
-from clausetag.eval.metrics.multilabel_scores import SUMMARY, Scores
-from clausetag.eval.people.people import People
+from clausetag.eval.metrics.classification import SUMMARY, Scores
+from clausetag.eval.people.annotators import People
 from clausetag.eval.statistics.bootstrap import Intervals
+from clausetag.eval.statistics.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True)

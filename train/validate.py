@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clausetag.eval.metrics.gold import gold_matrix
-from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_scores
 from clausetag.eval.metrics.thresholds import expected_f1_thresholds, fit_calibration
 from clausetag.model.artifact import HeadSettings
 from clausetag.model.decision import calibrate, decide

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +21,9 @@ from clausetag.data.errors import ArtifactError, DataError, LeakageError
 from clausetag.data.jsonl import by_policy
 from clausetag.data.records import Sentence
 from clausetag.data.text import text_hash
+from clausetag.eval.scorer import Scorer
 from clausetag.model.artifact import MANIFEST, TrainedOn
 from clausetag.model.decision import FloatArray
-
-if TYPE_CHECKING:
-    from clausetag.eval.evaluate import Scorer
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,16 @@ from pathlib import Path
 from clausetag.data.jsonl import write_jsonl, write_text
 from clausetag.eval.evaluate import Evaluation
 from clausetag.eval.metrics.curves import precision_recall
-from clausetag.eval.people.label_quality import label_quality, suspect_list
+from clausetag.eval.people.label_quality import label_quality
 from clausetag.eval.predictions import PREDICTIONS, prediction_rows
 from clausetag.eval.report.drawing import grid
 from clausetag.eval.report.errors import Confusions, Unit, confusions, error_list
 from clausetag.eval.report.page import Headline, Page, Table, render
 from clausetag.eval.report.pictures import Bar, Curve, f1_bars, precision_recall_panel, reliability_panels
-from clausetag.eval.report.tables import markdown_table, number
+from clausetag.eval.report.suspects import suspect_list
 from clausetag.eval.report.text import IN_FULL, IN_SAMPLE, Cells, facts, markdown, tables, title
 from clausetag.eval.results import Results
+from clausetag.eval.tables import markdown_table, number
 
 SUSPECTS = 60
 """Suspect gold labels that the report lists; all are as easily made from the predictions."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clausetag.eval.metrics.multilabel_scores import SUMMARY
-from clausetag.eval.people.people import F1Figures
-from clausetag.eval.report.tables import MISSING, markdown_table, number, terminal_table, with_interval
+from clausetag.eval.metrics.classification import SUMMARY
+from clausetag.eval.people.annotators import F1Figures
 from clausetag.eval.results import Figures, Results
+from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table, with_interval
 
 IN_SAMPLE = "in-sample"
 IN_FULL = "By category, with every interval"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from clausetag.eval.report.tables import MISSING, markdown_table, number, terminal_table
 from clausetag.eval.speed.figures import Row
+from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table
 
 _WIDTH = 140
 """Columns of a terminal that notes are wrapped to; the widest table has about as many."""

@@ -179,7 +179,7 @@ def _embedding(subject: Subject) -> Classify:
 
 def _tfidf(subject: Subject) -> Classify:
     from clausetag.data.corpora.five import read_five
-    from clausetag.eval.baselines.baseline import fit_tfidf
+    from clausetag.eval.baselines.models import fit_tfidf
 
     return fit_tfidf(read_five(), read_five()).predict
 

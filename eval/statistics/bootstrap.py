@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clausetag.data.labels import LABELS
-from clausetag.eval.metrics.multilabel_scores import SUMMARY
+from clausetag.eval.metrics.classification import SUMMARY
 from clausetag.eval.statistics.resample import DRAWS, Interval, Resampler, Statistic, as_interval, resampler
 from clausetag.model.decision import BoolArray, FloatArray
 
@@ -23,7 +23,7 @@ class Intervals:
     per_category: Mapping[str, Mapping[str, Interval | None]]
     """By label, then by `CATEGORY_FIGURES`."""
     summary: Mapping[str, Interval | None]
-    """By `clausetag.eval.metrics.multilabel_scores.SUMMARY`."""
+    """By `clausetag.eval.metrics.classification.SUMMARY`."""
     groups: int
     draws: int
     seed: int
@@ -55,7 +55,7 @@ def bootstrap_intervals(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Intervals:
-    """95 % intervals of all figures of `clausetag.eval.metrics.multilabel_scores.multilabel_scores`.
+    """95 % intervals of all figures of `clausetag.eval.metrics.classification.multilabel_scores`.
 
     A draw without a positive of a category says nothing about its F1: it is left out of that category's intervals,
     and the category out of that draw's means.

@@ -16,8 +16,8 @@ from clausetag.data.errors import DataError, LeakageError
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, LABELS, RETENTION, SECURITY
 from clausetag.data.records import Sentence
 from clausetag.data.text import text_hash
-from clausetag.eval.baselines import baseline
-from clausetag.eval.benchmarks.benchmarks import BaselineData, Benchmark, load_benchmark
+from clausetag.eval.baselines import models as baseline
+from clausetag.eval.benchmarks.load import BaselineData, Benchmark, load_benchmark
 from clausetag.eval.command import add_arguments, run
 from clausetag.eval.evaluate import evaluate_tagger
 from clausetag.eval.report.text import by_category, markdown

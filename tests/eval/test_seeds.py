@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clausetag.eval.statistics.seeds import spread
+from clausetag.eval.seeds import spread
 
 
 def test_spread_is_of_a_sample() -> None:

@@ -20,7 +20,7 @@ from clausetag.data.corpora.splits import policy_split
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.eval.metrics.gold import gold_matrix
-from clausetag.eval.metrics.multilabel_scores import Scores, multilabel_scores
+from clausetag.eval.metrics.classification import Scores, multilabel_scores
 from clausetag.model.artifact import shipped
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.tagger import Tagger

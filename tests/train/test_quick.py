@@ -8,10 +8,10 @@ import pytest
 from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import LeakageError
 from clausetag.data.jsonl import by_policy
-from clausetag.eval.benchmarks.benchmarks import load_benchmark
+from clausetag.eval.benchmarks.load import load_benchmark
 from clausetag.eval.command import evaluate_tagger
 from clausetag.eval.metrics.gold import gold_matrix
-from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_scores
 from clausetag.model.decision import decide
 from clausetag.model.tagger import Tagger
 from clausetag.train.config import read_recipe

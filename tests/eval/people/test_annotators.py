@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score
 from clausetag.data.labels import CHOICE, FIRST_PARTY, LABELS, SECURITY
 from clausetag.data.records import Sentence
 from clausetag.eval.metrics.gold import label_matrix
-from clausetag.eval.people.people import People, annotator_marks, compare_with_people
+from clausetag.eval.people.annotators import People, annotator_marks, compare_with_people
 from clausetag.eval.statistics.resample import resampler
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
-from clausetag.eval.people.label_quality import label_quality, suspect_list
+from clausetag.eval.people.label_quality import label_quality
+from clausetag.eval.report.suspects import suspect_list
 from clausetag.model.decision import sigmoid
 
 NAMES = ("a", "b", "c")

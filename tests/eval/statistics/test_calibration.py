@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss
 
-from clausetag.eval.metrics.calibration import calibration
+from clausetag.eval.statistics.calibration import calibration
 from clausetag.eval.statistics.resample import resampler
 from clausetag.model.decision import calibrate, sigmoid, uncalibrate
 

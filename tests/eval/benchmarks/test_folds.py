@@ -149,7 +149,7 @@ def test_folds_of_different_recipes_are_refused(copied: Path, key: str) -> None:
 
 
 def test_evaluation_decides_each_policy_by_its_own_folds_thresholds(fake_tagger: MakeTagger) -> None:
-    from clausetag.eval.benchmarks.benchmarks import Benchmark
+    from clausetag.eval.benchmarks.load import Benchmark
     from clausetag.eval.evaluate import evaluate_tagger
 
     text = "We encrypt every letter that you send."

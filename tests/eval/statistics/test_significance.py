@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_scores
 from clausetag.eval.statistics.resample import resampler
 from clausetag.eval.statistics.significance import holm, paired_tests, smallest_p
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clausetag.eval.metrics.multilabel_scores import SUMMARY, multilabel_scores
+from clausetag.eval.metrics.classification import SUMMARY, multilabel_scores
 from clausetag.eval.statistics.bootstrap import (
     CATEGORY_FIGURES,
     average_precision_statistic,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from clausetag.eval.metrics import multilabel
-from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_scores
 
 GOLD = np.eye(12, dtype=int)
 PREDICTED = np.roll(GOLD, 1, axis=0) | GOLD

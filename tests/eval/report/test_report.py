@@ -12,12 +12,12 @@ import pytest
 from clausetag.data.labels import DO_NOT_TRACK, FIRST_PARTY, LABELS
 from clausetag.data.records import Sentence
 from clausetag.eval.leakage.contamination import OverlapResult
-from clausetag.eval.metrics.calibration import calibration
-from clausetag.eval.metrics.multilabel_scores import multilabel_scores
-from clausetag.eval.people.people import compare_with_people
+from clausetag.eval.metrics.classification import multilabel_scores
+from clausetag.eval.people.annotators import compare_with_people
 from clausetag.eval.report.text import IN_FULL, by_category, markdown, tables, terminal
 from clausetag.eval.results import BaselineFigures, Figures, Published, Results
 from clausetag.eval.statistics.bootstrap import bootstrap_intervals, rank_intervals
+from clausetag.eval.statistics.calibration import calibration
 from clausetag.eval.statistics.resample import resampler
 
 

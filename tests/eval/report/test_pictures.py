@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from clausetag.data.labels import DO_NOT_TRACK, FIRST_PARTY, LABELS, SECURITY
-from clausetag.eval.metrics.calibration import Bin, Calibration, Reliability
 from clausetag.eval.metrics.curves import PrecisionRecall, precision_recall
 from clausetag.eval.report.drawing import Drawing, Key, grid, palette_css, picture_css
 from clausetag.eval.report.pictures import (
@@ -21,6 +20,7 @@ from clausetag.eval.report.pictures import (
     reliability_panel,
     reliability_panels,
 )
+from clausetag.eval.statistics.calibration import Bin, Calibration, Reliability
 
 SVG = "{http://www.w3.org/2000/svg}"
 _BAR = Bar(SECURITY, 0.5, (0.25, 0.75), 40, 0.6, (0.5, 0.7), 0.55, {"TF-IDF": 0.4, "embedding": None})

@@ -1,6 +1,6 @@
 """How much of a policy the HTML reader keeps, and how much of what it keeps is none of the policy.
 
-    python -m clausetag.eval.extraction HTML_DIR SANITIZED_DIR [--pages] [--sentences PAGE]
+    python -m clausetag.eval.research.extraction HTML_DIR SANITIZED_DIR [--pages] [--sentences PAGE]
 
 compares pages as crawled with the texts that OPP-115's annotators read (`sanitized_policies` of the corpus; page and
 text belong together if the number before the first "_" is the same). Pages that hold another version of the policy, by
@@ -206,7 +206,9 @@ def page_table(pages: Iterable[PageResult]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m clausetag.eval.extraction", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m clausetag.eval.research.extraction", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("html_dir", type=Path, help="pages as crawled, <number>_….html")
     parser.add_argument("sanitized_dir", type=Path, help="OPP-115's sanitized_policies")
     parser.add_argument("--pages", action="store_true", help="a row for every page, too")

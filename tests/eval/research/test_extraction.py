@@ -8,10 +8,10 @@ from statistics import mean, median
 
 import pytest
 
-from clausetag.eval import extraction
-from clausetag.eval.extraction import main, measure_page, pages_with_reference, share_covered, words
+from clausetag.eval.research import extraction
+from clausetag.eval.research.extraction import main, measure_page, pages_with_reference, share_covered, words
 
-_SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+_SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 _CORPUS = Path(os.environ.get("OPP115_DIR") or _SHARED / "opp115")  # which the folder's tests are kept from by default
 
 _ONE = "We collect the name and the postal address that you give us when you open an account."

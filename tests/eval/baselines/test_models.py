@@ -15,7 +15,7 @@ from clausetag.data.errors import DataError, MissingExtraError
 from clausetag.data.labels import CHOICE, FIRST_PARTY, LABELS, SECURITY
 from clausetag.data.records import Sentence
 from clausetag.eval.baselines import embedding
-from clausetag.eval.baselines.baseline import Baseline, fit_baselines, fit_embedding, fit_majority, fit_tfidf
+from clausetag.eval.baselines.models import Baseline, fit_baselines, fit_embedding, fit_majority, fit_tfidf
 from clausetag.eval.metrics.gold import gold_matrix
 from clausetag.eval.metrics.thresholds import tune_thresholds
 from clausetag.model import backbone

@@ -12,10 +12,10 @@ import numpy as np
 
 from clausetag.data.errors import DataError
 from clausetag.data.jsonl import write_text
-from clausetag.eval.metrics.multilabel_scores import SUMMARY
-from clausetag.eval.report.tables import MISSING, markdown_table, number, terminal_table
+from clausetag.eval.metrics.classification import SUMMARY
 from clausetag.eval.report.text import SUMMARY_NAMES, Cells
 from clausetag.eval.results import Figures, Results
+from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table
 
 
 @dataclass(frozen=True, slots=True)

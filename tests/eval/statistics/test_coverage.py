@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from clausetag.data.labels import LABELS
-from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_scores
 from clausetag.eval.statistics.bootstrap import bootstrap_intervals
 
 RATES = np.array([0.25, 0.18, 0.09, 0.03, 0.02, 0.05, 0.015, 0.008, 0.05, 0.12, 0.04, 0.03])

@@ -15,7 +15,7 @@ from sklearn.metrics import (
 )
 
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, LABELS, THIRD_PARTY
-from clausetag.eval.metrics.multilabel_scores import Scores, multilabel_scores
+from clausetag.eval.metrics.classification import Scores, multilabel_scores
 
 
 @given(st.integers(0, 10_000), st.integers(1, 60), st.floats(0.02, 0.6))

@@ -17,9 +17,9 @@ from clausetag.data.corpora.privacyglue import POLICY as PRIVACYGLUE
 from clausetag.data.errors import DataError
 from clausetag.data.jsonl import write_text
 from clausetag.eval.predictions import aligned, read_predictions
-from clausetag.eval.report.tables import markdown_table, number, terminal_table
 from clausetag.eval.statistics.resample import DRAWS, resampler
 from clausetag.eval.statistics.significance import LEVEL, RANDOMISATIONS, Difference, as_rows, paired_tests, smallest_p
+from clausetag.eval.tables import markdown_table, number, terminal_table
 
 NAMES = {"macro_f1": "Macro", "micro_f1": "Micro"}
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_scores
 from clausetag.eval.metrics.thresholds import MIN_SLOPE, expected_f1_thresholds, fit_calibration, tune_thresholds
 from clausetag.model.decision import calibrate, decide
 

@@ -17,10 +17,10 @@ import pytest
 from lxml import html as lxml_html
 
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, LABEL_INDEX, LABELS, SECURITY, THIRD_PARTY
-from clausetag.eval.metrics.calibration import Bin, Calibration, Reliability
 from clausetag.eval.report.errors import ErrorItem, confusions
 from clausetag.eval.report.page import SHOWN_AT_FIRST, Headline, Page, Table, render
 from clausetag.eval.report.pictures import Bar, Curve
+from clausetag.eval.statistics.calibration import Bin, Calibration, Reliability
 
 _EVIL = 'We </script><script>alert(1)</script> <!-- x --> \u2028 & "q" <img src=x onerror=alert(2)> {{ script }}'
 _SCORES = dict.fromkeys(LABELS, 0.05)
