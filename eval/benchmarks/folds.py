@@ -117,11 +117,23 @@ class FoldTagger:
 
 
 def unit_thresholds(tagger: Scorer | FoldTagger, units: Sequence[Sentence], head: str) -> FloatArray:
-    """The thresholds that apply to each unit, float[n, k]: its own fold's, or the tagger's for all."""
-    if isinstance(tagger, FoldTagger):
-        return np.array([tagger.fold(unit.policy).thresholds(head) for unit in units]).reshape(len(units), -1)
-    single = np.asarray(tagger.thresholds(head), dtype=np.float64)
-    return np.tile(single, (len(units), 1))
+    """The thresholds that apply to each unit, float[n, k]: those of the model that scores its policy."""
+    rows = [_model_of(tagger, unit).thresholds(head) for unit in units]
+    return np.array(rows).reshape(len(units), len(tagger.labels))
+
+
+def unit_calibration(
+    tagger: Scorer | FoldTagger, units: Sequence[Sentence], head: str
+) -> tuple[FloatArray, FloatArray]:
+    """Slope and intercept that apply to each unit, float[n, k] each: those of the model that scores its policy."""
+    heads = [_model_of(tagger, unit).head(head) for unit in units]
+    shape = len(units), len(tagger.labels)
+    slope = np.array([own.slope for own in heads]).reshape(shape)
+    return slope, np.array([own.intercept for own in heads]).reshape(shape)
+
+
+def _model_of(tagger: Scorer | FoldTagger, unit: Sentence) -> Scorer:
+    return tagger.fold(unit.policy) if isinstance(tagger, FoldTagger) else tagger
 
 
 def is_folds(model: str | os.PathLike[str] | None) -> bool:

@@ -1,27 +1,27 @@
-"""Annotators against each other, and the model in their place: the ceiling that a figure is read against.
+"""Annotators compared with each other, and the model in the place of one of them.
 
-Who counts. A corpus row carries ``extra["annotators"]``: annotator id to the labels that this annotator gave it. The
-annotators of a policy are all ids that occur in it. One of them whose id is missing at a labelled row read it and gave
-nothing, so counts as the empty set there: that is also how votes are counted (always out of three). Unlabelled rows,
-for which nobody's labels are known, are left out.
+Who counts. A corpus row carries ``extra["annotators"]``: annotator id to the labels that this annotator gave. The
+annotators of a policy are all ids that occur in it. If an id is missing at a labelled row, that annotator read the row
+and gave no label: votes are counted in the same way (always out of three). Unlabelled rows are left out.
 
 Two comparisons, each made for the annotators and, in the same way, for the model:
 
-- *pairwise*: an annotator against each other single one; the model against each single annotator;
-- *left out*: an annotator against what both others agree on (the labels that each of them gave); the model against
-  what any two annotators agree on.
+- *pairwise*: each annotator against each other one; the model against each single annotator;
+- *left out*: each annotator against the labels that both others gave; the model against the labels that any two gave.
 
-F1 of a against b is ``2 |a and b| / (|a| + |b|)``, the same in both directions. Hits and sizes are added up over all
-comparisons of all policies before dividing, so that policies weigh by their labels, as in the model's own figures. The
-model's F1 minus the annotators' says whether it labels as well as a person, with an interval over policies.
+F1 of a against b is ``2 |a and b| / (|a| + |b|)``, the same in both directions. Hits and sizes are summed over all
+comparisons of all policies before dividing, so policies weigh by their labels, as in the model's own metrics. The lead
+is the model's F1 minus the annotators'. A lead above 0 means that the model agrees with the annotators more than they
+agree with each other, not that its labels are better than a person's: a single annotator's choices are noisy, and a
+model that estimates the share of votes is closer to each annotator than another noisy annotator is
+(`clausetag.eval.research.vote_share` simulates by how much).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,76 +30,56 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.eval.metrics.gold import label_matrix
 from clausetag.eval.people.agreement import masi_alpha
+from clausetag.eval.statistics.f1 import f1_statistic
 from clausetag.eval.statistics.resample import Interval, Resampler, Statistic, as_interval
-from clausetag.model.decision import BoolArray, FloatArray
+from clausetag.model.decision import BoolArray
 
 Marks = dict[str, BoolArray]
 """Annotator id to bool[k], the labels given to one unit."""
+Pair = tuple[BoolArray, BoolArray]
+
+
+NON_INFERIORITY_MARGIN = 0.05
+"""The model counts as not inferior to a person if the interval of its lead in F1 lies above minus this margin."""
 
 
 @dataclass(frozen=True, slots=True)
-class F1Figures:
-    """F1 (or a difference of two) by category, and over all; with intervals; None where no reference has the label."""
+class F1Metrics:
+    """F1, or a difference of two, with intervals; None if no reference has the label."""
 
-    per_category: Mapping[str, float | None]
     macro_f1: float | None
     micro_f1: float | None
+    per_category: Mapping[str, float | None]
     ci95: Mapping[str, Interval | None]
     """By label, and by "macro_f1" and "micro_f1"."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "macro_f1": self.macro_f1,
-            "micro_f1": self.micro_f1,
-            "per_category": dict(self.per_category),
-            "ci95": {name: None if pair is None else list(pair) for name, pair in self.ci95.items()},
-        }
 
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """One kind of comparison: annotators, the model in their place, and the model's lead over them."""
+    """One comparison: the annotators, the model in the place of one, and the model's lead."""
 
-    annotators: F1Figures
-    model: F1Figures
-    lead: F1Figures
+    annotators: F1Metrics
+    model: F1Metrics
+    lead: F1Metrics
     comparisons: int
-    """Rows compared, a row once for each pair."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "annotators": self.annotators.to_dict(),
-            "model": self.model.to_dict(),
-            "lead": self.lead.to_dict(),
-            "comparisons": self.comparisons,
-        }
+    """Rows compared; a row counts once for each pair of annotators."""
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Both kinds of comparison with annotators."""
+    """Both comparisons with annotators."""
 
     pairwise: Against
     left_out: Against | None
-    """None where no row has three annotators."""
-    alpha: float | None
-    """Krippendorff's alpha of the annotators over label sets, MASI distance; None without three a row throughout."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "pairwise": self.pairwise.to_dict(),
-            "left_out": None if self.left_out is None else self.left_out.to_dict(),
-            "alpha_masi": self.alpha,
-        }
+    """None if no row has three annotators."""
+    alpha_masi: float | None
+    """Krippendorff's alpha of the annotators over label sets, MASI distance; None unless every row has three."""
 
 
 def compare_with_people(
     units: Sequence[Sentence], predictions: ArrayLike, drawn: Resampler, labels: Sequence[str] = LABELS
 ) -> People | None:
-    """Both comparisons for `units` and the model's labels bool[n, k]; None where the corpus names no annotators.
+    """Both comparisons for `units` and the model's labels bool[n, k]; None if the corpus names no annotators.
 
     Raises:
         ValueError: numbers of rows differ, or an annotator gave a label that is not one of `labels`.
@@ -108,17 +88,17 @@ def compare_with_people(
     if not len(predicted) == len(units) == len(drawn.rows):
         raise ValueError(f"{len(predicted)} predictions and {len(drawn.rows)} groups for {len(units)} units")
     marks = annotator_marks(units, labels)
-    pairwise = _against(marks, predicted, drawn, labels, _pairs, _singles)
+    pairwise = _against(marks, predicted, drawn, labels, _pairwise)
     if pairwise is None:
         return None
-    return People(pairwise, _against(marks, predicted, drawn, labels, _left_out, _agreed), _alpha(marks))
+    return People(pairwise, _against(marks, predicted, drawn, labels, _left_out), _alpha(marks))
 
 
 def _alpha(marks: Sequence[Marks]) -> float | None:
     known = [list(given.values()) for given in marks if given]
     if {len(given) for given in known} != {3}:
         return None
-    # Alpha asks what was said of a row, not by whom, so the place in the team is name enough.
+    # Alpha does not depend on who gave a label, so an annotator's place in the team can stand for the id.
     return masi_alpha([[tuple(np.flatnonzero(given[who])) for given in known] for who in range(3)])
 
 
@@ -140,24 +120,20 @@ def annotator_marks(units: Sequence[Sentence], labels: Sequence[str] = LABELS) -
     return rows
 
 
-def _pairs(marks: Marks) -> Iterator[tuple[BoolArray, BoolArray]]:
-    yield from combinations(marks.values(), 2)
+def _pairwise(marks: Marks) -> tuple[list[Pair], list[BoolArray]]:
+    """Pairs of annotators, and the references for the model: each single annotator."""
+    pairs = list(combinations(marks.values(), 2))
+    return pairs, list(marks.values()) if pairs else []
 
 
-def _singles(marks: Marks) -> Iterator[BoolArray]:
-    if len(marks) > 1:
-        yield from marks.values()
-
-
-def _left_out(marks: Marks) -> Iterator[tuple[BoolArray, BoolArray]]:
-    if len(marks) > 2:
-        for name, own in marks.items():
-            yield own, np.logical_and.reduce([other for others, other in marks.items() if others != name])
-
-
-def _agreed(marks: Marks) -> Iterator[BoolArray]:
-    for _, agreed in _left_out(marks):
-        yield agreed
+def _left_out(marks: Marks) -> tuple[list[Pair], list[BoolArray]]:
+    """Each annotator with the labels that all others gave, and the references for the model: those labels."""
+    if len(marks) < 3:
+        return [], []
+    agreed = [
+        np.logical_and.reduce([given for other, given in marks.items() if other != annotator]) for annotator in marks
+    ]
+    return list(zip(marks.values(), agreed, strict=True)), agreed
 
 
 def _against(
@@ -165,58 +141,39 @@ def _against(
     predicted: BoolArray,
     drawn: Resampler,
     labels: Sequence[str],
-    people: Callable[[Marks], Iterator[tuple[BoolArray, BoolArray]]],
-    references: Callable[[Marks], Iterator[BoolArray]],
+    compared: Callable[[Marks], tuple[list[Pair], list[BoolArray]]],
 ) -> Against | None:
     shape = (len(marks), len(labels))
     hits, sizes = np.zeros(shape), np.zeros(shape)
-    model_hits, model_sizes, given_by_people = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    model_hits, model_sizes, support = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     comparisons = 0
     for row, given in enumerate(marks):
-        for first, second in people(given):
+        pairs, references = compared(given)
+        comparisons += len(pairs)
+        for first, second in pairs:
             hits[row] += first & second
             sizes[row] += first.astype(int) + second
-            comparisons += 1
-        for reference in references(given):
+        for reference in references:
             model_hits[row] += predicted[row] & reference
             model_sizes[row] += predicted[row].astype(int) + reference
-            given_by_people[row] += reference
+            support[row] += reference
     if not comparisons:
         return None
-    # A category that no reference has is undefined for both sides: what the model gave there is no comparison.
-    support = drawn.sums(given_by_people)
-    of_people = _f1_statistic(drawn.sums(hits), drawn.sums(sizes), support)
-    of_model = _f1_statistic(drawn.sums(model_hits), drawn.sums(model_sizes), support)
-
-    def lead(weights: FloatArray) -> FloatArray:
-        return of_model(weights) - of_people(weights)
-
+    # A category that no reference has is undefined on both sides, even if the model predicted it.
+    given_by_people = drawn.sums(support)
+    of_people = f1_statistic(drawn.sums(hits), drawn.sums(sizes), given_by_people)
+    of_model = f1_statistic(drawn.sums(model_hits), drawn.sums(model_sizes), given_by_people)
     return Against(
-        _figures(of_people, drawn, labels),
-        _figures(of_model, drawn, labels),
-        _figures(lead, drawn, labels, share=False),
+        _metrics(of_people, drawn, labels),
+        _metrics(of_model, drawn, labels),
+        _metrics(lambda weights: of_model(weights) - of_people(weights), drawn, labels, share=False),
         comparisons,
     )
 
 
-def _f1_statistic(hits: FloatArray, sizes: FloatArray, support: FloatArray) -> Statistic:
-    """F1 of each category, macro and micro: float[m, k + 2]; `support` is how often a reference has the label."""
-
-    def statistic(weights: FloatArray) -> FloatArray:
-        n_hits, n_sizes = weights @ hits, weights @ sizes
-        f1 = np.where(weights @ support > 0, 2.0 * n_hits / np.maximum(n_sizes, 1.0), np.nan)
-        known = np.isfinite(f1)
-        macro = np.where(known.any(axis=1), np.nansum(f1, axis=1) / np.maximum(known.sum(axis=1), 1), np.nan)
-        total = n_sizes.sum(axis=1)
-        micro = np.where(total > 0, 2.0 * n_hits.sum(axis=1) / np.maximum(total, 1.0), np.nan)
-        return np.column_stack([f1, macro, micro])
-
-    return statistic
-
-
-def _figures(statistic: Statistic, drawn: Resampler, labels: Sequence[str], *, share: bool = True) -> F1Figures:
+def _metrics(statistic: Statistic, drawn: Resampler, labels: Sequence[str], *, share: bool = True) -> F1Metrics:
     values = [None if np.isnan(value) else float(value) for value in statistic(np.ones((1, drawn.groups)))[0]]
-    bounds = drawn.interval(statistic, share=share)
-    names = [*labels, "macro_f1", "micro_f1"]
-    intervals = {name: as_interval(*bounds[:, column]) for column, name in enumerate(names)}
-    return F1Figures(dict(zip(labels, values[:-2], strict=True)), values[-2], values[-1], intervals)
+    bounds = drawn.interval(statistic, share=share).T
+    intervals = [as_interval(*bounds[column]) for column in range(len(values))]
+    ci95 = dict(zip([*labels, "macro_f1", "micro_f1"], [*intervals[2:], *intervals[:2]], strict=True))
+    return F1Metrics(values[0], values[1], dict(zip(labels, values[2:], strict=True)), ci95)

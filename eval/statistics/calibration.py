@@ -1,17 +1,19 @@
-"""Whether a score of 0.7 is right seven times in ten: reliability bins, expected calibration error and Brier score.
+"""Calibration: is a score of 0.7 right seven times in ten? Reliability bins, expected calibration error, Brier score.
 
 Guo et al., *On Calibration of Modern Neural Networks*, ICML 2017 (ECE, bins of equal width); Brier 1950. Each category
 is a yes/no question of its own; `overall` pools the decisions of all categories.
+
+Everything comes from sums per policy and bin, so that the intervals need no pass over the rows for each draw;
+scikit-learn's `calibration_curve` and `brier_score_loss` give the same values (tested) but only for whole arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from clausetag.data.labels import LABELS
 from clausetag.eval.statistics.resample import Interval, Resampler, as_interval
@@ -22,7 +24,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Scores from `low` to `high`: how many, their mean, and the share of them whose label is right."""
+    """The scores from `low` to `high`: their number, their mean, and the share whose label is right."""
 
     low: float
     high: float
@@ -33,66 +35,38 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """One category (or all decisions): its bins, empty ones left out, and two errors with 95 % intervals.
+    """One category (or all decisions): two errors with 95 % intervals, and the bins that are not empty.
 
-    `ece` is the mean over all scores of |mean score - share right| of their bin; `brier` the mean of the squared
-    difference between score and truth. Both 0 at best. ECE cannot be negative, so on few rows it is above 0 even for
-    perfect scores, and its interval leans the same way.
+    `ece` is the mean over all scores of |mean score - share right| of their bin, `brier` the mean squared difference
+    between score and truth; both are 0 at best. ECE cannot be negative, so with few rows it is above 0 even for
+    perfect scores, and so is its interval.
     """
 
-    bins: tuple[Bin, ...]
     ece: float
     ece_ci95: Interval | None
     brier: float
     brier_ci95: Interval | None
     positives: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "ece": self.ece,
-            "ece_ci95": None if self.ece_ci95 is None else list(self.ece_ci95),
-            "brier": self.brier,
-            "brier_ci95": None if self.brier_ci95 is None else list(self.brier_ci95),
-            "positives": self.positives,
-            "bins": [
-                {
-                    "low": own.low,
-                    "high": own.high,
-                    "count": own.count,
-                    "mean_score": own.mean_score,
-                    "observed": own.observed,
-                }
-                for own in self.bins
-            ],
-        }
+    bins: tuple[Bin, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Reliability of every category and over all."""
+    """Reliability over all decisions and of every category."""
 
-    per_category: Mapping[str, Reliability]
     overall: Reliability
     mean_ece: float
     """Mean of the categories' ECE."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "overall": self.overall.to_dict(),
-            "mean_ece": self.mean_ece,
-            "per_category": {label: own.to_dict() for label, own in self.per_category.items()},
-        }
+    per_category: Mapping[str, Reliability]
 
 
 def calibration(
     scores: ArrayLike, gold: ArrayLike, drawn: Resampler, labels: Sequence[str] = LABELS, *, bins: int = BINS
 ) -> Calibration:
-    """Reliability of probabilities float[n, k] against bool[n, k], intervals over the groups of `drawn`.
+    """Reliability of probabilities float[n, k] against gold labels bool[n, k], with intervals over `drawn`'s groups.
 
     Raises:
-        ValueError: shapes differ, there is no row, or a score is outside 0 to 1.
+        ValueError: shapes differ, there is no row, or a score is not between 0 and 1.
     """
     values, truth = np.asarray(scores, dtype=np.float64), np.asarray(gold, dtype=bool)
     if values.ndim != 2 or values.shape != truth.shape or not values.size or len(values) != len(drawn.rows):
@@ -103,11 +77,11 @@ def calibration(
     tables = [_table(values[:, c], truth[:, c], places[:, c], drawn, bins) for c in range(values.shape[1])]
     per_category = {label: _reliability(table, drawn) for label, table in zip(labels, tables, strict=True)}
     overall = _reliability(np.sum(tables, axis=0), drawn)
-    return Calibration(per_category, overall, float(np.mean([own.ece for own in per_category.values()])))
+    return Calibration(overall, float(np.mean([own.ece for own in per_category.values()])), per_category)
 
 
-def _table(scores: FloatArray, gold: BoolArray, places: Any, drawn: Resampler, bins: int) -> FloatArray:
-    """By group and bin: count, sum of scores, sum of truths, sum of squared errors: float[g, bins, 4]."""
+def _table(scores: FloatArray, gold: BoolArray, places: NDArray[np.int64], drawn: Resampler, bins: int) -> FloatArray:
+    """Per group and bin: count, sum of scores, positives, sum of squared errors: float[g, bins, 4]."""
     cells = np.zeros((len(scores), bins, 4))
     cells[np.arange(len(scores)), places] = np.stack([np.ones_like(scores), scores, gold, (scores - gold) ** 2], axis=1)
     return drawn.sums(cells)
@@ -123,11 +97,16 @@ def _reliability(table: FloatArray, drawn: Resampler) -> Reliability:
 
     ece, brier = statistic(np.ones((1, groups)))[0]
     bounds = drawn.interval(statistic)
-    found = []
-    for place, (count, mean, truth, _) in enumerate(table.sum(axis=0)):
-        if count:
-            found.append(Bin(place / bins, (place + 1) / bins, int(count), float(mean / count), float(truth / count)))
-    positives = round(float(table[:, :, 2].sum()))
+    found = [
+        Bin(place / bins, (place + 1) / bins, int(count), float(mean / count), float(truth / count))
+        for place, (count, mean, truth, _) in enumerate(table.sum(axis=0))
+        if count
+    ]
     return Reliability(
-        tuple(found), float(ece), as_interval(*bounds[:, 0]), float(brier), as_interval(*bounds[:, 1]), positives
+        ece=float(ece),
+        ece_ci95=as_interval(*bounds[:, 0]),
+        brier=float(brier),
+        brier_ci95=as_interval(*bounds[:, 1]),
+        positives=round(float(table[:, :, 2].sum())),
+        bins=tuple(found),
     )

@@ -149,7 +149,7 @@ def test_folds_of_different_recipes_are_refused(copied: Path, key: str) -> None:
 
 
 def test_evaluation_decides_each_policy_by_its_own_folds_thresholds(fake_tagger: MakeTagger) -> None:
-    from clausetag.eval.benchmarks.load import Benchmark
+    from clausetag.eval.benchmarks.benchmark import Benchmark
     from clausetag.eval.evaluate import evaluate_tagger
 
     text = "We encrypt every letter that you send."
@@ -159,4 +159,4 @@ def test_evaluation_decides_each_policy_by_its_own_folds_thresholds(fake_tagger:
     benchmark = Benchmark("policies", "sentence", "guide", rows, rows, None)
     found = evaluate_tagger(FoldTagger("lopo", folds), benchmark, baselines=False)
     assert found.model.predicted[:, LABELS.index(SECURITY)].tolist() == [True, False]
-    assert found.results.figures.scores.micro_f1 == 1.0
+    assert found.results.metrics.points.micro_f1 == 1.0

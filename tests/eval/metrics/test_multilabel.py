@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from clausetag.eval.metrics import multilabel
-from clausetag.eval.metrics.classification import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_metrics
 
 GOLD = np.eye(12, dtype=int)
 PREDICTED = np.roll(GOLD, 1, axis=0) | GOLD
@@ -19,7 +19,7 @@ PREDICTED = np.roll(GOLD, 1, axis=0) | GOLD
 
 def test_class_gives_the_figures_of_the_core() -> None:
     found = multilabel.MultiLabel(keep_in_memory=True).compute(predictions=PREDICTED.tolist(), references=GOLD.tolist())
-    assert found == multilabel_scores(PREDICTED, GOLD).to_dict()
+    assert found == multilabel_metrics(PREDICTED, GOLD).to_dict()
     assert found["micro_f1"] == 2 / 3
 
 
@@ -41,4 +41,4 @@ def test_loads_by_path_without_a_hub(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == multilabel_scores(PREDICTED, GOLD).to_dict()
+    assert json.loads(done.stdout.splitlines()[-1]) == multilabel_metrics(PREDICTED, GOLD).to_dict()

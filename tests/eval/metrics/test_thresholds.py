@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clausetag.eval.metrics.classification import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_metrics
 from clausetag.eval.metrics.thresholds import MIN_SLOPE, expected_f1_thresholds, fit_calibration, tune_thresholds
 from clausetag.model.decision import calibrate, decide
 
@@ -81,8 +81,8 @@ def test_tuned_thresholds_beat_one_half_on_other_rows() -> None:
     logits, gold = sample(3, 4000)
     scores = calibrate(logits - 4.0, [1.0] * 3, [0.0] * 3)
     thresholds = tune_thresholds(scores[:2000], gold[:2000])
-    tuned = multilabel_scores(decide(scores[2000:], thresholds), gold[2000:], NAMES)
-    half = multilabel_scores(decide(scores[2000:], [0.5] * 3), gold[2000:], NAMES)
+    tuned = multilabel_metrics(decide(scores[2000:], thresholds), gold[2000:], NAMES)
+    half = multilabel_metrics(decide(scores[2000:], [0.5] * 3), gold[2000:], NAMES)
     assert tuned.macro_f1 is not None and half.macro_f1 is not None
     assert tuned.macro_f1 > half.macro_f1 + 0.05
 

@@ -59,8 +59,8 @@ def _only(label: str, missed: bool, index: int) -> ErrorItem:
 
 
 def _page(errors: int = 3, **changes: Any) -> Page:
-    curve = Reliability((Bin(0.0, 0.1, 9, 0.05, 0.1),), 0.05, None, 0.02, None, 1)
-    calibration = Calibration(dict.fromkeys(LABELS, curve), curve, 0.05)
+    curve = Reliability(0.05, None, 0.02, None, 1, (Bin(0.0, 0.1, 9, 0.05, 0.1),))
+    calibration = Calibration(curve, 0.05, dict.fromkeys(LABELS, curve))
     gold, predicted = np.zeros((4, 12), bool), np.zeros((4, 12), bool)
     gold[:3, LABEL_INDEX[THIRD_PARTY]] = predicted[:2, LABEL_INDEX[FIRST_PARTY]] = True
     predicted[3, LABEL_INDEX[SECURITY]] = True

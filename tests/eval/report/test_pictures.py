@@ -26,7 +26,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 _BAR = Bar(SECURITY, 0.5, (0.25, 0.75), 40, 0.6, (0.5, 0.7), 0.55, {"TF-IDF": 0.4, "embedding": None})
 _EMPTY = Bar(DO_NOT_TRACK, None, None, 0)
 _BINS = (Bin(0.0, 0.1, 90, 0.05, 0.0), Bin(0.9, 1.0, 10, 0.95, 0.5))
-_AFTER = Reliability(_BINS, 0.123, None, 0.04, None, 5)
+_AFTER = Reliability(0.123, None, 0.04, None, 5, _BINS)
 _BEFORE = replace(_AFTER, bins=(Bin(0.4, 0.5, 100, 0.45, 0.05),), ece=0.456)
 
 
@@ -135,7 +135,7 @@ def test_reliability_shows_both_states_and_the_counts() -> None:
 
 def test_a_category_without_any_row_is_drawn_empty() -> None:
     nothing = replace(_AFTER, bins=(), positives=0)
-    both = Calibration({SECURITY: nothing, FIRST_PARTY: _AFTER}, _AFTER, 0.1)
+    both = Calibration(_AFTER, 0.1, {SECURITY: nothing, FIRST_PARTY: _AFTER})
     panels = reliability_panels(both, both)
     assert [panel.title.split(", ")[1].split(":")[0] for panel in panels] == [SECURITY, FIRST_PARTY]
     _file(panels[0])

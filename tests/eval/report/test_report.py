@@ -11,11 +11,11 @@ import pytest
 
 from clausetag.data.labels import DO_NOT_TRACK, FIRST_PARTY, LABELS
 from clausetag.data.records import Sentence
-from clausetag.eval.leakage.contamination import OverlapResult
-from clausetag.eval.metrics.classification import multilabel_scores
+from clausetag.eval.leakage.contamination import Contamination
+from clausetag.eval.metrics.classification import multilabel_metrics
 from clausetag.eval.people.annotators import compare_with_people
 from clausetag.eval.report.text import IN_FULL, by_category, markdown, tables, terminal
-from clausetag.eval.results import BaselineFigures, Figures, Published, Results
+from clausetag.eval.results import BaselineMetrics, Metrics, Published, Results
 from clausetag.eval.statistics.bootstrap import bootstrap_intervals, rank_intervals
 from clausetag.eval.statistics.calibration import calibration
 from clausetag.eval.statistics.resample import resampler
@@ -30,10 +30,10 @@ def results() -> Results:
     values = np.where(predicted, 0.8, 0.1)
     drawn = resampler([str(row // 10) for row in range(60)], draws=100)
     ranks = rank_intervals(values, gold, drawn)
-    figures = Figures(
-        multilabel_scores(predicted, gold, scores=values), bootstrap_intervals(predicted, gold, drawn, ranks=ranks)
+    metrics = Metrics(
+        multilabel_metrics(predicted, gold, scores=values), bootstrap_intervals(predicted, gold, drawn, ranks=ranks)
     )
-    perfect = Figures(multilabel_scores(gold, gold), bootstrap_intervals(gold, gold, drawn))
+    perfect = Metrics(multilabel_metrics(gold, gold), bootstrap_intervals(gold, gold, drawn))
     given = [[LABELS[column] for column in np.flatnonzero(row)] for row in gold]
     units = [
         Sentence(str(row // 10), row, "Invented.", labels=(), extra={"annotators": dict.fromkeys("123", given[row])})
@@ -43,25 +43,25 @@ def results() -> Results:
         data="<invented> & small",
         unit="sentence",
         head="guide",
-        figures=figures,
-        at_0_5=figures,
+        metrics=metrics,
+        at_0_5=metrics,
         min_labels=0,
-        variants={0: figures, 1: figures},
+        variants={0: metrics, 1: metrics},
         groups="policies",
         thresholds=dict.fromkeys(LABELS, 0.5),
         calibration=calibration(values, gold, drawn),
         before_calibration=calibration(values, gold, drawn),
         people=compare_with_people(units, predicted, drawn),
-        baselines=(BaselineFigures("tfidf", "TF-IDF + LR", "words", perfect),),
+        baselines=(BaselineMetrics("tfidf", "TF-IDF + LR", "words", perfect),),
         baseline_source="invented policies",
-        overlap=OverlapResult(0.0, 0, 60, (), ()),
+        contamination=Contamination(0.0, 0, 60, 0.02, (), ()),
         in_sample=False,
         model={"name": "fake", "hash": "0123"},
         recipe="none",
         seeds={"model": 1},
         versions={"python": "3"},
         git=None,
-        notes=figures.scores.notes,
+        notes=metrics.points.notes,
     )
 
 
@@ -69,7 +69,7 @@ def test_rows_carry_every_category_and_the_means(results: Results) -> None:
     cells = by_category(results)
     assert [row[0] for row in cells.rows] == [*LABELS, "Macro", "Micro", "Weighted"]
     first = dict(zip(cells.header, cells.rows[0], strict=True))
-    own = results.figures.scores.per_category[FIRST_PARTY]
+    own = results.metrics.points.per_category[FIRST_PARTY]
     assert first["Support"] == str(own.support)
     assert first["F1 [95 %]"].startswith(f"{own.f1:.3f} [")
     assert first["AP [95 %]"].startswith(f"{own.average_precision:.3f} [")

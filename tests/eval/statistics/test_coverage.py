@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from clausetag.data.labels import LABELS
-from clausetag.eval.metrics.classification import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_metrics
 from clausetag.eval.statistics.bootstrap import bootstrap_intervals
+from clausetag.eval.statistics.resample import resampler
 
 RATES = np.array([0.25, 0.18, 0.09, 0.03, 0.02, 0.05, 0.015, 0.008, 0.05, 0.12, 0.04, 0.03])
 RECALLS = np.array([0.8, 0.75, 0.65, 0.8, 0.6, 0.8, 0.85, 0.8, 0.8, 0.7, 0.75, 0.3])
@@ -42,14 +43,14 @@ def simulate(rng: np.random.Generator, policies: int, hard: bool) -> tuple[np.nd
 
 def coverage(policies: int, hard: bool, corpora: int, draws: int) -> dict[str, float]:
     rng = np.random.default_rng(policies)
-    endless = multilabel_scores(*simulate(rng, 20_000, hard)[:2])
+    endless = multilabel_metrics(*simulate(rng, 20_000, hard)[:2])
     truth = {"macro_f1": endless.macro_f1, "micro_f1": endless.micro_f1}
     truth |= {label: endless.per_category[label].f1 for label in LABELS}
     held = dict.fromkeys(truth, 0)
     counted = dict.fromkeys(truth, 0)
     for corpus in range(corpora):
         predicted, gold, names = simulate(rng, policies, hard)
-        found = bootstrap_intervals(predicted, gold, names, draws=draws, seed=corpus)
+        found = bootstrap_intervals(predicted, gold, resampler(names, draws=draws, seed=corpus))
         for name, value in truth.items():
             interval = found.per_category[name]["f1"] if name in LABELS else found.summary[name]
             if interval is not None:

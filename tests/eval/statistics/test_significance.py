@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clausetag.eval.metrics.classification import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_metrics
 from clausetag.eval.statistics.resample import resampler
 from clausetag.eval.statistics.significance import holm, paired_tests, smallest_p
 
@@ -37,7 +37,7 @@ def test_a_better_system_is_better_and_the_other_worse() -> None:
     found = paired_tests(first, second, gold, drawn, NAMES, randomisations=2000)
     assert {own.verdict for own in found.values()} == {"better"}
     own = found["macro_f1"]
-    expected = [multilabel_scores(values, gold, NAMES).macro_f1 for values in (first, second)]
+    expected = [multilabel_metrics(values, gold, NAMES).macro_f1 for values in (first, second)]
     assert (own.first, own.second) == (pytest.approx(expected[0]), pytest.approx(expected[1]))
     assert own.ci95 is not None and own.difference is not None
     assert 0 < own.ci95[0] < own.difference < own.ci95[1]
