@@ -123,7 +123,7 @@ def _default_models() -> list[str | None]:
 
 
 def _baseline_f1(path: str | None) -> Mapping[str, float]:
-    from clausetag.eval.speed.subjects import f1_of_baselines
+    from clausetag.eval.speed.systems import f1_of_baselines
 
     if path is None:
         return {}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from clausetag.eval.report.drawing import Drawing, Key, plain, px
-from clausetag.eval.speed.figures import Row
+from clausetag.eval.speed.results import Row
 
 _LEFT, _WIDTH, _TOP, _HEIGHT = 44, 700, 10, 260
 _LANE = 20

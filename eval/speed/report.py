@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from clausetag.eval.speed.figures import Row
+from clausetag.eval.speed.results import Row
 from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table
 
 _WIDTH = 140

@@ -12,13 +12,13 @@ from tokenizers import Tokenizer
 from clausetag.data.errors import ClausetagError, MissingExtraError, RecipeError, install_command
 from clausetag.data.records import Sentence
 from clausetag.data.segment import segment
-from clausetag.eval.speed.figures import Amount, Round, Row, make_row, network_macs, ratios
 from clausetag.eval.speed.machine import load_average, machine
 from clausetag.eval.speed.process import JobError, run_job
+from clausetag.eval.speed.results import Amount, Round, Row, make_row, network_macs, ratios
 from clausetag.eval.speed.runs import Texts, cold_start, end_to_end, growth
 from clausetag.eval.speed.settings import Say, Settings
-from clausetag.eval.speed.subjects import BERT_32, MINILM_32, OURS, THREADS, Subject, alternatives, missing, ours
-from clausetag.eval.speed.subjects import f1_of_model as card_f1
+from clausetag.eval.speed.systems import BERT_32, MINILM_32, OURS, THREADS, Subject, alternatives, missing, ours
+from clausetag.eval.speed.systems import f1_of_model as card_f1
 from clausetag.eval.speed.texts import five_policies, nearest, sample_policies, subset, words, write_documents
 from clausetag.model.artifact import Artifact
 from clausetag.model.backbone import MINILM, backbone_path

@@ -21,7 +21,7 @@ from clausetag.data.errors import ClausetagError
 from clausetag.data.jsonl import write_text
 from clausetag.data.records import Document, Sentence
 from clausetag.data.segment import segment
-from clausetag.eval.speed.subjects import OURS, Classify, Subject, load
+from clausetag.eval.speed.systems import OURS, Classify, Subject, load
 from clausetag.eval.speed.texts import read_documents, subset
 
 if TYPE_CHECKING:

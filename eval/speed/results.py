@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from clausetag.eval.speed.subjects import BERT_32, MINILM_32, OURS, Subject
+from clausetag.eval.speed.systems import BERT_32, MINILM_32, OURS, Subject
 
 TARGETS = {("standard", MINILM_32): 4.0, ("standard", BERT_32): 25.0, ("fast", "standard"): 2.2}
 """What a tier should reach, as a multiple of another row's sentences a second, all on two threads."""

@@ -13,9 +13,9 @@ from clausetag.data.corpora.five import FIVE, read_source
 from clausetag.data.errors import DataError
 from clausetag.data.records import Sentence
 from clausetag.data.segment import segment
-from clausetag.eval.speed.figures import Amount, Round, make_row, network_macs, percentile, ratio, ratios
 from clausetag.eval.speed.plot import f1_against_speed
-from clausetag.eval.speed.subjects import MINILM_32, alternatives, f1_of_baselines, f1_of_model, ours
+from clausetag.eval.speed.results import Amount, Round, make_row, network_macs, percentile, ratio, ratios
+from clausetag.eval.speed.systems import MINILM_32, alternatives, f1_of_baselines, f1_of_model, ours
 from clausetag.eval.speed.texts import (
     draw,
     evenly,

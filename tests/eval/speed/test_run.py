@@ -24,7 +24,7 @@ from clausetag.eval.speed import runs as bench_runs
 from clausetag.eval.speed import worker as bench_worker
 from clausetag.eval.speed.process import JobError
 from clausetag.eval.speed.settings import QUICK, Amounts, Say, Settings
-from clausetag.eval.speed.subjects import BERT_32, MINILM_32, Subject, alternatives, ours
+from clausetag.eval.speed.systems import BERT_32, MINILM_32, Subject, alternatives, ours
 from clausetag.eval.speed.texts import (
     five_policies,
     write_documents,
