@@ -151,6 +151,6 @@ class Tagger:
 
     def tag(self, text: str, *, policy: str = "text") -> Tagged:
         """Tag the sentences of a text (plain or Markdown)."""
-        from clausetag.data.documents.inputs import extract_text
+        from clausetag.data.documents.sniff import extract_text
 
         return self.tag_document(extract_text(policy, text))
