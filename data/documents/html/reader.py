@@ -85,9 +85,9 @@ def _page_blocks(html: str, nested: int) -> list[RawBlock]:
     if mark_accordion_titles(root, everything) or not_text != NOT_TEXT:
         everything = text_blocks(root, not_text=not_text)
     kept = _visible_blocks(root, everything, not_text)
-    kept = add_title(root, trim(main_blocks(root, kept, everything)), everything) or everything
+    kept = add_title(root, trim(main_blocks(root, kept, everything)), everything)
     kinds = _kinds(root, kept)
-    return demote_last([raw for block in kept for raw in _raw_blocks(block, kinds[block.element])])
+    return demote_last([raw for block in kept or everything for raw in _raw_blocks(block, kinds[block.element])])
 
 
 def _prose(blocks: list[TextBlock]) -> int:
