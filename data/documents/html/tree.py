@@ -172,9 +172,9 @@ def sum_in_elements(root: Any, amounts: Iterable[tuple[Any, int]]) -> Counter[An
     for element, amount in amounts:
         sums[element] += amount
     for element in reversed(list(root.iter())):
-        amount = sums.get(element)  # most have none; looking that up in a Counter is slow
-        if amount and element is not root:
-            sums[element.getparent()] += amount
+        # Most elements have no amount; asking the Counter for it is slow.
+        if element in sums and element is not root:
+            sums[element.getparent()] += sums[element]
     return sums
 
 
