@@ -24,7 +24,25 @@ _NEAR_LEVELS = 3
 """How many elements around the main one are searched for text that belongs to it."""
 _TAIL_SHARE = 0.1
 """Share of the prose that is cut off at most after a copyright line at the end."""
-_BELOW_TITLE = re.compile(r"privacy|polic(?:y|ies)|cookies?\b|notice|statement|data protection|terms", re.IGNORECASE)
+_BELOW_TITLE = 3
+"""Blocks below the title that are searched for the policy's date."""
+_DATE_WORDS = 12
+
+_COPYRIGHT = re.compile(r"(?:©|\(c\) ?\d{4}|copyright (?:©|\(c\)|\d{4}))", re.IGNORECASE)
+_EDGE = re.compile(rf"{_COPYRIGHT.pattern}|copyright\b|all rights reserved", re.IGNORECASE)
+_WIDGET = re.compile(
+    r"(?:\W*(?:(?:back|return|go|jump) (?:up )?to (?:the )?"
+    r"(?:top(?: of (?:the )?page)?|index|contents?|table of contents|start|[\w ’'.,&-]{1,60} (?:index|contents|top))"
+    r"|to (?:the )?top(?: of (?:the )?page)?|top of (?:the )?page|skip to [\w ]+)\W*)+"
+    r"|advertisement(?:\W+(?:continue reading|story continues|article continues)[\w ]*)?"
+    r"|(?:sponsored|we recommend|recommended for you|custom search)"
+    r"|(?:print|e-?mail|share|download) (?:this|the|a)? ?(?:page|policy|article|pdf|copy)\W*|print|share|tweet"
+    r"|(?:read|show|see|view|learn) (?:more|less)\W*|(?:expand|collapse|open|close|show|hide) all\W*|close|menu|[x×]"
+    r"|was this (?:page|article|answer|information|content)? ?(?:helpful|useful)\W*(?:yes\W*no\W*)?",
+    re.IGNORECASE,
+)
+"""Blocks that are controls of the page, as a whole."""
+_TITLE = re.compile(r"privacy|polic(?:y|ies)|cookies?\b|notice|statement|data protection|terms", re.IGNORECASE)
 _DATED = re.compile(r"\b(?:updated?|effective|revis\w+|modified|version|date[ds]?|posted|changed)\b", re.IGNORECASE)
 _TITLE_PARTS = re.compile(r"\s+[|–—:»·•-]+\s+|\s*[|»]\s*")
 
