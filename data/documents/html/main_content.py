@@ -103,11 +103,8 @@ def _extended(
             break
         if _EDGE.search(block.text) or COOKIE_BANNER_TEXT.search(block.text):
             break
-        if step < 0:
-            belongs = block.prose or block.heading
-        else:
-            belongs = block.prose and (block.mentions > 1 or _TITLE.search(block.text))
-        if belongs:
+        is_about_data = block.mentions > 1 or _TITLE.search(block.text)
+        if (block.prose and (step < 0 or is_about_data)) or (block.heading and step < 0):
             last = place
         place += step
     return last
