@@ -166,16 +166,15 @@ class Tagger:
             DocumentError: the file holds no readable document; `code` is the machine-readable reason.
             OSError: the file cannot be opened.
         """
-        from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, refuse_suffix, stem
-        from clausetag.data.documents.tables import is_table
+        from clausetag.data.documents.formats import LIMITS, is_table, refuse_suffix, stem, suffix_of
 
         path = Path(path)
-        suffix = path.suffix.lower()
+        suffix = suffix_of(path.name)
         if suffix == ".zip" or is_table(path.name):
             raise DocumentError("unsupported", f"{path}: may hold several policies; tag it with `clausetag predict`")
         refuse_suffix(suffix)
         with path.open("rb") as file:
-            return self.tag_bytes(file.read(MAX_DOCUMENT_BYTES + 1), policy=stem(path.name), suffix=suffix)
+            return self.tag_bytes(file.read(LIMITS.document + 1), policy=stem(path.name), suffix=suffix)
 
     def tag_bytes(self, data: bytes, *, policy: str = "document", suffix: str = "") -> Tagged:
         """Tag the sentences of one document given as bytes; its format (as in `tag_path`) is found from its content.
