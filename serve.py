@@ -1,7 +1,7 @@
 """The HTTP service: `clausetag serve`, or `python serve.py` in a checkout. Its parts are in `clausetag.serving`.
 
-clausetag serve                                            # http://127.0.0.1:8000/, this machine alone
-CLAUSETAG_API_KEY=… clausetag serve --host 0.0.0.0         # the network, for callers with the key
+clausetag serve                                            # http://127.0.0.1:8000/, for this machine only
+CLAUSETAG_API_KEY=… clausetag serve --host 0.0.0.0         # for the network; clients need the key
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from clausetag.data.errors import MissingExtraError
 from clausetag.model.artifact import load_artifact
 from clausetag.serving.settings import add_options, settings_from
 
@@ -22,14 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Serve until a signal; returns 0, or 1 if the model could not be loaded."""
     settings = settings_from(arguments)
-    try:
-        from clausetag.serving.runtime.server import run
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("clausetag"):
-            raise
-        raise MissingExtraError("serving", error.name) from None
-    load_artifact(settings.model or None)  # a wrong model is said here and now, in one line
-    return run(settings)
+    from clausetag.serving.http.app import create_app
+    from clausetag.serving.runtime.server import run
+    from clausetag.serving.runtime.service import Service
+
+    load_artifact(settings.model or None)  # a wrong model is an error of the command line, in one line
+    service = Service(settings)
+    return run(create_app(service), service)
 
 
 if __name__ == "__main__":

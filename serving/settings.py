@@ -1,177 +1,147 @@
-"""Every limit and switch of the service, in one place: command line over environment over default.
+"""Settings of the service: command line over environment over default.
 
-`--max-queue 8` and `CLAUSETAG_MAX_QUEUE=8` say the same. The API key stands in no command line, where other users of
-the machine could read it: it comes from CLAUSETAG_API_KEY or a file.
+`--max-queue 8` and `CLAUSETAG_MAX_QUEUE=8` mean the same. The API key is not a command-line option, which other users
+of the machine could read: it comes from CLAUSETAG_API_KEY or from a file.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from clausetag.data.errors import ClausetagError
 
+_PREFIX = "CLAUSETAG_"
+_LARGEST = 10**12
+Count = Annotated[int, Field(gt=0, le=_LARGEST)]
+Seconds = Annotated[float, Field(gt=0, le=_LARGEST, allow_inf_nan=False)]
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Checked settings.
+
+class Settings(BaseSettings):
+    """Validated settings; what isn't given is read from the environment.
 
     Raises:
-        ClausetagError: a value is out of range; the message names it.
+        pydantic.ValidationError: a value is wrong.
+        ClausetagError: the file with the API key cannot be read.
     """
 
-    host: str = "127.0.0.1"
-    """Address to listen on; the default is reached from this machine alone."""
-    port: int = 8000
-    """Port to listen on; 0 takes a free one, which the log names."""
-    model: str = ""
-    """Model folder or shipped name; empty for CLAUSETAG_MODEL, else the shipped one."""
-    threads: int = 0
-    """Threads of the network; 0 for the cores that this process may use."""
-    max_body_bytes: int = 10_000_000
-    """Bytes of a request's body, counted while they arrive (413)."""
-    max_characters: int = 1_000_000
-    """Characters of a request's extracted texts together (422). OPP-115's longest policy has about 50,000."""
-    max_sentences: int = 20_000
-    """Sentences of a request, given or found, together (422)."""
-    max_policies: int = 64
-    """Policies of a request (422)."""
-    max_queue: int = 64
-    """Requests that are being answered or wait for it; one more gets 429 at once."""
-    max_uploads: int = 256
-    """Requests whose body is still arriving; one more gets 429 at once."""
-    deadline_seconds: float = 30.0
-    """Time to answer a request that has arrived whole (504)."""
-    read_seconds: float = 10.0
-    """Time for a request to arrive: its headers, then its body (408)."""
-    write_seconds: float = 60.0
-    """Time for a client to take its answer; then the connection is closed."""
-    reader_seconds: float = 20.0
-    """Time for a process of its own to read a PDF or Word file, before it is killed (422)."""
-    reader_bytes: int = 2_000_000_000
-    """Memory of that process."""
-    batch_tokens: int = 1024
-    """Word pieces given to the network at once: a new request waits for two such batches at most, if others are
-    being answered."""
-    grace_seconds: float = 30.0
-    """After SIGTERM, time for the requests in flight to be answered; then they are cut off."""
-    notice_seconds: float = 0.0
-    """After SIGTERM, time in which /readyz says 503 before the port closes, for load balancers to notice."""
-    api_key: str = ""
-    """Key that /predict, /info and /metrics ask for (`Authorization: Bearer KEY`); empty for none."""
-    cors_origins: tuple[str, ...] = ()
-    """Origins of web pages that may call the service, such as https://example.org; none by default."""
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        for name in (n for n, value in _numbers(self).items() if n not in _MAY_BE_ZERO and value <= 0):
-            raise ClausetagError(f"{_option(name)} must be larger than 0")
-        for name, value in _numbers(self).items():
-            if not 0 <= value <= 1e12:
-                raise ClausetagError(f"{_option(name)} {value}: out of range")
-        if self.port > 65_535:
-            raise ClausetagError(f"--port {self.port}: use 0 to 65535")
-        if self.threads > 1024:
-            raise ClausetagError(f"--threads {self.threads}: use 1 to 1024")
-        if any(not origin.startswith(("http://", "https://")) for origin in self.cors_origins):
-            raise ClausetagError("--cors-origins: give origins such as https://example.org, separated by commas")
-        if not self.api_key.isascii() or any(not "!" <= letter <= "~" for letter in self.api_key):
-            raise ClausetagError("the API key must be of printable ASCII characters without spaces")
-
-    def limits(self) -> dict[str, int | float]:
-        """What `/info` says: the limits that a client can run into."""
-        return {name: value for name, value in _numbers(self).items() if name not in _NO_LIMIT}
-
-
-_MAY_BE_ZERO = frozenset({"port", "threads", "notice_seconds"})
-_NO_LIMIT = frozenset({"port", "threads", "notice_seconds", "grace_seconds", "reader_bytes"})
-_HELP = {
-    "host": "address to listen on",
-    "port": "port to listen on, 0 for a free one",
-    "model": "model folder or shipped name",
-    "threads": "threads of the network, 0 for the cores that this process may use",
-    "max_body_bytes": "bytes of a body",
-    "max_characters": "characters of text in a request",
-    "max_sentences": "sentences in a request",
-    "max_policies": "policies in a request",
-    "max_queue": "requests being answered or waiting",
-    "max_uploads": "requests still arriving",
-    "deadline_seconds": "time to answer a request",
-    "read_seconds": "time for a request to arrive",
-    "write_seconds": "time for a client to take its answer",
-    "reader_seconds": "time to read a PDF or Word file",
-    "reader_bytes": "memory to read a PDF or Word file",
-    "batch_tokens": "word pieces given to the network at once",
-    "grace_seconds": "time to finish after SIGTERM",
-    "notice_seconds": "time from SIGTERM to the closing of the port",
-    "cors_origins": "origins of web pages that may call, separated by commas",
-}
-
-
-def _numbers(settings: Settings) -> dict[str, int | float]:
-    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
-    return {name: value for name, value in values.items() if isinstance(value, int | float)}
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """An option for every setting but the key; what is not given is left to the environment."""
-    defaults = Settings()
-    for name, text in _HELP.items():
-        default = getattr(defaults, name)
-        shown = f" (default: {default:,})" if isinstance(default, int | float) else f" (default: {default or 'none'})"
-        shown = " (default: CLAUSETAG_MODEL, else the shipped one)" if name == "model" else shown
-        parser.add_argument(_option(name), dest=name, metavar=name.split("_")[-1].upper(), help=text + shown)
-    parser.add_argument(
-        "--api-key-file", metavar="FILE", help="file with the key that callers must send (or set CLAUSETAG_API_KEY)"
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
     )
 
+    host: str = "127.0.0.1"
+    """Address to listen on; the default is reachable from this machine only."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """Port to listen on; 0 takes a free one, which the log names."""
+    model: str = ""
+    """Model folder or name of a shipped model; the default is CLAUSETAG_MODEL, else the shipped default model."""
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Threads of the network; 0 for as many as there are usable cores."""
+    max_body_bytes: Count = 10_000_000
+    """Size of a request's body in bytes, counted while it arrives; more gets 413."""
+    max_characters: Count = 1_000_000
+    """Characters of a request's extracted texts together; more gets 422. OPP-115's longest policy has about 50,000."""
+    max_sentences: Count = 20_000
+    """Sentences of a request together; more gets 422."""
+    max_policies: Count = 64
+    """Policies in a request; more gets 422."""
+    max_queue: Count = 64
+    """Requests being answered or waiting; one more gets 429 at once."""
+    max_uploads: Count = 256
+    """Requests whose body is still arriving; one more gets 429 at once."""
+    deadline_seconds: Seconds = 30.0
+    """Time to answer a request after its body has arrived; then it gets 504."""
+    read_seconds: Seconds = 10.0
+    """Time for a request's headers to arrive (then the connection is closed), and for its body (then it gets 408)."""
+    write_seconds: Seconds = 60.0
+    """Time for a client to take its answer; then the connection is closed."""
+    reader_seconds: Seconds = 20.0
+    """Time for reading a PDF or Word file in a process of its own; then the process is killed and the answer is 422."""
+    reader_bytes: Count = 2_000_000_000
+    """Memory of such a process in bytes."""
+    batch_tokens: Count = 1024
+    """Tokens given to the network at once. A new request waits for at most two such batches of other requests."""
+    grace_seconds: Seconds = 30.0
+    """Time after SIGTERM to finish the requests in progress; then they get 503."""
+    notice_seconds: Annotated[float, Field(ge=0, le=_LARGEST, allow_inf_nan=False)] = 0.0
+    """Time after SIGTERM in which /readyz says 503 before the port closes, for load balancers to notice."""
+    api_key: SecretStr = SecretStr("")
+    """Key that /predict, /info and /metrics require (`Authorization: Bearer KEY`); none by default."""
+    api_key_file: str = ""
+    """File with the key that clients must send."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins of web pages that may call the service, such as https://example.org, separated by commas."""
 
-def settings_from(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of a command line and the environment.
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        origins = tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+        if any(not origin.startswith(("http://", "https://")) for origin in origins):
+            raise ValueError("give origins such as https://example.org, separated by commas")
+        return origins
 
-    Raises:
-        ClausetagError: a value is no number or out of range, or the key's file cannot be read.
-    """
-    values: dict[str, Any] = {}
-    for field in fields(Settings):
-        name = field.name
-        given = getattr(arguments, name, None)
-        text = given if given is not None else environment.get(f"CLAUSETAG_{name.upper()}")
-        if text is None or (text == "" and given is None):
-            continue
-        where = _option(name) if given is not None else f"CLAUSETAG_{name.upper()}"
-        values[name] = _parse(where, text, getattr(Settings(), name))
-    key_file = getattr(arguments, "api_key_file", None) or environment.get("CLAUSETAG_API_KEY_FILE")
-    if key_file:
-        values["api_key"] = _key(key_file)
-    return Settings(**values)
+    @field_validator("api_key")
+    @classmethod
+    def _check_key(cls, key: SecretStr) -> SecretStr:
+        if any(not "!" <= character <= "~" for character in key.get_secret_value()):
+            raise ValueError("the API key must be printable ASCII characters without spaces")
+        return key
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_key_file(cls, values: dict[str, Any]) -> dict[str, Any]:
+        path = values.get("api_key_file")
+        return {**values, "api_key": _read_key(path)} if path else values
 
-def _parse(where: str, text: str, default: Any) -> Any:
-    if isinstance(default, tuple):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    if isinstance(default, str):
-        return text
-    kind: type[int] | type[float] = int if isinstance(default, int) else float
-    try:
-        return kind(text)
-    except ValueError:
-        raise ClausetagError(f"{where} {text!r}: not {'a whole number' if kind is int else 'a number'}") from None
+    def limits(self) -> dict[str, int | float]:
+        """The limits that a client can run into, for `/info`."""
+        names = {"deadline_seconds", "read_seconds", "write_seconds", "reader_seconds", "batch_tokens"}
+        return self.model_dump(include=names | {name for name in type(self).model_fields if name.startswith("max_")})
 
 
-def _key(path: str) -> str:
+def _read_key(path: str) -> str:
     try:
         key = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ClausetagError(f"{path}: the key cannot be read ({type(error).__name__})") from None
     if not key:
-        raise ClausetagError(f"{path}: there is no key in it")
+        raise ClausetagError(f"{path}: the file is empty; write the API key into it")
     return key
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add an option for every setting but the API key; its value stays a string, which `settings_from` checks."""
+    for name, field in Settings.model_fields.items():
+        if name == "api_key":
+            continue
+        default = "none" if field.default in ("", ()) else field.default
+        shown = f"{default:,}" if isinstance(default, int | float) and default > 9999 else default
+        text = f"{field.description} (default: {shown})" if name != "model" else field.description
+        parser.add_argument(_option(name), metavar=name.split("_")[-1].upper(), help=text)
+
+
+def settings_from(arguments: argparse.Namespace) -> Settings:
+    """The settings of a command line, the environment and the defaults.
+
+    Raises:
+        ClausetagError: a value is wrong; the message names the option or variable and what is allowed.
+    """
+    options = {name: getattr(arguments, name, None) for name in Settings.model_fields}
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        name = str(first["loc"][0])
+        where = _option(name) if name in given else _PREFIX + name.upper()
+        value = "" if name == "api_key" else f" {first['input']!r}"
+        message = first["msg"].removeprefix("Value error, ")
+        raise ClausetagError(f"{where}{value}: {message[:1].lower()}{message[1:]}") from None
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -15,7 +15,7 @@ import pytest
 
 from clausetag.cli import SUBCOMMANDS, main
 from clausetag.data.corpora.five import FIVE, read_five, read_source
-from clausetag.data.documents.sniff import extract_text
+from clausetag.data.documents.inputs import extract_text
 from clausetag.data.errors import EXTRAS
 from clausetag.data.labels import LABELS
 
@@ -126,7 +126,7 @@ def test_table_csv_and_html(inputs: Path, tmp_path: Path, capsys: pytest.Capture
         (["eval", "nosuch.jsonl"], "nosuch.jsonl"),
         (["data", "opp115", "nosuch", "-o", "d"], "nosuch"),
         (["export", "nosuch", "-o", "d"], "no such folder"),
-        (["serve", "--port", "x"], "not a whole number"),
+        (["serve", "--port", "x"], "valid integer"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(

@@ -1,10 +1,8 @@
-"""The FastAPI application: which path answers what. What is behind them stands in the modules beside.
-
-uvicorn.run(create_app(Settings()))   # `clausetag serve` does more: it drains, and is patient with nobody
-"""
+"""The FastAPI application: routes and error handlers."""
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -15,22 +13,22 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
+from clausetag.data.labels import LABELS
 from clausetag.model.provenance import package_version
-from clausetag.model.tagger import Tagger
-from clausetag.serving.errors import ApiError, error_body, error_value
-from clausetag.serving.http import openapi as description
-from clausetag.serving.http.middleware import Envelope
+from clausetag.serving.errors import ApiError
+from clausetag.serving.http import openapi
+from clausetag.serving.http.middleware import RequestMiddleware, error_response
 from clausetag.serving.http.pages import ASSETS, asset, docs_page
-from clausetag.serving.http.requests import CONTENT_TYPES, check_key
+from clausetag.serving.http.predict import answer_request
+from clausetag.serving.http.requests import CONTENT_TYPES
 from clausetag.serving.http.schemas import Info, Label, Status
 from clausetag.serving.observability.metrics import CONTENT_TYPE
+from clausetag.serving.runtime.answer import model_info
 from clausetag.serving.runtime.service import Service
-from clausetag.serving.settings import Settings
 
 
-def create_app(settings: Settings, tagger: Tagger | None = None) -> FastAPI:
-    """The application; without a `tagger` it loads the one that the settings name, in the background."""
-    service = Service(settings, tagger)
+def create_app(service: Service) -> FastAPI:
+    """The application around a service, which it starts and stops."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -41,54 +39,55 @@ def create_app(settings: Settings, tagger: Tagger | None = None) -> FastAPI:
     app = FastAPI(
         title="clausetag",
         version=package_version(),
-        description=description.TEXT,
+        description=openapi.DESCRIPTION,
         lifespan=lifespan,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.service = service
-    _add_routes(app, service)
-    _add_files(app)
+    _add_api(app, service)
+    _add_pages(app, service)
     app.add_exception_handler(ApiError, _on_api_error)
-    app.add_exception_handler(RequestValidationError, _on_bad_query)
+    app.add_exception_handler(RequestValidationError, _on_invalid_query)
     app.add_exception_handler(HTTPException, _on_http_error)
-    if settings.cors_origins:
+    if service.settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
+            allow_origins=list(service.settings.cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
     paths = frozenset(route.path for route in app.routes if hasattr(route, "path"))
-    app.add_middleware(Envelope, metrics=service.metrics, life=service.life, paths=paths)
-    app.openapi = lambda: description.describe(app)  # type: ignore[method-assign]
+    app.add_middleware(RequestMiddleware, metrics=service.metrics, lifecycle=service.lifecycle, paths=paths)
     return app
 
 
-def _add_routes(app: FastAPI, service: Service) -> None:
-    async def key(request: Request) -> None:  # a plain function would cost a change of threads
-        check_key(request.headers.get("authorization"), service.settings.api_key)
+def _add_api(app: FastAPI, service: Service) -> None:
+    key = service.settings.api_key.get_secret_value()
 
-    protected = [Depends(key)]
+    async def require_key(request: Request) -> None:  # async, since FastAPI runs plain functions in a thread
+        if key and not _has_key(request.headers.get("authorization") or "", key):
+            message = "send the key as Authorization: Bearer KEY"
+            raise ApiError(401, "unauthorized", message, field="header.Authorization")
 
-    @app.post("/predict", dependencies=protected, **description.PREDICT)
+    protected = [Depends(require_key)]
+
+    @app.post("/predict", dependencies=protected, **openapi.PREDICT)
     async def predict(
         request: Request,
-        head: Annotated[str | None, Query(description=description.QUERY)] = None,
-        scores: Annotated[bool | None, Query(description=description.QUERY)] = None,
-        categories: Annotated[list[Label] | None, Query(description=description.QUERY)] = None,
+        head: Annotated[str | None, Query(description=openapi.QUERY)] = None,
+        scores: Annotated[bool | None, Query(description=openapi.QUERY)] = None,
+        categories: Annotated[list[Label] | None, Query(description=openapi.QUERY)] = None,
     ) -> Response:
         given = {"head": head, "scores": scores, "categories": categories}
         query = {name: value for name, value in given.items() if value is not None}
-        body = await service.predict(request.headers, request.receive, query, request.state.record)
-        return Response(body, media_type="application/json")
+        return Response(await answer_request(service, request, query), media_type="application/json")
 
-    @app.get("/info", dependencies=protected, response_model=Info, **description.INFO)
+    @app.get("/info", dependencies=protected, response_model=Info, **openapi.INFO)
     async def info() -> dict[str, Any]:
-        model = service.engine.info()
+        model = model_info(service.tagger)
         head = model["heads"][model["default_head"]]
         return {
             "version": package_version(),
@@ -99,32 +98,41 @@ def _add_routes(app: FastAPI, service: Service) -> None:
             "content_types": list(CONTENT_TYPES),
         }
 
-    @app.get("/livez", response_model=Status, **description.LIVEZ)
+    @app.get("/livez", response_model=Status, **openapi.LIVEZ)
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz", response_model=Status, **description.READYZ)
+    @app.get("/readyz", response_model=Status, **openapi.READYZ)
     async def readyz() -> dict[str, str]:
-        service.life.check()
+        service.lifecycle.check()
         return {"status": "ready"}
 
-    @app.get("/metrics", dependencies=protected, **description.METRICS)
+    @app.get("/metrics", dependencies=protected, **openapi.METRICS)
     async def metrics() -> Response:
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
 
-def _add_files(app: FastAPI) -> None:
-    @cache
-    def docs() -> bytes:
-        return docs_page(app.openapi())
+def _has_key(header: str, key: str) -> bool:
+    """Compare the key of an Authorization header, in a time that doesn't depend on how much of it is right."""
+    scheme, _, given = header.partition(" ")
+    same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), key.encode())
+    return same and scheme.lower() == "bearer"
+
+
+def _add_pages(app: FastAPI, service: Service) -> None:
+    def description() -> dict[str, Any]:
+        return openapi.describe(app, service.tagger.labels if service.lifecycle.state == "ready" else LABELS)
+
+    app.openapi = description  # type: ignore[method-assign]
+    docs = cache(lambda: docs_page(description()))
 
     @app.get("/docs", include_in_schema=False)
-    async def documentation() -> Response:
+    async def get_docs() -> Response:
         return Response(docs(), media_type="text/html; charset=utf-8")
 
     @app.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> Response:
-        return Response(description.text(app.openapi()), media_type="application/json")
+    async def get_openapi() -> Response:
+        return Response(openapi.file_text(description()), media_type="application/json")
 
     async def file(request: Request) -> Response:
         found = asset(request.url.path)
@@ -136,22 +144,18 @@ def _add_files(app: FastAPI) -> None:
         app.add_api_route(path, file, include_in_schema=False)
 
 
-def _respond(request: Request, error: ApiError) -> Response:
-    request.state.reason = error.code
-    body = error_body(error_value(error.code, error.message, error.field), request.state.request_id)
-    return Response(body, error.status, error.headers, "application/json")
-
-
 async def _on_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return _respond(request, error)
+    request.state.reason = error.code
+    return error_response(error, request.state.request_id)
 
 
-async def _on_bad_query(request: Request, error: Exception) -> Response:
+async def _on_invalid_query(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     field = ".".join(map(str, first["loc"]))
-    return _respond(request, ApiError(422, "invalid", str(first["msg"]).removeprefix("Value error, "), field=field))
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return await _on_api_error(request, ApiError(422, "invalid", message, field=field))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -159,4 +163,4 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     refusal = ApiError(error.status_code, code, error.detail)
     refusal.headers.update(error.headers or {})
-    return _respond(request, refusal)
+    return await _on_api_error(request, refusal)

@@ -1,6 +1,6 @@
-"""The outermost layer: a request id, security headers, one log line and the counters; and no error without its shape.
+"""The outermost layer of the app: request ids, security headers, the request log, metrics and last-resort errors.
 
-Plain ASGI, so that it costs next to nothing and streams whatever is inside.
+Plain ASGI, so that it adds almost no time and passes streams through.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import uuid
 from time import perf_counter
 from typing import Any
 
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from clausetag.serving.errors import error_body, error_value
+from clausetag.serving.errors import ApiError
 from clausetag.serving.observability.logs import error_fields, log
 from clausetag.serving.observability.metrics import Metrics
-from clausetag.serving.runtime.admission import Life
+from clausetag.serving.runtime.admission import Lifecycle
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -34,19 +36,21 @@ SECURITY_HEADERS = {
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
-_QUIET = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked every few seconds: counted, not logged."""
+_UNLOGGED = frozenset({"/livez", "/readyz", "/metrics"})
+"""Paths that monitoring asks for every few seconds."""
 
 
-class Envelope:
-    """Wraps the app; what handlers add to ``scope["state"]["record"]`` is logged, ``["reason"]`` is counted."""
+class RequestMiddleware:
+    """Wraps the app. Handlers add to the request's log line in ``state.record``; a failure's code is ``state.reason``.
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, life: Life, paths: frozenset[str]) -> None:
+    `paths` are those that metrics and log name; all others are "other", since clients could make up any number.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, lifecycle: Lifecycle, paths: frozenset[str]) -> None:
         self._app = app
         self._metrics = metrics
-        self._life = life
+        self._lifecycle = lifecycle
         self._paths = paths
-        self._headers = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -54,38 +58,40 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         start = perf_counter()
-        request_id = _request_id(scope)
         state: dict[str, Any] = scope.setdefault("state", {})
-        state.update(request_id=request_id, record={}, reason=None)
+        state.update(request_id=_request_id(scope), record={}, reason=None)
         status = 0
 
-        async def send_more(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                present = {name.lower() for name, _ in message["headers"]}
-                extra = [(name, value) for name, value in self._headers if name not in present]
-                message["headers"] = [*message["headers"], *extra, (b"x-request-id", request_id.encode())]
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["x-request-id"] = state["request_id"]
             await send(message)
 
+        async def refuse(error: ApiError) -> None:
+            await error_response(error, state["request_id"])(scope, receive, send_with_headers)
+
         try:
-            await self._app(scope, receive, send_more)
+            await self._app(scope, receive, send_with_headers)
         except asyncio.CancelledError:
             state["reason"] = "cut_off"
-            if self._life.state != "draining" or status:
+            if self._lifecycle.state != "draining" or status:
                 raise
             # The grace after SIGTERM is over.
-            await _send_error(send_more, 503, "draining", "the service stopped before this was done", request_id)
+            await refuse(ApiError(503, "draining", "the service stopped before this was done"))
         except Exception as error:
             state["reason"] = "internal"
-            log("failure", logging.ERROR, request_id=request_id, **error_fields(error))
+            log("failure", logging.ERROR, request_id=state["request_id"], **error_fields(error))
             if not status:
-                await _send_error(send_more, 500, "internal", "the service failed; the log says how", request_id)
+                await refuse(ApiError(500, "internal", "the service failed; the log says how"))
         finally:
-            self._account(scope, state, status, perf_counter() - start)
+            self._record(scope, state, status, perf_counter() - start)
 
-    def _account(self, scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
-        # Neither path nor method may be what a stranger makes up: counters would grow without end.
+    def _record(self, scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
         path = scope["path"] if scope["path"] in self._paths else "other"
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(path, method, str(status)).inc()
@@ -93,7 +99,7 @@ class Envelope:
             self._metrics.failures.labels(state["reason"]).inc()
         if path == "/predict":
             self._metrics.duration.observe(seconds)
-        if path in _QUIET:
+        if path in _UNLOGGED:
             return
         reason = {"reason": state["reason"]} if state["reason"] else {}
         log(
@@ -109,14 +115,12 @@ class Envelope:
         )
 
 
-async def _send_error(send: Send, status: int, code: str, message: str, request_id: str) -> None:
-    body = error_body(error_value(code, message), request_id)
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def error_response(error: ApiError, request_id: str) -> Response:
+    """The response for an error."""
+    return Response(error.body(request_id), error.status, error.headers, "application/json")
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's X-Request-ID if it is a plain one, else a new one."""
+    """The client's X-Request-ID if it has only letters, digits, dots, dashes and underscores, else a new one."""
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
     return given.decode("ascii") if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

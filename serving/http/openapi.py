@@ -1,84 +1,77 @@
-"""What the OpenAPI file says beyond the schemas. `python -m clausetag.serving.http.openapi` writes it anew."""
+"""The OpenAPI description: what it says beyond the schemas. `python scripts/write_openapi.py` writes the file."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from clausetag.data.labels import LABELS
 from clausetag.serving.http.requests import DOCUMENT_TYPES, JSON_TYPE
 from clausetag.serving.http.schemas import REQUESTS, ErrorAnswer, PoliciesAnswer, TaggedPolicy, with_labels
 
-TEXT = (
+DESCRIPTION = (
     "Tags every sentence of a privacy policy with the data practices it states (OPP-115's categories, twelve labels, "
     "multi-label). Nothing that is sent is stored, logged or passed on."
 )
-QUERY = "As in a JSON body, which goes before it."
+QUERY = "As in a JSON body, which takes precedence."
 
-_REASONS = {
-    400: "Not JSON, or not UTF-8",
-    401: "The key is missing or wrong",
-    408: "The body did not arrive in time",
-    413: "The body is too large",
-    415: "The content type is not supported, or the file's kind is not",
-    422: "The request is wrong, too long or cannot be read; `field` says where",
-    429: "Overloaded; Retry-After says when to try again",
-    500: "The service failed",
-    503: "Starting or stopping",
-    504: "The deadline passed",
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "Not JSON, or not UTF-8"},
+    401: {"description": "The key is missing or wrong"},
+    408: {"description": "The body did not arrive in time"},
+    413: {"description": "The body is too large"},
+    415: {"description": "The content type or the kind of file is not supported"},
+    422: {"description": "The request is invalid, too long or cannot be read; `field` says where"},
+    429: {"description": "Overloaded; Retry-After says when to try again", "headers": _RETRY_AFTER},
+    500: {"description": "The service failed"},
+    503: {"description": "Starting or stopping", "headers": _RETRY_AFTER},
+    504: {"description": "The deadline passed"},
 }
-
-
-def _errors(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
-    found: dict[int | str, dict[str, Any]] = {
-        status: {"description": _REASONS[status], "model": ErrorAnswer} for status in statuses
-    }
-    for status in (429, 503):
-        if status in found:
-            found[status]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
-    return found
-
-
+_KEY: dict[str, Any] = {"security": [{}, {"key": []}]}
 _BODY = {
     JSON_TYPE: {"schema": {"oneOf": [{"$ref": f"#/components/schemas/{m.__name__}"} for m in REQUESTS.values()]}},
     **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in DOCUMENT_TYPES},
 }
-_KEY: dict[str, Any] = {"security": [{}, {"key": []}]}
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {**_ERRORS[status], "model": ErrorAnswer} for status in statuses}
+
 
 PREDICT: dict[str, Any] = {
     "summary": "Tag one policy, or several",
-    "description": "JSON, or a document as it is. A list of policies is answered by a list, in which one that cannot "
-    "be read has an error of its own.",
+    "description": "JSON, or a document as it is. Several policies get a list of answers, in which one that cannot be "
+    "read has an error of its own.",
     "responses": {
         200: {"description": "The tagged sentences", "model": TaggedPolicy | PoliciesAnswer},
-        **_errors(_REASONS),
+        **_errors(400, 401, 408, 413, 415, 422, 429, 500, 503, 504),
     },
     "openapi_extra": {"requestBody": {"required": True, "content": _BODY}, **_KEY},
 }
 INFO: dict[str, Any] = {
     "summary": "The model, its labels and thresholds, and the limits",
-    "responses": _errors((401, 500, 503)),
+    "responses": _errors(401, 500, 503),
     "openapi_extra": _KEY,
 }
-LIVEZ: dict[str, Any] = {"summary": "Whether the process answers", "responses": _errors((500,))}
-READYZ: dict[str, Any] = {"summary": "Whether requests are taken", "responses": _errors((500, 503))}
+LIVEZ: dict[str, Any] = {"summary": "Whether the process is alive", "responses": _errors(500)}
+READYZ: dict[str, Any] = {"summary": "Whether requests are accepted", "responses": _errors(500, 503)}
 METRICS: dict[str, Any] = {
-    "summary": "Figures for Prometheus",
+    "summary": "Metrics for Prometheus",
     "responses": {
-        200: {"description": "Exposition format 0.0.4", "content": {"text/plain": {"schema": {"type": "string"}}}},
-        **_errors((401, 500)),
+        200: {"description": "Text format 0.0.4", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        **_errors(401, 500),
     },
     "openapi_extra": _KEY,
 }
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI description; made once. The labels in it are the model's, as soon as there is one."""
+def describe(app: FastAPI, labels: Sequence[str]) -> dict[str, Any]:
+    """The OpenAPI description of an app whose model has these labels; all but the labels is made only once."""
     if app.openapi_schema is None:
         spec = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         template = "#/components/schemas/{model}"
@@ -86,30 +79,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
         components = spec["components"]
         components["schemas"] = dict(sorted((components["schemas"] | requests["$defs"]).items()))
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        # /metrics answers text alone; FastAPI would add its default.
+        # FastAPI adds JSON, its default, to the plain text that /metrics answers with.
         spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"].pop("application/json", None)
         app.openapi_schema = spec
-    service = app.state.service
-    labels = service.engine.tagger.labels if service.life.state == "ready" else LABELS
     described: dict[str, Any] = with_labels(app.openapi_schema, labels)
     return described
 
 
-def text(spec: dict[str, Any]) -> str:
-    """The file's text."""
+def file_text(spec: dict[str, Any]) -> str:
+    """The text of `openapi.json`."""
     return json.dumps(spec, indent=1, ensure_ascii=False) + "\n"
-
-
-def main() -> None:
-    """Write `openapi.json` beside this file."""
-    from pathlib import Path
-
-    from clausetag.data.jsonl import write_text
-    from clausetag.serving.http.app import create_app
-    from clausetag.serving.settings import Settings
-
-    write_text(Path(__file__).parents[1] / "static" / "openapi.json", text(create_app(Settings()).openapi()))
-
-
-if __name__ == "__main__":
-    main()

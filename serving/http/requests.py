@@ -1,18 +1,24 @@
-"""What keeps one client from taking the service from the others: bodies that are counted, places that are counted."""
+"""From a body and its content type to a checked request."""
 
 from __future__ import annotations
 
-import asyncio
-import hmac
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from prometheus_client import Gauge
+import pydantic_core
+from pydantic import ValidationError
 
+from clausetag.model.tagger import Tagger
 from clausetag.serving.errors import ApiError
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+from clausetag.serving.http.schemas import (
+    REQUESTS,
+    HtmlRequest,
+    Options,
+    PoliciesRequest,
+    SentencesRequest,
+    TextRequest,
+)
+from clausetag.serving.runtime.prepare import AnswerOptions, PolicySource, SentenceList, TagRequest
 
 JSON_TYPE = "application/json"
 DOCUMENT_TYPES = {
@@ -23,56 +29,15 @@ DOCUMENT_TYPES = {
     "application/pdf": ".pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
 }
-"""Documents that can be sent as they are, and the suffix of their files."""
+"""Content types of documents that can be sent as they are, and the suffixes of such files."""
 CONTENT_TYPES = (JSON_TYPE, *DOCUMENT_TYPES)
-
-
-class Places:
-    """A number of places, one a request; when all are taken the next is turned away at once."""
-
-    def __init__(self, places: int, what: str, gauge: Gauge) -> None:
-        self._places = places
-        self._what = what
-        self._gauge = gauge
-        self._taken = 0
-
-    @property
-    def taken(self) -> int:
-        """How many are taken."""
-        return self._taken
-
-    def check(self) -> None:
-        """See whether there is a place, without taking it.
-
-        Raises:
-            ApiError: 429, there is none.
-        """
-        if self._taken >= self._places:
-            message = f"{self._places} requests are {self._what} already; try again in a moment"
-            raise ApiError(429, "overloaded", message, retry_after=1)
-
-    @contextmanager
-    def take(self) -> Iterator[None]:
-        """Hold a place.
-
-        Raises:
-            ApiError: 429, there is none.
-        """
-        self.check()
-        self._taken += 1
-        self._gauge.set(self._taken)
-        try:
-            yield
-        finally:
-            self._taken -= 1
-            self._gauge.set(self._taken)
 
 
 def content_type(header: str | None) -> str:
     """The media type of a request, one of `CONTENT_TYPES`.
 
     Raises:
-        ApiError: 415, it is none of them, or text in JSON's type that is not UTF-8.
+        ApiError: 415 if it is not supported, or JSON in another charset than UTF-8.
     """
     name, _, parameters = (header or "").lower().partition(";")
     name = name.strip()
@@ -85,54 +50,87 @@ def content_type(header: str | None) -> str:
     return name
 
 
-async def read_body(receive: Receive, length: str | None, limit: int, seconds: float) -> bytes:
-    """A request's body, counted as it arrives, whatever Content-Length says or does not say.
+def parse(kind: str, body: bytes, query: Mapping[str, Any], tagger: Tagger, max_policies: int) -> TagRequest:
+    """Check a request of content type `kind`; options that a JSON body leaves out are taken from the `query`.
 
     Raises:
-        ApiError: 413 beyond `limit` bytes, 408 after `seconds`, 499 if the client hangs up.
+        ApiError: 400 if it is not JSON in UTF-8, 422 if it is not a valid request; `field` says where.
     """
-    too_large = ApiError(413, "body_too_large", f"a body has at most {limit:,} bytes", field="body")
-    if length is not None and length.isdecimal() and int(length[:20]) > limit:
-        raise too_large
-    chunks: list[bytes] = []
-    count = 0
+    if kind != JSON_TYPE:
+        options = _answer_options(_validate(Options, query), tagger)
+        return TagRequest((PolicySource(body, DOCUMENT_TYPES[kind], "body"),), options)
+    value = _json_object(body)
+    keys = [key for key in REQUESTS if key in value]
+    if len(keys) != 1:
+        message = f"give exactly one of {', '.join(REQUESTS)}"
+        raise ApiError(422, "invalid", message, field=keys[1] if keys else "body")
+    given = _validate(REQUESTS[keys[0]], {**query, **value})
+    options = _answer_options(given, tagger)
+    if query:  # an invalid query is an error even if the body overrides it
+        _answer_options(_validate(Options, query), tagger)
+    match given:
+        case PoliciesRequest():
+            return TagRequest(_policies(given, max_policies), options, many=True)
+        case SentencesRequest():
+            return TagRequest(SentenceList(tuple(given.sentences), given.context), options)
+        case HtmlRequest():
+            return TagRequest((PolicySource(given.html, "html", "html"),), options)
+        case TextRequest():
+            return TagRequest((PolicySource(given.text, "text", "text"),), options)
+    raise AssertionError(f"unknown kind of request: {keys[0]}")
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        async with asyncio.timeout(seconds):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise gone()
-                chunk = message.get("body", b"")
-                count += len(chunk)
-                if count > limit:
-                    raise too_large
-                chunks.append(chunk)
-                if not message.get("more_body", False):
-                    return b"".join(chunks)
-    except TimeoutError:
-        raise ApiError(408, "body_too_slow", f"the body did not arrive within {seconds:g} seconds") from None
+        body.decode("utf-8")
+        value = pydantic_core.from_json(body, allow_inf_nan=False)
+    except UnicodeDecodeError:
+        raise ApiError(400, "bad_utf8", "the body is not UTF-8", field="body") from None
+    except ValueError:
+        raise ApiError(400, "bad_json", "the body is not JSON", field="body") from None
+    if not isinstance(value, dict):
+        raise ApiError(422, "invalid", "the body must be a JSON object", field="body")
+    return value
 
 
-async def hung_up(receive: Receive) -> None:
-    """Return when the client has closed the connection."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _validate(model: type[Options], value: Mapping[str, Any]) -> Options:
+    try:
+        return model.model_validate(dict(value))
+    except ValidationError as error:
+        # Without the input, which may be a whole policy.
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"] if part != "[key]")
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise ApiError(422, "invalid", message[:1].lower() + message[1:], field=field[:200] or "body") from None
 
 
-def gone() -> ApiError:
-    """The client left: nobody reads this, but it is logged and counted."""
-    return ApiError(499, "client_gone", "the client closed the connection")
+def _answer_options(given: Options, tagger: Tagger) -> AnswerOptions:
+    """The options, checked against the model and with its defaults."""
+    heads, labels = tagger.artifact.settings, tagger.labels
+    if given.head and given.head not in heads:
+        raise ApiError(422, "invalid", f"no such head; the model has {', '.join(heads)}", field="head")
+    fields = {f"thresholds.{name}": name for name in given.thresholds}
+    fields |= {f"categories.{number}": name for number, name in enumerate(given.categories)}
+    for field, name in fields.items():
+        if name not in labels:
+            raise ApiError(422, "invalid", "no such category; /info lists them", field=field[:200])
+    categories = tuple(label for label in labels if label in given.categories)
+    head = given.head or tagger.artifact.default_head
+    return AnswerOptions(head, given.thresholds, categories, given.scores)
 
 
-def check_key(header: str | None, key: str) -> None:
-    """Compare the caller's key, in a time that does not depend on how much of it is right.
-
-    Raises:
-        ApiError: 401.
-    """
-    if not key:
-        return
-    scheme, _, given = (header or "").partition(" ")
-    right = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), key.encode())
-    if scheme.lower() != "bearer" or not right:
-        raise ApiError(401, "unauthorized", "send the key as Authorization: Bearer KEY", field="header.Authorization")
+def _policies(given: PoliciesRequest, max_policies: int) -> tuple[PolicySource, ...]:
+    if len(given.policies) > max_policies:
+        message = f"a request has at most {max_policies:,} policies"
+        raise ApiError(422, "too_many_policies", message, field="policies")
+    sources: dict[str, PolicySource] = {}
+    for number, policy in enumerate(given.policies):
+        if policy.id in sources:
+            raise ApiError(422, "invalid", "ids must differ", field=f"policies.{number}.id")
+        kinds = policy.model_fields_set & {"text", "html"}
+        if len(kinds) != 1:
+            raise ApiError(422, "invalid", "give exactly one of text, html", field=f"policies.{number}")
+        kind = kinds.pop()
+        content = policy.html if kind == "html" else policy.text
+        sources[policy.id] = PolicySource(content, kind, f"policies.{number}.{kind}", policy.id)
+    return tuple(sources.values())

@@ -1,4 +1,4 @@
-"""What is sent and answered, as pydantic models: strict, unknown keys refused. They make up the OpenAPI file."""
+"""Requests and answers as strict pydantic models; they define the OpenAPI file's schemas."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSc
 from clausetag.data.labels import LABELS
 
 Label = Annotated[str, WithJsonSchema({"type": "string", "enum": list(LABELS)})]
-"""One of the model's labels, which `clausetag.serving.runtime.prepare` checks; described as one of the twelve."""
+"""One of the model's labels, which `clausetag.serving.http.requests` checks; the schema lists the twelve."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Strict(BaseModel):
-    """Types are not converted, and a key that is not known is an error."""
+    """Base of all models: types are not converted, and unknown keys are errors."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class Options(Strict):
-    """What any request can ask for."""
+    """Options of every request."""
 
     head: str = Field("", description="Label source: guide or opp115; /info lists them. Empty: the model's default.")
     thresholds: dict[Label, Share] = Field(
         default_factory=dict,
-        description="Thresholds in place of the model's, category by category. A head that gives every sentence a "
-        "label still does: the one with the largest score above, or least below, its threshold.",
+        description="Thresholds by category, in place of the model's. If the head gives every sentence a label, it "
+        "still does: the category whose score is farthest above, or least below, its threshold.",
     )
     categories: list[Label] = Field(
-        default_factory=list, description="Categories to answer with; the others are left out. Empty: all."
+        default_factory=list, description="Categories in the answer; the others are left out. Empty: all."
     )
-    scores: bool = Field(True, description="Whether sentences carry `scores`.")
+    scores: bool = Field(True, description="Whether sentences have `scores`.")
 
 
 class TextRequest(Options):
     """One policy as plain text or Markdown."""
 
-    text: Text = Field(description="Plain text or Markdown (headings and links tell which).")
+    text: Text = Field(description="Plain text or Markdown, recognised by its headings and links.")
 
 
 class HtmlRequest(Options):
-    """One policy as HTML; its main text is read."""
+    """One policy as HTML; its main content is tagged."""
 
-    html: Text = Field(description="A page or a fragment. Nothing in it is fetched.")
+    html: Text = Field(description="A page or a fragment. Nothing that it links to is fetched.")
 
 
 class SentencesRequest(Options):
-    """One policy whose sentences are known, in order, or sentences that have nothing to do with each other."""
+    """One policy already split into sentences, in order; or independent sentences."""
 
     sentences: list[Text] = Field(min_length=1)
-    context: bool = Field(True, description="false: each sentence is read alone, in whatever order they stand.")
+    context: bool = Field(True, description="false: the sentences are independent; each is tagged alone.")
 
 
 class Policy(Strict):
@@ -66,9 +66,9 @@ class Policy(Strict):
 
 
 class PoliciesRequest(Options):
-    """Several policies, each answered on its own: one that cannot be read harms no other."""
+    """Several policies, each answered separately; one that cannot be read doesn't affect the others."""
 
-    policies: list[Policy] = Field(min_length=1, description="Their ids differ.")
+    policies: list[Policy] = Field(min_length=1, description="Policies with different ids.")
 
 
 REQUESTS: dict[str, type[Options]] = {
@@ -77,44 +77,42 @@ REQUESTS: dict[str, type[Options]] = {
     "sentences": SentencesRequest,
     "policies": PoliciesRequest,
 }
-"""Which key a request has says which kind it is; it has exactly one of them."""
+"""Request kinds by the key that only they have; a request has exactly one of these keys."""
 
 
 class ModelName(Strict):
-    """Which model answered."""
+    """The model that answered."""
 
     name: str
-    hash: str = Field(description="Names exactly the model's files.")
+    hash: str = Field(description="Identifies the model's files.")
     head: str
-    version: str = Field(description="clausetag's.")
+    version: str = Field(description="Version of clausetag.")
 
 
 class TaggedSentence(Strict):
-    """A sentence; `text` is `text[start:end]` of the answer's text, in characters (code points)."""
+    """A tagged sentence; its `text` is `text[start:end]` of the answer's text, in characters (code points)."""
 
     policy: str
     index: int
-    passage: int | None = Field(None, description="Number of the block that it stands in; absent if not known.")
+    passage: int | None = Field(None, description="Number of the block that contains it; absent if unknown.")
     start: int
     end: int
     text: str
     heading: str | None = Field(None, description="The nearest heading above; absent if there is none.")
     labels: list[Label]
-    scores: dict[Label, Share] | None = Field(None, description="Calibrated probabilities; absent if not asked for.")
-    flags: list[str] | None = Field(
-        None, description="not_english, not_privacy_policy, partly_scanned; absent if there is none."
-    )
+    scores: dict[Label, Share] | None = Field(None, description="Calibrated probabilities; absent if scores is false.")
+    flags: list[str] | None = Field(None, description="The policy's quality flags; absent if there are none.")
 
 
 class TaggedPolicy(Strict):
     """The answer for one policy."""
 
     model: ModelName
-    text: str = Field(description="The extracted text that offsets index.")
-    sha256: str = Field(description="Of the text's UTF-8 bytes.")
-    flags: list[str] = Field(description="Doubts about the whole: not_english, not_privacy_policy, partly_scanned.")
+    text: str = Field(description="The extracted text; offsets refer to it.")
+    sha256: str = Field(description="SHA-256 of the text's UTF-8 bytes.")
+    flags: list[str] = Field(description="Quality flags: not_english, not_privacy_policy, partly_scanned.")
     sentences: list[TaggedSentence]
-    summary: dict[Label, int] = Field(description="Sentences with each category.")
+    summary: dict[Label, int] = Field(description="Number of sentences with each category.")
 
 
 class ItemError(Strict):
@@ -146,9 +144,9 @@ class PoliciesAnswer(Strict):
 class ErrorDetail(Strict):
     """What went wrong."""
 
-    code: str = Field(description="For programs; stays the same from version to version.")
+    code: str = Field(description="For programs; stable between versions.")
     message: str = Field(description="For people.")
-    request_id: str = Field(description="As in the header X-Request-ID and in the log.")
+    request_id: str = Field(description="Also in the header X-Request-ID and in the log.")
     field: str | None = Field(None, description="The part of the request that is wrong, such as policies.2.text.")
 
 
@@ -159,10 +157,10 @@ class ErrorAnswer(Strict):
 
 
 class HeadInfo(Strict):
-    """What turns a head's scores into labels."""
+    """How a head's scores become labels."""
 
     thresholds: dict[Label, float]
-    min_labels: int = Field(description="1: every sentence gets a label.")
+    min_labels: int = Field(description="1: every sentence gets at least one label.")
 
 
 class ModelInfo(Strict):
@@ -174,29 +172,29 @@ class ModelInfo(Strict):
     default_head: str
     heads: dict[str, HeadInfo]
     licence: str
-    figures: list[dict[str, Any]] = Field(description="Measured on data that training did not see.")
+    figures: list[dict[str, Any]] = Field(description="Evaluation results on data that training did not use.")
 
 
 class Info(Strict):
-    """What the service is and allows."""
+    """The service's version, model and limits."""
 
     version: str
     model: ModelInfo
-    labels: list[Label] = Field(description="In the order of every list and table.")
+    labels: list[Label] = Field(description="In the order of all lists and tables.")
     thresholds: dict[Label, float] = Field(description="Of the default head.")
     min_labels: int = Field(description="Of the default head.")
     limits: dict[str, int | float]
-    content_types: list[str] = Field(description="What POST /predict takes.")
+    content_types: list[str] = Field(description="Content types that POST /predict accepts.")
 
 
 class Status(Strict):
-    """Whether the process lives, or is ready."""
+    """Whether the process is alive, or ready for requests."""
 
     status: str
 
 
 def with_labels(spec: Any, labels: Sequence[str]) -> Any:
-    """A description made from these models, with a model's own `labels` in place of the twelve."""
+    """An OpenAPI description with a model's own `labels` in place of the twelve."""
     if isinstance(spec, dict):
         if spec.get("enum") == list(LABELS):
             return {**spec, "enum": list(labels)}

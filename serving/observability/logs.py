@@ -1,6 +1,7 @@
-"""One JSON object a line on stderr. No text of a policy is ever logged, nor an exception's message, which may quote it.
+"""Logging as one JSON object a line on stderr, without anything that a client sent.
 
-Client addresses are left out as well: a service that reads privacy policies keeps no list of who read what.
+Texts and exceptions' messages, which may quote them, are never logged. Client addresses aren't either: a service that
+reads privacy policies keeps no list of who read what.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ LOGGER = logging.getLogger("clausetag.serving")
 
 
 class JsonFormatter(logging.Formatter):
-    """Records as JSON: time (UTC), level, event, the fields given, and of an exception its type and places."""
+    """Formats a record as JSON: time (UTC), level, event, its fields, and the type and trace of an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -31,9 +32,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:
-    """Type and places of an exception, without its message."""
-    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    return {"exception": type(error).__name__, "trace": places[-12:]}
+    """Type and trace of an exception, without its message."""
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    return {"exception": type(error).__name__, "trace": frames[-12:]}
 
 
 def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
@@ -41,8 +42,8 @@ def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
     LOGGER.log(level, event, extra={"fields": fields})
 
 
-def set_up() -> None:
-    """Send the service's and uvicorn's records to stderr as JSON; called by the command, not on import."""
+def configure_logging() -> None:
+    """Send the records of the service, uvicorn and asyncio to stderr as JSON."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     for name in ("clausetag.serving", "uvicorn"):
@@ -50,5 +51,4 @@ def set_up() -> None:
         logger.handlers[:] = [handler]
         logger.setLevel(logging.INFO)
         logger.propagate = False
-    # Python warns about asyncio's own troubles there; they belong into the same stream.
     logging.getLogger("asyncio").handlers[:] = [handler]

@@ -1,9 +1,8 @@
-"""Micro-batching: whatever waits when the network is free goes in together, up to a budget of word pieces.
+"""Micro-batching: all windows that wait when the network is free run together, up to a number of tokens.
 
-Nothing waits for company. Windows, not requests, are batched: a long policy is served a batch at a time, and short ones
-are served in between. The oldest request always gets half of a batch, so that it finishes; the rest goes to those that
-need least, so that they are answered soon. Where the network uses several cores, the next batch is begun before the
-last one ends, so that no core waits for another to finish.
+No window waits for others to arrive. Batches consist of windows, not of requests: a long policy is served batch by
+batch, and short ones are served in between. The oldest request always gets half of a batch, so that it makes progress;
+the rest goes to the requests with the fewest windows left, so that they are answered soon.
 """
 
 from __future__ import annotations
@@ -12,176 +11,155 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 
 from clausetag.model.tokenise import FloatArray
 from clausetag.model.windows import Window
+from clausetag.serving.errors import ApiError
 from clausetag.serving.observability.logs import error_fields, log
 from clausetag.serving.observability.metrics import Metrics
 
 
-class InferenceError(Exception):
-    """The network failed on this request's text, also when it was alone."""
-
-
 @dataclass(eq=False, slots=True)
 class _Job:
+    """One request's windows; the first `started` of them have been given to the network."""
+
     windows: Sequence[Window]
     future: asyncio.Future[list[FloatArray]]
-    results: list[FloatArray | None]
+    results: dict[int, FloatArray]
     since: float
-    taken: int = 0
-    """Windows that were given to the network."""
-    left: int = field(default=0)
-    """Windows without a result."""
+    started: int = 0
 
     @property
     def waiting(self) -> int:
-        return len(self.windows) - self.taken
+        return len(self.windows) - self.started
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    job: _Job
-    number: int
-
-    @property
-    def window(self) -> Window:
-        return self.job.windows[self.number]
+_Batch = list[tuple[_Job, int]]
+"""Windows as (job, number of the window)."""
 
 
 class Batcher:
-    """Runs `infer` in threads of its own, `at_once` batches at a time. Belongs to one event loop."""
+    """Runs `infer` on batches of up to `max_tokens` in `threads` threads. Belongs to one event loop.
+
+    With two threads the next batch starts before the last one has ended, so that no core waits for another to finish.
+    """
 
     def __init__(
         self,
         infer: Callable[[Sequence[Window]], list[FloatArray]],
-        budget: int,
-        metrics: Metrics | None = None,
+        max_tokens: int,
+        metrics: Metrics,
         *,
-        at_once: int = 1,
+        threads: int = 1,
     ) -> None:
         self._infer = infer
-        self._budget = budget
-        self._metrics = metrics or Metrics()
+        self._max_tokens = max_tokens
+        self._metrics = metrics
         self._jobs: list[_Job] = []
-        self._wake = asyncio.Event()
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="inference")
-        self._workers: list[asyncio.Task[None] | None] = [None] * at_once
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="inference")
+        self._threads = threads
+        self._workers: list[asyncio.Task[None]] = []
 
     async def run(self, windows: Sequence[Window]) -> list[FloatArray]:
-        """The logits of each window. Cancelling drops what the network has not begun.
+        """The logits of each window. Cancelling drops the windows that the network has not started.
 
         Raises:
-            InferenceError: the network failed on these windows.
+            ApiError: 500, the network failed on these windows.
         """
         if not windows:
             return []
-        self._keep_working()
-        future: asyncio.Future[list[FloatArray]] = asyncio.get_running_loop().create_future()
-        job = _Job(windows, future, [None] * len(windows), perf_counter(), left=len(windows))
+        job = _Job(windows, asyncio.get_running_loop().create_future(), {}, perf_counter())
         self._jobs.append(job)
-        self._count()
-        self._wake.set()
+        self._count_waiting()
+        self._workers = [worker for worker in self._workers if not worker.done()]
+        while len(self._workers) < self._threads:
+            self._workers.append(asyncio.create_task(self._work(), name="batcher"))
         try:
-            return await future
+            return await job.future
         finally:
-            if job in self._jobs:
-                self._jobs.remove(job)
-            self._count()
+            self._jobs.remove(job)
+            self._count_waiting()
 
     async def close(self) -> None:
-        """Stop; who still waits is cancelled."""
-        workers = [worker for worker in self._workers if worker is not None]
-        for worker in workers:
+        """Stop; jobs that still wait are cancelled."""
+        for worker in self._workers:
             worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        await asyncio.gather(*self._workers, return_exceptions=True)
         for job in self._jobs:
             job.future.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _keep_working(self) -> None:
-        """Start the workers, and start anew what should ever have died."""
-        for number, worker in enumerate(self._workers):
-            if worker is None or worker.done():
-                if worker is not None:
-                    log("batcher restarted", logging.ERROR)
-                self._workers[number] = asyncio.create_task(self._work(), name=f"batcher {number}")
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
-        while True:
-            await self._wake.wait()
-            parts = self._take()
-            if not parts:
-                self._wake.clear()
-                continue
+        """Run batches until no window waits."""
+        while batch := self._next_batch():
             try:
-                self._deliver(parts, await self._in_thread(parts))
+                self._deliver(batch, await self._run_batch(batch))
             except asyncio.CancelledError:
                 raise
             except BaseException as error:
-                await self._one_by_one(parts, error)
+                await self._run_separately(batch, error)
 
-    def _take(self) -> list[_Part]:
-        """The next batch; marks what it takes."""
+    def _next_batch(self) -> _Batch:
         jobs = [job for job in self._jobs if job.waiting]
         if not jobs:
             return []
         oldest, others = jobs[0], sorted(jobs[1:], key=lambda job: job.waiting)
-        parts: list[_Part] = []
-        tokens = self._take_from(oldest, parts, 0, self._budget // 2 if others else self._budget)
+        batch: _Batch = []
+        tokens = self._fill(batch, oldest, 0, self._max_tokens // 2 if others else self._max_tokens)
         for job in [*others, oldest]:
-            tokens = self._take_from(job, parts, tokens, self._budget)
+            tokens = self._fill(batch, job, tokens, self._max_tokens)
         now = perf_counter()
-        for part in parts:
-            if part.number == 0:
-                self._metrics.stages.labels("queue").observe(now - part.job.since)
+        for job, number in batch:
+            if number == 0:
+                self._metrics.stages.labels("queue").observe(now - job.since)
         self._metrics.batch_tokens.observe(tokens)
-        self._metrics.batch_requests.observe(len({id(part.job) for part in parts}))
-        self._count()
-        return parts
+        self._metrics.batch_requests.observe(len({job for job, _ in batch}))
+        self._count_waiting()
+        return batch
 
-    def _take_from(self, job: _Job, parts: list[_Part], tokens: int, budget: int) -> int:
+    def _fill(self, batch: _Batch, job: _Job, tokens: int, max_tokens: int) -> int:
+        """Add a job's next windows to a batch that has `tokens` already; returns how many it has then."""
         while job.waiting:
-            size = len(job.windows[job.taken].ids)
-            if parts and tokens + size > budget:
+            size = len(job.windows[job.started].ids)
+            if batch and tokens + size > max_tokens:
                 break
-            parts.append(_Part(job, job.taken))
-            job.taken += 1
+            batch.append((job, job.started))
+            job.started += 1
             tokens += size
         return tokens
 
-    async def _in_thread(self, parts: Sequence[_Part]) -> list[FloatArray]:
+    async def _run_batch(self, batch: _Batch) -> list[FloatArray]:
+        windows = [job.windows[number] for job, number in batch]
         with self._metrics.stage("inference"):
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._infer, [part.window for part in parts])
+            return await asyncio.get_running_loop().run_in_executor(self._executor, self._infer, windows)
 
-    def _deliver(self, parts: Sequence[_Part], results: Sequence[FloatArray]) -> None:
-        for part, result in zip(parts, results, strict=True):
-            job = part.job
-            job.results[part.number] = result
-            job.left -= 1
-            if not job.left and not job.future.done():
-                job.future.set_result([found for found in job.results if found is not None])
+    def _deliver(self, batch: _Batch, results: Sequence[FloatArray]) -> None:
+        for (job, number), result in zip(batch, results, strict=True):
+            job.results[number] = result
+            if len(job.results) == len(job.windows) and not job.future.done():
+                job.future.set_result([job.results[index] for index in range(len(job.windows))])
 
-    async def _one_by_one(self, parts: Sequence[_Part], error: BaseException) -> None:
-        """A batch failed: find out whose fault it was; the others get their results."""
-        log("batch failed", logging.ERROR, requests=len({id(part.job) for part in parts}), **error_fields(error))
+    async def _run_separately(self, batch: _Batch, error: BaseException) -> None:
+        """After a batch failed, run each job's windows alone, so that only the job at fault fails."""
+        jobs = list(dict.fromkeys(job for job, _ in batch))
+        log("batch failed", logging.ERROR, requests=len(jobs), **error_fields(error))
         self._metrics.failures.labels("batch_failed").inc()
-        for job in dict.fromkeys(part.job for part in parts):
-            own = [part for part in parts if part.job is job]
+        for job in jobs:
             if job.future.done():
                 continue
+            own = [(each, number) for each, number in batch if each is job]
             try:
-                self._deliver(own, await self._in_thread(own))
+                self._deliver(own, await self._run_batch(own))
             except asyncio.CancelledError:
                 raise
             except BaseException as again:
                 log("request failed alone", logging.ERROR, **error_fields(again))
-                job.taken = len(job.windows)  # its other windows are not worth the time
+                job.started = len(job.windows)  # drop its other windows
                 if not job.future.done():
-                    job.future.set_exception(InferenceError())
+                    message = "the model failed on this request; the log says how"
+                    job.future.set_exception(ApiError(500, "inference_failed", message))
 
-    def _count(self) -> None:
+    def _count_waiting(self) -> None:
         self._metrics.waiting.set(sum(job.waiting for job in self._jobs))

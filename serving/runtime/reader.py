@@ -1,7 +1,7 @@
-"""PDF and Word files are read in a process of their own, one a file.
+"""Reads PDF and Word files in processes of their own, one for each file.
 
-Their parsers are large and partly C++, and the files come from strangers: a crash, an endless loop or a bomb ends that
-process, and the service answers the others. Run as a module it is that process: bytes on stdin, JSON on stdout.
+Their parsers are large, partly C++, and get files from strangers. A crash, an endless loop or a decompression bomb ends
+such a process, not the service. Run as a module, this is that process: bytes on stdin, JSON on stdout.
 """
 
 from __future__ import annotations
@@ -11,34 +11,38 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
 from clausetag.data.documents.sniff import document_from_bytes
 from clausetag.data.errors import DocumentError
 from clausetag.data.records import Block, Document
-from clausetag.serving.settings import Settings
 
-_AT_ONCE = 2
+_COMMAND = (sys.executable, "-m", "clausetag.serving.runtime.reader")
 
 
-class Reader:
-    """Starts the processes, two at once."""
+class ProcessReader:
+    """Reads files in killable processes, at most `processes` at once, each limited in time and memory."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._places = asyncio.Semaphore(_AT_ONCE)
+    def __init__(
+        self, *, seconds: float, memory_bytes: int, processes: int = 2, command: Sequence[str] = _COMMAND
+    ) -> None:
+        self._seconds = seconds
+        self._memory_bytes = memory_bytes
+        self._slots = asyncio.Semaphore(processes)
+        self._command = command
 
     async def read(self, policy: str, content: bytes, suffix: str) -> Document:
-        """The document in these bytes. Cancelling kills the process.
+        """Extract the document in these bytes. Cancelling kills the process.
 
         Raises:
-            DocumentError: it cannot be read; code "unreadable" also if its process died or took too long.
+            DocumentError: it cannot be read; code "unreadable" also if the process died or took too long.
         """
-        async with self._places:
-            out = await self._run(policy, content, suffix)
+        async with self._slots:
+            output = await self._run(policy, content, suffix)
         try:
-            answer = json.loads(out)
+            answer = json.loads(output)
         except ValueError:
             raise DocumentError("unreadable", "the file could not be read: its reader broke down") from None
         if "code" in answer:
@@ -48,57 +52,53 @@ class Reader:
 
     async def _run(self, policy: str, content: bytes, suffix: str) -> bytes:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "clausetag.serving.runtime.reader",
+            *self._command,
             policy,
             suffix,
-            str(int(self._settings.reader_bytes)),
-            str(max(1, round(self._settings.reader_seconds))),
+            str(self._memory_bytes),
+            str(max(1, round(self._seconds))),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,  # what a parser prints may quote the file
-            start_new_session=True,  # Ctrl-C in the terminal is for the service, which finishes what it has begun
+            stderr=asyncio.subprocess.DEVNULL,  # parsers' messages may quote the file
+            start_new_session=True,  # so that Ctrl-C in a terminal reaches only the service, which then drains
         )
         try:
-            async with asyncio.timeout(self._settings.reader_seconds):
-                out, _ = await process.communicate(content)
-                return out
+            async with asyncio.timeout(self._seconds):
+                output, _ = await process.communicate(content)
+                return output
         except TimeoutError:
-            seconds = self._settings.reader_seconds
-            raise DocumentError("unreadable", f"reading the file took more than {seconds:g} seconds") from None
+            message = f"reading the file took more than {self._seconds:g} seconds"
+            raise DocumentError("unreadable", message) from None
         finally:
-            if process.returncode != 0:  # it runs still, or it died and may have left one of its own behind
+            if process.returncode != 0:  # it still runs, or it died and may have left a child behind
                 with suppress(ProcessLookupError):
                     _kill(process)
                 await process.wait()
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
-    """End the process and those that it started: the PDF reader runs pdfium in one of its own."""
+    """Kill the process and its children: the PDF reader runs pdfium in a process of its own."""
     if hasattr(os, "killpg"):
-        os.killpg(process.pid, signal.SIGKILL)  # it leads a session, so its id is the group's
-    else:
+        os.killpg(process.pid, signal.SIGKILL)  # it leads a session, so its id is also its group's
+    else:  # Windows has no process groups; the child ends when its pipe to the process closes
         process.kill()
 
 
 def main(policy: str, suffix: str, memory: str, seconds: str) -> None:
-    """Read stdin, write the document or why there is none to stdout."""
-    try:
+    """Read stdin; write the document, or why it cannot be read, to stdout."""
+    with suppress(ImportError):  # Windows has no such limits; the service still limits the time
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
-        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except ImportError:  # Windows has no such limits; the time is watched from outside
-        pass
+        for kind, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
+            with suppress(ValueError, OSError):  # macOS refuses to limit memory; a lower limit may exist already
+                resource.setrlimit(kind, (int(limit), int(limit)))
     try:
         answer = asdict(document_from_bytes(policy, sys.stdin.buffer.read(), suffix))
     except DocumentError as error:
         answer = {"code": error.code, "message": str(error)}
     except MemoryError:
         answer = {"code": "too_large", "message": "reading the file takes too much memory"}
-    sys.stdout.write(json.dumps(answer))  # ASCII, so that no locale can break it
+    sys.stdout.write(json.dumps(answer))  # ASCII, whatever the locale
 
 
 if __name__ == "__main__":

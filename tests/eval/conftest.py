@@ -28,8 +28,8 @@ class SeenNothing:
 class Straight:
     """No calibration."""
 
-    slope: np.ndarray = field(default_factory=lambda: np.ones(len(LABELS)))
-    intercept: np.ndarray = field(default_factory=lambda: np.zeros(len(LABELS)))
+    slope: float = 1.0
+    intercept: float = 0.0
 
 
 @dataclass

@@ -9,11 +9,13 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from clausetag.model.artifact import shipped
 from clausetag.model.tagger import Tagger
 from clausetag.serving.http.app import create_app
+from clausetag.serving.runtime.reader import ProcessReader
 from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
 from tests.serving.page import chromium, launch
@@ -32,8 +34,9 @@ def make_client(tagger: Tagger) -> Iterator[MakeClient]:
     """Services with settings of their own, ready."""
     with ExitStack() as stack:
 
-        def make(**settings: Any) -> TestClient:
-            client = stack.enter_context(TestClient(create_app(Settings(**settings), tagger)))
+        def make(reader: ProcessReader | None = None, **settings: Any) -> TestClient:
+            service = Service(Settings(**settings), load=lambda: tagger, reader=reader)
+            client = stack.enter_context(TestClient(app_of(service)))
             until(lambda: client.get("/readyz").status_code == 200)
             return client
 
@@ -43,6 +46,12 @@ def make_client(tagger: Tagger) -> Iterator[MakeClient]:
 @pytest.fixture(scope="module")
 def client(make_client: MakeClient) -> TestClient:
     return make_client()
+
+
+def app_of(service: Service) -> FastAPI:
+    app = create_app(service)
+    app.state.service = service
+    return app
 
 
 def service_of(client: TestClient) -> Service:

@@ -12,15 +12,18 @@ import pytest
 from fastapi.testclient import TestClient
 
 from clausetag.data.corpora.five import FIVE, document_of, read_source, text_sha256
-from clausetag.data.documents.sniff import document_from_bytes, extract_html, extract_text
+from clausetag.data.documents.inputs import extract_html, extract_text
+from clausetag.data.documents.sniff import document_from_bytes
 from clausetag.data.jsonl import read_jsonl
 from clausetag.data.labels import CHOICE, LABELS, SECURITY
 from clausetag.data.records import Document, Sentence
 from clausetag.data.segment import segment
 from clausetag.model.tagger import Tagger
 from clausetag.serving.http.schemas import PoliciesAnswer, TaggedPolicy
+from clausetag.serving.observability.metrics import Metrics
+from clausetag.serving.runtime.answer import answer
 from clausetag.serving.runtime.batcher import Batcher
-from clausetag.serving.runtime.engine import Engine, Prepared, Wanted
+from clausetag.serving.runtime.prepare import AnswerOptions, PreparedDocument, Preparer
 
 REFERENCE = Path(__file__).resolve().parent.parent / "reference" / "standard.jsonl"
 HTML = "<h1>Privacy policy</h1><p>We keep your data for a year. We encrypt it.</p><ul><li>You may opt out.</li></ul>"
@@ -45,33 +48,32 @@ def post(client: TestClient, value: Any, **query: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def prepared(tagger: Tagger) -> tuple[Engine, list[tuple[str, Prepared, list[bytes]]]]:
+def prepared(tagger: Tagger) -> list[tuple[str, PreparedDocument, list[bytes]]]:
     """Three of the five, and the bytes of each window's logits when it is run alone."""
-    engine = Engine(tagger)
-    found: list[tuple[str, Prepared, list[bytes]]] = []
+    preparer = Preparer(tagger, Metrics(), 10**6, 10**6)
+    found: list[tuple[str, PreparedDocument, list[bytes]]] = []
     for policy in ("000_sagenext", "003_empxtrack", "004_vtiger"):
-        item = engine.prepare(document_of(policy), segment(document_of(policy)))
-        found.append((policy, item, [engine.infer([window])[0].tobytes() for window in item.windows]))
-    return engine, found
+        item = preparer.tokenise(document_of(policy), segment(document_of(policy)))
+        found.append((policy, item, [tagger.run([window])[0].tobytes() for window in item.windows]))
+    return found
 
 
 @pytest.mark.parametrize("budget", [400, 700, 100_000])
 def test_batches_do_not_change_a_digit(
-    tagger: Tagger, prepared: tuple[Engine, list[tuple[str, Prepared, list[bytes]]]], budget: int
+    tagger: Tagger, prepared: list[tuple[str, PreparedDocument, list[bytes]]], budget: int
 ) -> None:
     """In ever other company: equal to the tagger's rows, and to the last bit of the logits."""
-    engine, items = prepared
 
     async def together() -> list[Any]:
-        batcher = Batcher(engine.infer, budget)
+        batcher = Batcher(tagger.run, budget, Metrics())
         try:
-            return await asyncio.gather(*(batcher.run(item.windows) for _, item, _ in items))
+            return await asyncio.gather(*(batcher.run(item.windows) for _, item, _ in prepared))
         finally:
             await batcher.close()
 
-    for (policy, item, alone), logits in zip(items, asyncio.run(together()), strict=True):
-        answer = engine.answer(item, logits, Wanted("guide"))
-        assert answer["sentences"] == rows(expected(tagger, policy), policy)
+    for (policy, item, alone), logits in zip(prepared, asyncio.run(together()), strict=True):
+        found = answer(tagger, item, logits, (), AnswerOptions("guide"))
+        assert found["sentences"] == rows(expected(tagger, policy), policy)
         assert [each.tobytes() for each in logits] == alone
 
 

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from clausetag.model.windows import Unit, Window
-from clausetag.serving.runtime.batcher import Batcher, InferenceError
+from clausetag.serving.errors import ApiError
+from clausetag.serving.observability.metrics import Metrics
+from clausetag.serving.runtime.batcher import Batcher
 
 
 def window(name: int, tokens: int = 10) -> Window:
@@ -52,7 +54,7 @@ async def begun(network: Network, count: int) -> None:
 def test_a_lone_request_is_one_batch() -> None:
     async def test() -> None:
         network = Network()
-        batcher = Batcher(network, 100)
+        batcher = Batcher(network, 100, Metrics())
         assert names(await batcher.run([window(n) for n in range(10)])) == list(range(10))
         assert network.batches == [list(range(10))]
         assert await batcher.run([]) == []
@@ -64,7 +66,7 @@ def test_a_lone_request_is_one_batch() -> None:
 def test_what_waits_shares_batches_within_the_budget() -> None:
     async def test() -> None:
         network = Network()
-        batcher = Batcher(network, 40)
+        batcher = Batcher(network, 40, Metrics())
         network.gate.clear()
         first = asyncio.create_task(batcher.run([window(0)]))
         await begun(network, 1)
@@ -82,7 +84,7 @@ def test_what_waits_shares_batches_within_the_budget() -> None:
 def test_a_piece_larger_than_the_budget_goes_alone() -> None:
     async def test() -> None:
         network = Network()
-        batcher = Batcher(network, 40)
+        batcher = Batcher(network, 40, Metrics())
         assert names(await batcher.run([window(1), window(2, 500), window(3)])) == [1, 2, 3]
         assert network.batches == [[1], [2], [3]]
         await batcher.close()
@@ -93,7 +95,7 @@ def test_a_piece_larger_than_the_budget_goes_alone() -> None:
 def test_short_requests_overtake_a_long_one_which_still_goes_on() -> None:
     async def test() -> None:
         network = Network()
-        batcher = Batcher(network, 40)
+        batcher = Batcher(network, 40, Metrics())
         network.gate.clear()
         done: list[str] = []
         long = asyncio.create_task(batcher.run([window(n) for n in range(100, 112)]))
@@ -115,7 +117,7 @@ def test_short_requests_overtake_a_long_one_which_still_goes_on() -> None:
 def test_a_cancelled_request_is_dropped() -> None:
     async def test() -> None:
         network = Network()
-        batcher = Batcher(network, 20)
+        batcher = Batcher(network, 20, Metrics())
         network.gate.clear()
         first = asyncio.create_task(batcher.run([window(n) for n in range(6)]))
         await begun(network, 1)
@@ -136,7 +138,7 @@ def test_a_cancelled_request_is_dropped() -> None:
 def test_a_bad_request_harms_only_itself(caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
         network = Network()
-        batcher = Batcher(network, 100)
+        batcher = Batcher(network, 100, Metrics())
         network.gate.clear()
         first = asyncio.create_task(batcher.run([window(0)]))
         await begun(network, 1)
@@ -147,7 +149,7 @@ def test_a_bad_request_harms_only_itself(caplog: pytest.LogCaptureFixture) -> No
         await first
         one, two, three = await asyncio.gather(*tasks, return_exceptions=True)
         assert not isinstance(one, BaseException) and names(one) == [1, 11]
-        assert isinstance(two, InferenceError)
+        assert isinstance(two, ApiError) and (two.status, two.code) == (500, "inference_failed")
         assert not isinstance(three, BaseException) and names(three) == [3, 13]
         assert names(await batcher.run([window(7)])) == [7]
         await batcher.close()
@@ -158,22 +160,26 @@ def test_a_bad_request_harms_only_itself(caplog: pytest.LogCaptureFixture) -> No
 
 def test_a_dead_worker_is_replaced() -> None:
     async def test() -> None:
-        batcher = Batcher(Network(), 100)
-        await batcher.run([window(1)])
-        worker = batcher._workers[0]
-        assert worker is not None
+        network = Network()
+        batcher = Batcher(network, 100, Metrics())
+        network.gate.clear()
+        lost = asyncio.create_task(batcher.run([window(1)]))
+        await begun(network, 1)
+        (worker,) = (task for task in asyncio.all_tasks() if task.get_name() == "batcher")
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
+        network.gate.set()
         assert names(await batcher.run([window(2)])) == [2]
+        lost.cancel()
         await batcher.close()
 
     run(test())
 
 
-def test_of_two_at_once_one_goes_on_while_the_other_is_held() -> None:
+def test_of_two_threads_one_goes_on_while_the_other_is_held() -> None:
     async def test() -> None:
         network = Network()
-        batcher = Batcher(network, 20, at_once=2)
+        batcher = Batcher(network, 20, Metrics(), threads=2)
         network.gate.clear()
         long = asyncio.create_task(batcher.run([window(n) for n in range(5)]))
         await begun(network, 2)
@@ -187,11 +193,11 @@ def test_of_two_at_once_one_goes_on_while_the_other_is_held() -> None:
     run(test())
 
 
-@pytest.mark.parametrize("at_once", [1, 2])
-def test_closing_lets_nobody_wait(at_once: int) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_closing_lets_nobody_wait(threads: int) -> None:
     async def test() -> None:
         network = Network()
-        batcher = Batcher(network, 100, at_once=at_once)
+        batcher = Batcher(network, 100, Metrics(), threads=threads)
         network.gate.clear()
         tasks = [asyncio.create_task(batcher.run([window(n)])) for n in range(2)]
         await begun(network, 1)

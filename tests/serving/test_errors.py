@@ -13,7 +13,7 @@ from clausetag.data.labels import SECURITY
 from clausetag.serving.http.middleware import CSP
 from clausetag.serving.http.schemas import ErrorAnswer
 from tests.data.documents.pdf_fixture import typeset, write_pdf
-from tests.serving.conftest import MakeClient, service_of
+from tests.serving.conftest import MakeClient
 
 JSON = {"Content-Type": "application/json"}
 SECRET = "Zanzibarian"
@@ -219,7 +219,7 @@ def test_logs_hold_what_happened_and_no_text(
     def fail(*_: Any) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(service_of(client), "_write", fail)
+    monkeypatch.setattr("clausetag.serving.runtime.service.answer", fail)
     response = client.post("/predict", json={"text": f"We encrypt the {SECRET} data."})
     refused(response, 500, "internal")
     from clausetag.serving.observability.logs import JsonFormatter

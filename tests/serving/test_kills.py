@@ -26,15 +26,15 @@ PDF = write_pdf(typeset([("We encrypt your data, and keep it for a year.", "para
 # The network fails on one word, as a runtime would that throws, and takes its time, so that requests share batches.
 FAULT = """
 import time
-from clausetag.serving.runtime.engine import Engine
-infer = Engine.infer
+from clausetag.model.tagger import Tagger
+run = Tagger.run
 def faulty(self, windows):
-    poison = self._tokenizer.encode(["poison"])[0][0]
+    poison = self.tokenizer.encode(["poison"])[0][0]
     time.sleep(0.05)
     if any(poison in window.ids for window in windows):
         raise MemoryError("poison")
-    return infer(self, windows)
-Engine.infer = faulty
+    return run(self, windows)
+Tagger.run = faulty
 """
 
 linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")

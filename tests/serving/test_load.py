@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,10 @@ from fastapi.testclient import TestClient
 from clausetag.data.errors import ArtifactError
 from clausetag.model.tagger import Tagger
 from clausetag.serving.http.app import create_app
-from clausetag.serving.runtime.reader import Reader
+from clausetag.serving.runtime.reader import ProcessReader
 from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
-from tests.serving.conftest import MakeClient, service_of, until
+from tests.serving.conftest import MakeClient, app_of, service_of, until
 from tests.serving.test_errors import refused
 
 TEXT = {"text": "We encrypt it."}
@@ -30,13 +31,13 @@ class Brake:
     def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls = 0
         self._gate = threading.Event()
-        self._infer = service.engine.infer
-        monkeypatch.setattr(service.engine, "infer", self)
+        self._run = service.tagger.run
+        monkeypatch.setattr(service.tagger, "run", self)
 
     def __call__(self, windows: Sequence[Any]) -> Any:
         self.calls += 1
         assert self._gate.wait(60)
-        return self._infer(windows)
+        return self._run(windows)
 
     def release(self) -> None:
         self._gate.set()
@@ -48,7 +49,7 @@ def test_one_more_than_the_queue_holds_is_turned_away(make_client: MakeClient, m
     brake = Brake(service, monkeypatch)
     with ThreadPoolExecutor(3) as threads:
         accepted = [threads.submit(client.post, "/predict", json=TEXT) for _ in range(3)]
-        until(lambda: service.queue.taken == 3)
+        until(lambda: service.queue.active == 3)
         for _ in range(3):
             response = client.post("/predict", json=TEXT)
             refused(response, 429, "overloaded")
@@ -57,7 +58,7 @@ def test_one_more_than_the_queue_holds_is_turned_away(make_client: MakeClient, m
         assert "clausetag_queue_requests 3.0" in client.get("/metrics").text
         brake.release()
         assert [each.result().status_code for each in accepted] == [200, 200, 200]
-    assert service.queue.taken == 0
+    assert service.queue.active == 0
     assert client.post("/predict", json=TEXT).status_code == 200
 
 
@@ -65,7 +66,7 @@ def test_the_deadline(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) 
     client = make_client(deadline_seconds=0.2)
     brake = Brake(service_of(client), monkeypatch)
     refused(client.post("/predict", json=TEXT), 504, "deadline")
-    assert service_of(client).queue.taken == 0
+    assert service_of(client).queue.active == 0
     brake.release()
 
 
@@ -78,7 +79,7 @@ def test_a_failing_model_is_a_500_and_the_next_request_is_served(
         def crash(_: Any) -> None:
             raise MemoryError
 
-        patch.setattr(service_of(client).engine, "infer", crash)
+        patch.setattr(service_of(client).tagger, "run", crash)
         refused(client.post("/predict", json=TEXT), 500, "inference_failed")
     assert client.post("/predict", json=TEXT).status_code == 200
 
@@ -118,10 +119,10 @@ def within_the_app(tagger: Tagger, test: Callable[[Any, Service], Awaitable[None
     """Run a test in the event loop of a ready service."""
 
     async def whole() -> None:
-        app = create_app(Settings(**settings), tagger)
+        service = Service(Settings(**settings), load=lambda: tagger)
+        app = create_app(service)
         async with app.router.lifespan_context(app):
-            service: Service = app.state.service
-            while service.life.state != "ready":
+            while service.lifecycle.state != "ready":
                 await asyncio.sleep(0.01)
             await test(app, service)
 
@@ -135,23 +136,24 @@ def test_who_hangs_up_is_dropped(tagger: Tagger, monkeypatch: pytest.MonkeyPatch
         while not brake.calls:
             await asyncio.sleep(0.01)
         gone, stays = (Exchange(app, [b'{"text": "We keep it."}']) for _ in range(2))
-        while service.queue.taken < 3 or len(service._batcher._jobs) < 3:
+        while b"clausetag_queue_windows 2.0" not in service.metrics.text():
             await asyncio.sleep(0.01)
+        assert service.queue.active == 3
         gone.hang_up()
         assert await gone.status() == 499
-        assert service.queue.taken == 2 and len(service._batcher._jobs) == 2
+        assert service.queue.active == 2 and b"clausetag_queue_windows 1.0" in service.metrics.text()
         brake.release()
         assert await first.status() == await stays.status() == 200
         assert b'clausetag_failures_total{reason="client_gone"} 1.0' in service.metrics.text()
 
-    within_the_app(tagger, test)
+    within_the_app(tagger, test, threads=1)
 
 
 def test_a_body_that_does_not_arrive(tagger: Tagger) -> None:
     async def test(app: Any, service: Service) -> None:
         slow = Exchange(app, [b'{"text": '], ends=False)
         assert await slow.status() == 408
-        assert service.uploads.taken == service.queue.taken == 0
+        assert service.uploads.active == service.queue.active == 0
         half = Exchange(app, [b'{"text": '], ends=False)
         half.hang_up()
         assert await half.status() == 499
@@ -162,14 +164,14 @@ def test_a_body_that_does_not_arrive(tagger: Tagger) -> None:
 def test_slow_bodies_take_no_place_in_the_queue(tagger: Tagger) -> None:
     async def test(app: Any, service: Service) -> None:
         slow = [Exchange(app, [b"{"], ends=False) for _ in range(5)]
-        while service.uploads.taken < 5:
+        while service.uploads.active < 5:
             await asyncio.sleep(0.01)
-        assert service.queue.taken == 0
+        assert service.queue.active == 0
         assert await Exchange(app, [b'{"text": "We encrypt it."}']).status() == 200
-        while service.uploads.taken > 5:  # the answered one leaves its place after its answer
+        while service.uploads.active > 5:  # the answered one leaves its place after its answer
             await asyncio.sleep(0.01)
         last = Exchange(app, [b"{"], ends=False)
-        while service.uploads.taken < 6:
+        while service.uploads.active < 6:
             await asyncio.sleep(0.01)
         assert await Exchange(app, [b"{"], ends=False).status() == 429
         for exchange in [*slow, last]:
@@ -187,15 +189,14 @@ def test_in_pieces_however_small(tagger: Tagger) -> None:
     within_the_app(tagger, test)
 
 
-def test_not_ready_before_the_model_and_not_while_draining(tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_ready_before_the_model_and_not_while_draining(tagger: Tagger) -> None:
     loading = threading.Event()
 
-    def load(*_: Any, **__: Any) -> Tagger:
+    def load() -> Tagger:
         assert loading.wait(60)
         return tagger
 
-    monkeypatch.setattr(Tagger, "load", load)
-    with TestClient(create_app(Settings())) as client:
+    with TestClient(app_of(Service(Settings(), load=load))) as client:
         for method, path in (("GET", "/readyz"), ("POST", "/predict"), ("GET", "/info")):
             response = client.request(method, path)
             refused(response, 503, "starting")
@@ -204,36 +205,36 @@ def test_not_ready_before_the_model_and_not_while_draining(tagger: Tagger, monke
         assert "clausetag_ready 0.0" in client.get("/metrics").text
         loading.set()
         until(lambda: client.get("/readyz").status_code == 200)
-        service_of(client).life.set("draining")
-        service_of(client).life.set("ready")  # nothing comes back from that
+        service_of(client).lifecycle.set("draining")
+        service_of(client).lifecycle.set("ready")  # nothing comes back from that
         refused(client.get("/readyz"), 503, "draining")
         refused(client.post("/predict", json=TEXT), 503, "draining")
         assert client.get("/livez").status_code == 200
 
 
-def test_a_model_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(*_: Any, **__: Any) -> Tagger:
+def test_a_model_that_cannot_be_loaded() -> None:
+    def load() -> Tagger:
         raise ArtifactError("there is no such model")
 
-    monkeypatch.setattr(Tagger, "load", load)
-    app = create_app(Settings())
-    told: list[bool] = []
-    app.state.service.on_failure = lambda: told.append(True)
-    with TestClient(app) as client:
-        until(lambda: bool(told))
+    service = Service(Settings(), load=load)
+    with TestClient(create_app(service)) as client:
+        until(lambda: service.lifecycle.state == "failed")
         refused(client.get("/readyz"), 503, "failed")
+    assert service.lifecycle.state == "failed", "the exit code tells"
 
 
-def test_a_reader_that_crashes_or_hangs(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = make_client(reader_seconds=0.001)
+@pytest.mark.parametrize(
+    ("program", "part"),
+    [
+        ("import time; time.sleep(60)", "more than 0.5 seconds"),
+        ("import os; os.abort()", "broke down"),
+        ("print('{')", "broke down"),
+    ],
+)
+def test_a_reader_that_hangs_or_crashes(make_client: MakeClient, program: str, part: str) -> None:
+    reader = ProcessReader(seconds=0.5, memory_bytes=10**9, command=(sys.executable, "-c", program))
+    client = make_client(reader=reader)
     headers = {"Content-Type": "application/pdf"}
     message = refused(client.post("/predict", content=b"%PDF-1.4", headers=headers), 422, "unreadable", "body")
-    assert "seconds" in message
-
-    async def broken(*_: Any) -> bytes:
-        return b""  # what a process leaves that a signal ended
-
-    monkeypatch.setattr(Reader, "_run", broken)
-    message = refused(client.post("/predict", content=b"%PDF-1.4", headers=headers), 422, "unreadable", "body")
-    assert "broke down" in message
+    assert part in message
     assert client.post("/predict", json=TEXT).status_code == 200

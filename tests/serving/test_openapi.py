@@ -10,24 +10,25 @@ from fastapi.testclient import TestClient
 
 from clausetag.data.labels import LABELS
 from clausetag.model.tagger import Tagger
-from clausetag.serving.http import openapi as description
+from clausetag.serving.http import openapi
 from clausetag.serving.http.app import create_app
 from clausetag.serving.http.schemas import Info
+from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
 
 SERVING = Path(__file__).resolve().parents[2] / "serving" / "static"
 
 
 def test_the_checked_in_file_is_the_apps(client: TestClient) -> None:
-    """After a change to the contract: `python -m clausetag.serving.http.openapi`."""
+    """After a change to the contract: `python scripts/write_openapi.py`."""
     checked_in = (SERVING / "openapi.json").read_text(encoding="utf-8")
-    assert checked_in == description.text(create_app(Settings()).openapi())
+    assert checked_in == openapi.file_text(create_app(Service(Settings())).openapi())
     assert client.get("/openapi.json").text == checked_in
 
 
 def test_every_reference_leads_somewhere() -> None:
-    spec = create_app(Settings()).openapi()
-    for name in set(re.findall(r'"#/components/schemas/(\w+)"', description.text(spec))):
+    spec = create_app(Service(Settings())).openapi()
+    for name in set(re.findall(r'"#/components/schemas/(\w+)"', openapi.file_text(spec))):
         assert name in spec["components"]["schemas"]
     assert {"TextRequest", "HtmlRequest", "SentencesRequest", "PoliciesRequest"} <= set(spec["components"]["schemas"])
     assert set(spec["paths"]) == {"/predict", "/info", "/livez", "/readyz", "/metrics"}

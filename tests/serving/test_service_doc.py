@@ -75,7 +75,7 @@ def test_command_lines_parse() -> None:
 
 def test_every_setting_stands_with_its_default() -> None:
     table = dict(re.findall(r"^\| `(--[a-z-]+)` \| ([\d,]+) \|", DOC, re.MULTILINE))
-    for name in Settings.__slots__:
+    for name in Settings.model_fields:
         option, default = "--" + name.replace("_", "-"), getattr(Settings(), name)
         assert option in DOC, option
         if option in table:
