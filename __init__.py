@@ -1,28 +1,94 @@
 """clausetag tags every sentence of a privacy policy with the data practices it states.
 
     import clausetag
-    clausetag.load().tag("We never sell your e-mail address.")
 
-Importing the package is cheap: the tagger and its runtime load on first use.
+    for sentence in clausetag.tag("We never sell your e-mail address."):
+        print(sentence.labels, sentence.text)
+
+    tagger = clausetag.load("fast")  # another model, or one of your own
+    tagger.tag_path("policy.pdf").counts()
+
+Importing the package takes milliseconds: the model and its runtime are loaded when they are first used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clausetag.data.records import Document, Sentence
+    from clausetag.model.tagged import Tagged
     from clausetag.model.tagger import Tagger
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load"]
+__all__ = ["Document", "Sentence", "Tagged", "Tagger", "__version__", "load", "tag", "tag_bytes", "tag_path"]
+
+_HOMES = {
+    "Document": "clausetag.data.records",
+    "Sentence": "clausetag.data.records",
+    "Tagged": "clausetag.model.tagged",
+    "Tagger": "clausetag.model.tagger",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def load(model: str | None = None) -> Tagger:
-    """Load a model folder (default: the shipped one, or the one that CLAUSETAG_MODEL names) as a `Tagger`.
+    """Load a model folder, or a shipped model by name, as a `Tagger`.
+
+    Args:
+        model: default: what the environment variable CLAUSETAG_MODEL names, else the shipped model `standard`.
 
     Raises:
-        ArtifactError: the folder is missing, incomplete, foreign, or differs from its manifest.
+        ArtifactError: the folder is missing, incomplete, changed, or not a clausetag model.
     """
     from clausetag.model.tagger import Tagger
 
     return Tagger.load(model)
+
+
+@cache
+def _cached(model: str | None) -> Tagger:
+    return load(model)
+
+
+def _default() -> Tagger:
+    """The default model, loaded once per process."""
+    return _cached(os.environ.get("CLAUSETAG_MODEL"))
+
+
+def tag(text: str) -> Tagged:
+    """Tag the sentences of a text (plain or Markdown) with the default model, which is loaded once.
+
+    Raises:
+        ArtifactError: the default model cannot be loaded.
+    """
+    return _default().tag(text)
+
+
+def tag_path(path: str | os.PathLike[str]) -> Tagged:
+    """Tag one document file (HTML, PDF, Word, Markdown or plain text) with the default model, which is loaded once.
+
+    Raises:
+        ArtifactError: the default model cannot be loaded.
+        DocumentError: the file holds no readable document; `code` is the machine-readable reason.
+        OSError: the file cannot be opened.
+    """
+    return _default().tag_path(path)
+
+
+def tag_bytes(data: bytes) -> Tagged:
+    """Tag one document given as bytes; its format (as in `tag_path`) is recognised from its content.
+
+    Raises:
+        ArtifactError: the default model cannot be loaded.
+        DocumentError: the bytes are no readable document; `code` is the machine-readable reason.
+    """
+    return _default().tag_bytes(data)

@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 SUBCOMMANDS: dict[tuple[str, str], tuple[str, str]] = {
-    ("eval", "compare"): ("clausetag.eval.statistics.compare", "test whether one evaluated model beats another"),
+    ("eval", "compare"): ("clausetag.eval.compare", "test whether one evaluated model beats another"),
     ("eval", "leakage"): ("clausetag.eval.leakage.command", "find exact and near duplicates between splits"),
     ("data", "export-label-studio"): (
         "clausetag.predict.label_studio",

@@ -17,13 +17,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from clausetag.data.errors import DataError
-from clausetag.eval.benchmarks.benchmarks import load_benchmark
 from clausetag.eval.benchmarks.folds import FoldTagger, is_folds, load_folds
-from clausetag.eval.evaluate import Evaluation, Scorer, evaluate_tagger
+from clausetag.eval.benchmarks.load import load_benchmark
+from clausetag.eval.evaluate import Evaluation, evaluate_tagger
 from clausetag.eval.report.output import write_evaluation
 from clausetag.eval.report.text import terminal
-from clausetag.eval.statistics.seeds import over_seeds, write_seeds
-from clausetag.eval.statistics.seeds import terminal as seeds_terminal
+from clausetag.eval.scorer import Scorer
+from clausetag.eval.seeds import over_seeds, write_seeds
+from clausetag.eval.seeds import terminal as seeds_terminal
 
 EPILOG = """\
 more commands:

@@ -1,88 +1,76 @@
-"""Figures of one model on one benchmark, as they go into metrics.json and into every report."""
+"""All metrics of one model on one benchmark, as metrics.json and every report show them."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from clausetag.data.jsonl import write_text
-from clausetag.eval.leakage.contamination import OverlapResult
-from clausetag.eval.metrics.calibration import Calibration
-from clausetag.eval.metrics.multilabel_scores import SUMMARY, Scores
-from clausetag.eval.people.people import People
+from clausetag.eval.benchmarks.benchmark import Published
+from clausetag.eval.leakage.contamination import Contamination
+from clausetag.eval.metrics.classification import SUMMARY, MultilabelMetrics
+from clausetag.eval.people.annotators import People
 from clausetag.eval.statistics.bootstrap import Intervals
+from clausetag.eval.statistics.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What one way of labelling the units is worth: points and their intervals."""
+class Metrics:
+    """The metrics of one way to label the units: point estimates and their 95 % intervals."""
 
-    scores: Scores
+    points: MultilabelMetrics
     intervals: Intervals
 
     def to_dict(self) -> dict[str, Any]:
-        """Summary figures, `per_category` with the interval of F1 as `ci95` and of all figures, `ci95` of the rest."""
-        figures = self.scores.to_dict()
-        values: dict[str, Any] = {name: figures[name] for name in SUMMARY}
-        for label, row in figures["per_category"].items():
+        """Summary metrics; `per_category`, with `ci95` (of F1) and `ci95_of` (each metric); `ci95` of the summary."""
+        points = self.points.to_dict()
+        for label, row in points["per_category"].items():
             bounds = self.intervals.per_category[label]
-            row["ci95"] = _pair(bounds["f1"])
-            row["ci95_of"] = {name: _pair(pair) for name, pair in bounds.items()}
-        values["per_category"] = figures["per_category"]
-        values["ci95"] = {name: _pair(pair) for name, pair in self.intervals.summary.items()}
-        return values
+            row |= {"ci95": bounds["f1"], "ci95_of": dict(bounds)}
+        names = (*SUMMARY, "per_category")
+        return {**{name: points[name] for name in names}, "ci95": dict(self.intervals.summary)}
 
 
 @dataclass(frozen=True, slots=True)
-class BaselineFigures:
-    """A baseline by the same rule as the model; `name` is that of its predictions file."""
+class BaselineMetrics:
+    """A baseline, measured like the model; `name` is that of its predictions file."""
 
     name: str
     title: str
     description: str
-    figures: Figures
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A published row, F1 between 0 and 1; `source` says from where."""
-
-    model: str
-    macro_f1: float
-    micro_f1: float
-    source: str
+    metrics: Metrics
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All figures of one model on one benchmark, and where they come from."""
+    """All metrics of one model on one benchmark, and how they were made."""
 
     data: str
     unit: str
     head: str
-    figures: Figures
-    """By the model's own thresholds, with `min_labels`."""
-    at_0_5: Figures
-    """By the threshold 0.5 for every label, with `min_labels`."""
+    metrics: Metrics
+    """With the model's own thresholds and `min_labels`."""
+    at_0_5: Metrics
+    """With the threshold 0.5 for every label, and `min_labels`."""
     min_labels: int
-    variants: Mapping[int, Figures]
-    """`figures` with `min_labels` 0 and 1."""
+    variants: Mapping[int, Metrics]
+    """`metrics` with `min_labels` 0 and 1."""
     groups: str
-    """What the intervals draw: `policies`, or `texts` where the data name no policies."""
+    """What the bootstrap draws: `policies`, or `texts` if the data name no policies."""
     thresholds: Mapping[str, float]
     calibration: Calibration
     before_calibration: Calibration
     people: People | None
-    baselines: tuple[BaselineFigures, ...]
+    baselines: tuple[BaselineMetrics, ...]
     baseline_source: str | None
-    """What the baselines have learnt from."""
-    overlap: OverlapResult
+    """What the baselines were trained on."""
+    contamination: Contamination
     in_sample: bool
-    """The caller asked for figures on data that the model may have seen; every table and picture says so."""
+    """The user asked to measure on data that the model may have seen; every table and picture says so."""
     model: Mapping[str, Any]
     recipe: str | None
     seeds: Mapping[str, Any]
@@ -90,58 +78,50 @@ class Results:
     git: str | None
     notes: tuple[str, ...]
     published: tuple[Published, ...] = ()
-    remarks: tuple[str, ...] = field(default=())
-    """What to know of the protocol before comparing its figures with others."""
+    remarks: tuple[str, ...] = ()
+    """What to know about the protocol before comparing with other results."""
     command: str = ""
-    """What gives these figures again; folders are left out of paths."""
+    """The command that repeats the measurement; paths are cut to file names."""
 
     @property
     def n(self) -> int:
         """Number of units."""
-        return self.figures.scores.n
+        return self.metrics.points.n
 
     def to_dict(self) -> dict[str, Any]:
-        """The object of metrics.json: the documented keys first, then what goes beyond them."""
-        headline = self.figures.to_dict()
-        intervals = self.figures.intervals
-        drawn = {self.groups: intervals.groups, "draws": intervals.draws}
+        """The object of metrics.json: the documented keys first, then the others."""
+        headline = self.metrics.to_dict()
+        intervals = self.metrics.intervals
         return {
             **headline,
-            "ci95": {**headline["ci95"], **drawn},
+            "ci95": {**headline["ci95"], self.groups: intervals.groups, "draws": intervals.draws},
             "at_0_5": self.at_0_5.to_dict(),
             "unit": self.unit,
             "n": self.n,
             "model": dict(self.model),
             "recipe": self.recipe,
             "data": self.data,
-            "overlap": self.overlap.to_dict(),
+            "overlap": self.contamination.to_dict(),
             "seeds": dict(self.seeds),
             "versions": dict(self.versions),
             "git": self.git,
             "in_sample": self.in_sample,
             "head": self.head,
             "min_labels": self.min_labels,
-            "by_min_labels": {str(least): figures.to_dict() for least, figures in self.variants.items()},
+            "by_min_labels": {str(least): metrics.to_dict() for least, metrics in self.variants.items()},
             "thresholds": dict(self.thresholds),
-            "people": None if self.people is None else self.people.to_dict(),
+            "people": None if self.people is None else asdict(self.people),
             "baselines": {
                 "source": self.baseline_source,
-                **{own.name: {"description": own.description, **own.figures.to_dict()} for own in self.baselines},
+                **{own.name: {"description": own.description, **own.metrics.to_dict()} for own in self.baselines},
             },
-            "calibration": {"before": self.before_calibration.to_dict(), "after": self.calibration.to_dict()},
-            "published": [
-                {"model": row.model, "macro_f1": row.macro_f1, "micro_f1": row.micro_f1, "source": row.source}
-                for row in self.published
-            ],
-            "remarks": list(self.remarks),
-            "notes": list(self.notes),
+            "calibration": {"before": asdict(self.before_calibration), "after": asdict(self.calibration)},
+            "published": [asdict(row) for row in self.published],
+            "remarks": self.remarks,
+            "notes": self.notes,
             "command": self.command,
         }
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
-        """Write metrics.json by way of a temporary name."""
+        """Write metrics.json, under a temporary name that is then renamed."""
         write_text(Path(path), json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
-
-
-def _pair(interval: tuple[float, float] | None) -> list[float] | None:
-    return None if interval is None else list(interval)

@@ -1,12 +1,12 @@
-"""The saved form of a model: a folder that describes itself.
+"""The artifact: a saved model as a folder that describes itself.
 
-config.json      labels in order, heads with thresholds and calibration, window, backbone, recipe, versions
-tokenizer.json   the tokenizer
-model.onnx       the network for prediction (int8 weights), and/or
-model.safetensors  its full-precision weights, for training on
-trained_on.json  ids of the policies and hashes of the texts that any stage of training saw
-README.md        the model card
-manifest.json    sha256 of each file; written last, so that its presence means complete
+config.json        labels in order, heads with thresholds and calibration, window, backbone, recipe, versions
+tokenizer.json     the tokenizer
+model.onnx         the network for prediction, with int8 weights, and/or
+model.safetensors  its full-precision weights, from which training can continue
+trained_on.json    ids of the policies and hashes of the texts that any stage of training saw
+README.md          the model card
+manifest.json      SHA-256 of each file; it is written last, so a folder that has one is complete
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 TRAINED_ON = "trained_on.json"
 DEFAULT = "standard"
+_PARTS = frozenset({"config.json", "tokenizer.json", "model.onnx", "model.safetensors", "trained_on.json", "README.md"})
+"""Files that the manifest covers; others in the folder (of a training run) are no part of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,13 @@ class TrainedOn:
 
     policies: frozenset[str]
     hashes: frozenset[str]
-    """Texts whose labels were learnt."""
+    """Texts that were trained on with their labels."""
     context: frozenset[str]
-    """Texts that were read as unlabelled context alone."""
+    """Texts that were read without labels: as context, for pretraining or for a teacher's scores."""
     validation_policies: frozenset[str] = frozenset()
-    """Policies that chose the epoch, thresholds or calibration; none of them was trained on."""
+    """Policies that were used to choose the epoch, thresholds or calibration, but not to train."""
     validation: frozenset[str] = frozenset()
-    """Their labelled texts."""
+    """The labelled texts of these policies."""
 
 
 def read_trained_on(path: Path) -> TrainedOn:
@@ -69,17 +71,11 @@ def read_trained_on(path: Path) -> TrainedOn:
     values = _read_json(path)
     if not all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in values.values()):
         raise ArtifactError(f"{path}: must hold lists of strings")
-    return TrainedOn(
-        frozenset(values.get("policies", ())),
-        frozenset(values.get("hashes", ())),
-        frozenset(values.get("context", ())),
-        frozenset(values.get("validation_policies", ())),
-        frozenset(values.get("validation", ())),
-    )
+    return TrainedOn(**{field.name: frozenset(values.get(field.name, ())) for field in fields(TrainedOn)})
 
 
 def write_trained_on(folder: Path, stages: Iterable[TrainedOn]) -> None:
-    """Write the union of what the `stages` of a training saw to `trained_on.json` in `folder`."""
+    """Write what all `stages` of a training saw, together, to `trained_on.json` in `folder`."""
     found = list(stages)
     seen = {
         field.name: sorted(set().union(*(getattr(stage, field.name) for stage in found))) for field in fields(TrainedOn)
@@ -94,14 +90,14 @@ class Artifact:
     folder: Path
     labels: tuple[str, ...]
     heads: tuple[str, ...]
-    """Heads in the order of the network's outputs."""
+    """The network's heads, in the order of its outputs."""
     settings: Mapping[str, HeadSettings]
     default_head: str
     window: int
     context: bool
     config: Mapping[str, Any]
     hash: str
-    """First 12 hexadecimal digits of the manifest's SHA-256: names exactly these files."""
+    """First 12 hexadecimal digits of the manifest's SHA-256: an id of exactly these files."""
 
     def trained_on(self) -> TrainedOn:
         """Read `trained_on.json`.
@@ -113,15 +109,15 @@ class Artifact:
 
 
 def shipped(name: str = DEFAULT) -> Path:
-    """Folder of a model that comes with the package."""
+    """The folder of a model that is part of the package."""
     return Path(str(files("clausetag.model").joinpath("artifacts", name)))
 
 
 def find_artifact(model: str | os.PathLike[str] | None) -> Path:
-    """The folder for `model`: a path, the name of a shipped model, or None for CLAUSETAG_MODEL or the default one.
+    """The folder of `model`: a path, a shipped model's name, or None (what CLAUSETAG_MODEL names, or the default).
 
     Raises:
-        ArtifactError: there is none; the message lists the shipped names.
+        ArtifactError: there is no such folder; the message lists the shipped models.
     """
     wanted = os.fspath(model) if model else os.environ.get("CLAUSETAG_MODEL") or DEFAULT
     path = Path(wanted)
@@ -135,10 +131,10 @@ def find_artifact(model: str | os.PathLike[str] | None) -> Path:
 
 
 def load_artifact(model: str | os.PathLike[str] | None = None) -> Artifact:
-    """Find and check a model folder: manifest, sums, format, labels and settings.
+    """Find a model folder and check its manifest, checksums, format, labels and settings.
 
     Raises:
-        ArtifactError: anything is missing, damaged, foreign or of another format; the message says what to do.
+        ArtifactError: a part is missing, changed, of another format or not clausetag's; the message says what to do.
     """
     folder = find_artifact(model)
     manifest_path = folder / MANIFEST
@@ -146,7 +142,6 @@ def load_artifact(model: str | os.PathLike[str] | None = None) -> Artifact:
         raise ArtifactError(
             f"{folder}: not a complete clausetag model ({MANIFEST} is missing); give one that `clausetag train` wrote"
         )
-    manifest_bytes = manifest_path.read_bytes()
     manifest = _read_json(manifest_path)
     sums = manifest.get("files")
     if not isinstance(sums, dict) or "config.json" not in sums or "tokenizer.json" not in sums:
@@ -155,15 +150,13 @@ def load_artifact(model: str | os.PathLike[str] | None = None) -> Artifact:
         path = folder / name
         if Path(name).name != name or not path.is_file():
             raise ArtifactError(f"{folder}: {name} is missing; copy the whole folder again")
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != expected:
+        if sha256_of(path) != expected:
             raise ArtifactError(f"{folder}: {name} was changed or damaged (its sha256 differs from {MANIFEST})")
     config = _read_json(folder / "config.json")
     if config.get("format") != FORMAT:
         raise ArtifactError(f"{folder}: format {config.get('format')!r}, this version reads format {FORMAT}")
     try:
-        return _artifact(folder, config, hashlib.sha256(manifest_bytes).hexdigest()[:12])
+        return _artifact(folder, config, sha256_of(manifest_path)[:12])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{folder}: config.json is not usable ({error!r})") from None
 
@@ -184,20 +177,11 @@ def _artifact(folder: Path, config: dict[str, Any], digest: str) -> Artifact:
         raise ValueError("the default head has no settings")
     if not 16 <= int(config["window"]) <= 512:
         raise ValueError("window must be from 16 to 512")
-    for figure in config["figures"]:
-        if not {"data", "unit", "recipe", "n", "macro_f1", "micro_f1"} <= set(figure):
-            raise ValueError("a line of figures is incomplete")
-    return Artifact(
-        folder,
-        labels,
-        heads,
-        settings,
-        config["default_head"],
-        int(config["window"]),
-        bool(config["context"]),
-        config,
-        digest,
-    )
+    for row in config["figures"]:
+        if not {"data", "unit", "recipe", "n", "macro_f1", "micro_f1"} <= set(row):
+            raise ValueError("an entry of figures is incomplete")
+    window, context = int(config["window"]), bool(config["context"])
+    return Artifact(folder, labels, heads, settings, config["default_head"], window, context, config, digest)
 
 
 def _by_label(values: Mapping[str, float], labels: tuple[str, ...]) -> npt.NDArray[np.float64]:
@@ -219,8 +203,14 @@ def _read_json(path: Path) -> dict[str, Any]:
     return values
 
 
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def head_config(head: HeadSettings, labels: tuple[str, ...]) -> dict[str, Any]:
-    """A head's settings as JSON values, keyed by label so that no order can be mistaken."""
+    """A head's settings as JSON values, keyed by label so that their order cannot be confused."""
     arrays = {"thresholds": head.thresholds, "slope": head.slope, "intercept": head.intercept}
     values: dict[str, Any] = {
         key: {label: round(float(number), 6) for label, number in zip(labels, array, strict=True)}
@@ -230,14 +220,7 @@ def head_config(head: HeadSettings, labels: tuple[str, ...]) -> dict[str, Any]:
 
 
 def write_manifest(folder: Path) -> None:
-    """Sum every file of a finished folder into `manifest.json`, replacing an old one."""
+    """Write the checksums of a finished folder's files to `manifest.json`."""
     (folder / MANIFEST).unlink(missing_ok=True)
-    names = sorted(path.name for path in folder.iterdir() if path.name in _PARTS)
-    sums: dict[str, str] = {}
-    for name in names:
-        with (folder / name).open("rb") as stream:
-            sums[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    sums = {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name in _PARTS}
     write_text(folder / MANIFEST, json.dumps({"format": FORMAT, "files": sums}, indent=1) + "\n")
-
-
-_PARTS = frozenset({"config.json", "tokenizer.json", "model.onnx", "model.safetensors", "trained_on.json", "README.md"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from clausetag.data.corpora.opp115_files import cache_dir
 from clausetag.data.errors import EXTRAS, MissingExtraError, RecipeError
+from clausetag.model.artifact import sha256_of
 
 MINILM = "minilm-l6"
 """all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Wang et al. 2020), 22.7 M parameters, Apache-2.0."""
@@ -41,12 +41,6 @@ MPNET_ZIP = PackagedZip(
     "eb8d12eec2a0b6d694094f5085192a5eae2f244f90b90d8a11015498c8e9c0da",
     "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
 )
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def backbone_path(name: str, mpnet: PackagedZip = MPNET_ZIP) -> str:

@@ -1,7 +1,4 @@
-"""From logits to labels: calibrated probabilities, and the rule that turns them into a set of labels.
-
-numpy alone, so that the tagger, the service and the evaluation share the same few lines.
-"""
+"""From logits to calibrated probabilities and labels, with numpy alone; tagging, service and evaluation share it."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ BoolArray = NDArray[np.bool_]
 
 
 def sigmoid(logits: ArrayLike) -> FloatArray:
-    """The logistic function, without overflow at any finite input."""
+    """The logistic function; no finite input overflows."""
     values = np.asarray(logits, dtype=np.float64)
     small = np.exp(-np.abs(values))
     probabilities: FloatArray = np.where(values >= 0, 1.0, small) / (1.0 + small)
@@ -21,7 +18,7 @@ def sigmoid(logits: ArrayLike) -> FloatArray:
 
 
 def calibrate(logits: ArrayLike, slope: ArrayLike, intercept: ArrayLike) -> FloatArray:
-    """Platt-scaled probabilities: ``sigmoid(slope * logit + intercept)`` label by label.
+    """Platt-scaled probabilities (Platt 1999): ``sigmoid(slope * logit + intercept)`` for each label.
 
     `logits` is float[n, k]; `slope` and `intercept` are float[k]; the result is float[n, k].
     """
@@ -30,34 +27,34 @@ def calibrate(logits: ArrayLike, slope: ArrayLike, intercept: ArrayLike) -> Floa
 
 
 def uncalibrate(scores: ArrayLike, slope: ArrayLike, intercept: ArrayLike) -> FloatArray:
-    """The probabilities before Platt scaling: the inverse of `calibrate`, as ``sigmoid(logit)``, float[n, k]."""
+    """The probabilities float[n, k] before Platt scaling, ``sigmoid(logit)``: undoes `calibrate`."""
     values = np.clip(np.asarray(scores, dtype=np.float64), 1e-12, 1.0 - 1e-12)
     logits = np.log(values) - np.log1p(-values)
     return sigmoid((logits - np.asarray(intercept, dtype=np.float64)) / np.asarray(slope, dtype=np.float64))
 
 
 def decide(scores: ArrayLike, thresholds: ArrayLike, min_labels: int = 0) -> BoolArray:
-    """The labels of each row: those whose score reaches its threshold.
+    """The labels of each row: those with a score of at least their threshold.
 
-    With ``min_labels=1`` a row that would have none gets the one label with the largest ``score - threshold``. The
-    margin, not the bare score, because a label with a low threshold is one whose positives score low: 0.28 against a
-    threshold of 0.30 says more than 0.40 against 0.60. Of equal margins the first label in order wins.
+    With ``min_labels=1`` a row without any gets the label with the largest ``score - threshold``; of equal ones the
+    first. The difference is used rather than the score because positives of a label with a low threshold score low:
+    0.28 with a threshold of 0.30 is stronger evidence than 0.40 with a threshold of 0.60.
 
     Args:
         scores: float[n, k], calibrated probabilities.
-        thresholds: float[k], or float[n, k] where rows have thresholds of their own.
+        thresholds: float[k], or float[n, k] if each row has its own thresholds.
         min_labels: 0 or 1.
 
     Returns:
         bool[n, k].
 
     Raises:
-        ValueError: the shapes don't belong together, or `min_labels` is neither 0 nor 1.
+        ValueError: the shapes do not match, or `min_labels` is neither 0 nor 1.
     """
     values = np.asarray(scores, dtype=np.float64)
     limits = np.asarray(thresholds, dtype=np.float64)
     if values.ndim != 2 or limits.shape not in (values.shape, values.shape[1:]):
-        raise ValueError(f"scores of shape {values.shape} and thresholds of shape {limits.shape} don't fit together")
+        raise ValueError(f"scores of shape {values.shape} and thresholds of shape {limits.shape} do not match")
     if min_labels not in (0, 1):
         raise ValueError(f"min_labels must be 0 or 1, found {min_labels!r}")
     limits = np.broadcast_to(limits, values.shape)

@@ -1,9 +1,9 @@
-"""The network: an encoder, and per label source and label a linear head that attends to each unit's tokens.
+"""The network: an encoder and, for each label source (head) and label, a linear classifier with attention.
 
-Label-wise attention after Mullenbach et al. (NAACL 2018). The head is linear, so that it can be applied to the tokens
-before they are pooled: a unit's logit is the mean of its tokens' logits, weighted by their attention. Two products
-with the pooling matrix give that for all units at once, and with attention at zero, where training starts, it is the
-head of the mean-pooled vector.
+Label-wise attention follows Mullenbach et al. (NAACL 2018). Since the classifier is linear, it is applied to the tokens
+before they are pooled: the logit of a unit is the mean of its tokens' logits, weighted by their attention. Two products
+with the pooling matrix compute it for all units at once. Training starts with zero attention logits, that is with
+mean pooling.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from clausetag.model.tokenise import (
     inference_windows,
     scatter_logits,
 )
-from clausetag.model.windows import batches, collate
+from clausetag.model.windows import Batch, batches, collate
 
 HEADS = ("opp115", "guide", "passage")
-"""Label sources: OPP-115's annotators on sentences, the annotation guide on sentences, OPP-115's on passages."""
+"""Label sources: sentence labels of OPP-115's annotators and of the annotation guide, passage labels of OPP-115."""
 
 CUSTOM_HEADS = ("guide",)
-"""Of a model with labels of its own: they come from one source."""
+"""The heads of a model with a user's own labels, which come from one source."""
 
 MAX_ATTENTION = 8.0
-"""Bound of a token's attention, in log-odds; e^8 is 3,000 times an average token's weight, and does not overflow."""
+"""Largest absolute attention logit; e^8 is 3,000 times the weight of an average token and does not overflow."""
 
 
 class SentenceTaggerConfig(PretrainedConfig):
-    """Configuration: the encoder's own config as a dict, labels in order, heads in order, dropout before the heads."""
+    """The encoder's own configuration as a dict, labels and heads in order, and the dropout before the heads."""
 
     model_type = "clausetag"
 
@@ -58,7 +58,7 @@ class SentenceTaggerConfig(PretrainedConfig):
 
 
 class SentenceTagger(PreTrainedModel):
-    """Sentences in context to logits, after Cohan et al. (EMNLP 2019)."""
+    """Computes logits of sentences in context (Cohan et al., EMNLP 2019)."""
 
     config_class = SentenceTaggerConfig
     base_model_prefix = "encoder"
@@ -69,16 +69,13 @@ class SentenceTagger(PreTrainedModel):
         values = dict(config.encoder_config)
         model_type = values.pop("model_type")
         self.encoder = AutoModel.from_config(AutoConfig.for_model(model_type, **values), **_without_pooler(model_type))
-        self._add_heads(config)
-        self.post_init()  # type: ignore[no-untyped-call]
-
-    def _add_heads(self, config: SentenceTaggerConfig) -> None:
         hidden = int(self.encoder.config.hidden_size)
         self.dropout = nn.Dropout(config.head_dropout)
         # Saved models have the parameter names `shared` and `own`; code uses the properties below.
         self.shared = nn.Linear(hidden, len(config.labels))
         self.own = nn.Linear(hidden, len(config.heads) * len(config.labels))
         self.attend = nn.Linear(hidden, len(config.heads) * len(config.labels), bias=False)
+        self.post_init()  # type: ignore[no-untyped-call]
 
     @property
     def classifier(self) -> nn.Linear:
@@ -95,20 +92,20 @@ class SentenceTagger(PreTrainedModel):
             nn.init.normal_(module.weight, std=0.02)
             nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear) and module in (getattr(self, "own", None), getattr(self, "attend", None)):
-            # The sources start as one, tokens as equals; both grow apart only as far as the data says.
+            # At first all sources agree and all tokens have equal weight; training changes that where the data does.
             for parameter in module.parameters():
                 nn.init.zeros_(parameter)
 
     def set_prior(self, rates: Tensor) -> None:
-        """Start each label's shared bias at the log-odds of its rate (float [labels]), so that rare labels are seen."""
+        """Set the bias of each label to the log-odds of its rate (float [labels]), so that rare labels train well."""
         clipped = rates.clamp(1e-3, 0.5)
         with torch.no_grad():
             self.classifier.bias.copy_(torch.log(clipped / (1 - clipped)))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, pooling: Tensor) -> Tensor:
-        """Logits float [B, U, heads, labels] from ids and mask int64 [B, T] and pooling weights float [B, U, T]."""
+        """Logits float [B, U, heads, labels] of ids and mask int64 [B, T] and pooling weights float [B, U, T]."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        # In full precision also where the encoder is not: it is next to nothing, and exponentials magnify errors.
+        # Always in full precision: it costs little, and exponentials magnify errors.
         with torch.autocast("cpu", enabled=False):
             return self._pooled(self.dropout(hidden).float(), pooling)
 
@@ -118,7 +115,7 @@ class SentenceTagger(PreTrainedModel):
             self.classifier(hidden).unsqueeze(-2) + self.source_classifier(hidden).unflatten(-1, shape)
         ).flatten(-2)
         attention = torch.exp(self.attend(hidden).clamp(-MAX_ATTENTION, MAX_ATTENTION))
-        # Rows of the pooling matrix that pad a window with few units are zero.
+        # Rows of the pooling matrix without a unit are zero.
         weight = torch.matmul(pooling, attention).clamp_min(1e-6)
         logits: Tensor = (torch.matmul(pooling, attention * by_token) / weight).unflatten(-1, shape)
         return logits
@@ -127,14 +124,14 @@ class SentenceTagger(PreTrainedModel):
 def from_backbone(
     path: str, labels: Sequence[str], heads: Sequence[str], head_dropout: float, attention_dropout: float = 0.0
 ) -> SentenceTagger:
-    """A tagger with a pretrained encoder (hub id or folder) and fresh heads.
+    """A tagger with a pretrained encoder (hub id or folder) and untrained heads.
 
     Raises:
         OSError: the hub id or folder cannot be loaded.
     """
     encoder = load_encoder(path)
     values = encoder.config.to_dict()
-    values.pop("_name_or_path", None)  # a folder of this machine means nothing elsewhere
+    values.pop("_name_or_path", None)  # a path of this machine is of no use elsewhere
     config = SentenceTaggerConfig(with_attention_dropout(values, attention_dropout), labels, heads, head_dropout)
     tagger = SentenceTagger(config)
     tagger.encoder.load_state_dict(encoder.state_dict())
@@ -142,7 +139,7 @@ def from_backbone(
 
 
 def with_new_heads(tagger: SentenceTagger, labels: Sequence[str], heads: Sequence[str]) -> SentenceTagger:
-    """A tagger with the encoder of another one, and fresh heads for other labels."""
+    """A tagger with the encoder of `tagger`, and untrained heads for other labels."""
     config = SentenceTaggerConfig(tagger.config.encoder_config, labels, heads, tagger.config.head_dropout)
     fresh = SentenceTagger(config)
     fresh.encoder.load_state_dict(tagger.encoder.state_dict())
@@ -155,7 +152,7 @@ def load_encoder(path: str) -> Any:
     Raises:
         OSError: the hub id or folder cannot be loaded.
     """
-    # The pooler's weights, which pretraining left over, would be reported as unexpected.
+    # Without these lines transformers warns that the weights of the pooler are not used.
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     model_type = AutoConfig.from_pretrained(path).model_type
@@ -163,26 +160,30 @@ def load_encoder(path: str) -> Any:
 
 
 def with_attention_dropout(encoder_config: dict[str, Any], rate: float) -> dict[str, Any]:
-    """An encoder's configuration with another dropout on attention weights, whatever the architecture calls it."""
+    """An encoder's configuration with another dropout on attention weights, whose key depends on the architecture."""
     names = {"attention_probs_dropout_prob", "attention_dropout"} & set(encoder_config)
     return {**encoder_config, **dict.fromkeys(names, rate)}
 
 
 def _without_pooler(model_type: str) -> dict[str, Any]:
-    """Arguments that leave BERT's unused pooler out, where the architecture has one."""
-    return (
-        {"add_pooling_layer": False} if model_type in {"bert", "roberta", "mpnet", "xlm-roberta", "camembert"} else {}
-    )
+    """The argument that leaves out the unused pooler, for architectures that have one."""
+    with_pooler = {"bert", "roberta", "mpnet", "xlm-roberta", "camembert"}
+    return {"add_pooling_layer": False} if model_type in with_pooler else {}
 
 
 def layer_depth(name: str, layers: int) -> int:
-    """Distance of a parameter from the top: 0 for the heads, 1 for the last layer, layers + 1 for the embeddings."""
+    """A parameter's distance from the output: 0 for the heads, 1 for the last layer, layers + 1 for embeddings."""
     if not name.startswith("encoder."):
         return 0
     for part in name.split("."):
         if part.isdigit():
             return layers - int(part)
     return layers + 1
+
+
+def tensors(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """The arguments of `SentenceTagger.forward`: ids, attention mask and pooling weights."""
+    return tuple(map(torch.from_numpy, (batch.input_ids, batch.attention_mask, batch.pooling)))  # type: ignore[return-value]
 
 
 @torch.no_grad()
@@ -195,7 +196,7 @@ def predict_logits(
     bf16: bool,
     batch_tokens: int = 8192,
 ) -> tuple[FloatArray, FloatArray]:
-    """Logits float [sentences, heads, labels] and float [passages, heads, labels], dropout off."""
+    """Logits float [sentences, heads, labels] and float [passages, heads, labels], without dropout."""
     was_training = model.training
     model.train(False)
     n_heads, n_labels = len(model.config.heads), len(model.config.labels)
@@ -205,11 +206,7 @@ def predict_logits(
     for run in batches(windows, batch_tokens):
         batch = collate(run, tokenizer.pad_id)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-            logits = model(
-                torch.from_numpy(batch.input_ids),
-                torch.from_numpy(batch.attention_mask),
-                torch.from_numpy(batch.pooling),
-            )
+            logits = model(*tensors(batch))
         for one, rows in zip(batch.windows, logits.float().numpy(), strict=True):
             scatter_logits(one, rows, sentences, passages)
     model.train(was_training)
@@ -217,7 +214,7 @@ def predict_logits(
 
 
 def native_bf16() -> bool:
-    """Whether this CPU multiplies in bfloat16 natively."""
+    """Whether this CPU has instructions for products in bfloat16."""
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return bool(supported())
 

@@ -1,7 +1,7 @@
-"""Run the exported network by ONNX Runtime: each window alone, on as many cores as there are.
+"""Run the exported network with ONNX Runtime: every window on its own, one per core.
 
-A window of its own needs no padding, its result cannot depend on what is tagged beside it, and one core a window uses
-two cores better than two cores a window. Runs hold no lock of Python's while they compute.
+A single window needs no padding, its result cannot depend on the other windows, and two windows on two cores are
+faster than one window on two cores. ONNX Runtime releases Python's global lock while it computes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from clausetag.model.tokenise import (
     EncodedPolicies,
     FloatArray,
@@ -21,15 +19,14 @@ from clausetag.model.tokenise import (
     inference_windows,
     scatter_logits,
 )
-from clausetag.model.windows import Window
+from clausetag.model.windows import Window, collate
 
 
 def available_cores() -> int:
-    """Cores that this process may use: its affinity, cut by a cgroup's quota where one is set."""
+    """Cores that this process may use: its CPU affinity, limited by a cgroup's quota if there is one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as stream:
-            quota, period = stream.read().split()
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         if quota != "max":
             cores = min(cores, max(1, round(int(quota) / int(period))))
     except (OSError, ValueError):
@@ -38,10 +35,10 @@ def available_cores() -> int:
 
 
 class Runtime:
-    """A loaded model.onnx. Not tied to a thread; calls do not share state."""
+    """A loaded model.onnx. It may be used from several threads at once."""
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        """Load the network; `threads` windows are computed at a time (default: one a core).
+        """Load the network; `threads` windows are computed at the same time (default: one per core).
 
         Raises:
             Exception: whatever ONNX Runtime raises for a file that it cannot read.
@@ -52,7 +49,7 @@ class Runtime:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        # Weights that are 8 bits beside float activations are unfolded to float once, at load.
+        # 8-bit weights that multiply float activations are converted to float once, when the model is loaded.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         options.log_severity_level = 3
         self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -71,7 +68,7 @@ class Runtime:
     def logits(
         self, encoded: EncodedPolicies, max_tokens: int, tokenizer: SubwordTokenizer
     ) -> tuple[FloatArray, FloatArray]:
-        """Logits float [sentences, heads, labels] and [passages, heads, labels]; windows have `max_tokens` at most."""
+        """Logits float [sentences, heads, labels] and [passages, heads, labels], read in windows of `max_tokens`."""
         sentences = empty_logits(encoded.n_sentences, *self.shape)
         passages = empty_logits(len(encoded.passages), *self.shape)
         windows = inference_windows(encoded, max_tokens, tokenizer)
@@ -82,14 +79,10 @@ class Runtime:
     def run(self, windows: Sequence[Window]) -> Iterator[FloatArray]:
         """Logits float32 [units, heads, labels] of each window, in order; units are its sentences, then passages."""
         if self._executor is None or len(windows) < 2:
-            return map(self._one, windows)
-        return self._executor.map(self._one, windows)
+            return map(self._run_one, windows)
+        return self._executor.map(self._run_one, windows)
 
-    def _one(self, window: Window) -> FloatArray:
-        units = window.sentences + window.passages
-        pooling = np.zeros((len(units), len(window.ids)), dtype=np.float32)
-        for row, unit in enumerate(units):
-            pooling[row, unit.start : unit.end] = 1.0 / (unit.end - unit.start)
-        inputs = {"input_ids": np.array(window.ids, dtype=np.int64), "pool": pooling}
-        logits: FloatArray = self._session.run(None, inputs)[0]
+    def _run_one(self, window: Window) -> FloatArray:
+        batch = collate([window], 0)
+        logits: FloatArray = self._session.run(None, {"input_ids": batch.input_ids[0], "pool": batch.pooling[0]})[0]
         return logits

@@ -1,7 +1,6 @@
-"""The tagger: text in, labelled sentences out, by ONNX Runtime on the CPU; no torch.
+"""The tagger: text in, labelled sentences out. It runs on the CPU with ONNX Runtime and needs no torch.
 
-The same code serves batch prediction, the HTTP service and the evaluation, so a text gets the same answer through
-every door.
+Batch prediction, the HTTP service and the evaluation all use it, so the same text gets the same labels everywhere.
 """
 
 from __future__ import annotations
@@ -9,13 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from clausetag.data.errors import ArtifactError, first_line
+from clausetag.data.errors import ArtifactError, DocumentError, first_line
 from clausetag.data.records import Document, Sentence
 from clausetag.model.artifact import Artifact, HeadSettings, TrainedOn, load_artifact
 from clausetag.model.decision import calibrate, decide
@@ -24,12 +24,18 @@ from clausetag.model.tagged import Tagged
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences, encode_texts
 from clausetag.model.windows import Window
 
+Scores = npt.NDArray[np.float64]
+
 
 class Tagger:
-    """A loaded model. Not tied to a thread; calls do not share state."""
+    """A loaded model. It may be used from several threads at once."""
 
     def __init__(self, artifact: Artifact, threads: int | None = None) -> None:
-        """Load the network and tokenizer of a checked folder.
+        """Load the network and tokenizer of a checked model folder.
+
+        Args:
+            artifact: what `load_artifact` returned.
+            threads: windows computed at the same time (default: one per core).
 
         Raises:
             ArtifactError: it has no ONNX file, or its parts do not belong together.
@@ -42,10 +48,9 @@ class Tagger:
         try:
             self._runtime = Runtime(path, threads)
             self.tokenizer = SubwordTokenizer.of(Tokenizer.from_file(str(artifact.folder / "tokenizer.json")))
-            self.tokenizer.encode(["a word, and \u4e2d"])  # a vocabulary without an unknown piece fails here
-        except Exception as error:  # the runtime and the tokenizer raise bare exceptions of their own
-            reason = first_line(error)
-            raise ArtifactError(f"{artifact.folder}: cannot be loaded ({reason[:200]})") from None
+            self.tokenizer.encode(["a word, and \u4e2d"])  # fails here if the vocabulary has no unknown token
+        except Exception as error:  # ONNX Runtime and tokenizers raise exceptions of their own
+            raise ArtifactError(f"{artifact.folder}: cannot be loaded ({first_line(error)[:200]})") from None
         shape, expected = self._runtime.shape, (len(artifact.heads), len(artifact.labels))
         if shape != expected:
             raise ArtifactError(f"{artifact.folder}: model.onnx gives {shape} values, config.json says {expected}")
@@ -53,35 +58,35 @@ class Tagger:
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> Tagger:
-        """Load a model folder, a shipped model by name, or (None) CLAUSETAG_MODEL or the default one.
+        """Load a model folder, a shipped model by name, or (None) what CLAUSETAG_MODEL names or the default model.
 
         Raises:
-            ArtifactError: it is missing, incomplete, foreign or changed.
+            ArtifactError: the folder is missing, incomplete, changed, or not a clausetag model.
         """
         return cls(load_artifact(model), threads)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Labels in the order of all arrays."""
+        """The model's labels, in the order of all arrays."""
         return self.artifact.labels
 
     @property
     def hash(self) -> str:
-        """Names exactly this model's files."""
+        """An id of exactly this model's files, 12 hexadecimal digits."""
         return self.artifact.hash
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The artifact's config.json."""
+        """The content of the model's config.json."""
         return self.artifact.config
 
     @cached_property
     def trained_on(self) -> TrainedOn:
-        """Policies and text hashes that training saw."""
+        """The policies and text hashes that training saw."""
         return self.artifact.trained_on()
 
     def head(self, name: str | None = None) -> HeadSettings:
-        """Settings of a head (default: the artifact's default head).
+        """Thresholds and calibration of a head (default: the model's default head).
 
         Raises:
             ArtifactError: the model has no such head; the message lists those it has.
@@ -91,18 +96,18 @@ class Tagger:
             raise ArtifactError(f"this model has no head {wanted!r}; it has {', '.join(self.artifact.settings)}")
         return self.artifact.settings[wanted]
 
-    def thresholds(self, head: str | None = None) -> npt.NDArray[np.float64]:
+    def thresholds(self, head: str | None = None) -> Scores:
         """Thresholds of a head, float [labels]."""
         return self.head(head).thresholds
 
     def min_labels(self, head: str | None = None) -> int:
-        """1 where every sentence gets a label, else 0."""
+        """1 if every sentence gets at least one label, else 0."""
         return self.head(head).min_labels
 
     def logits(self, encoded: EncodedPolicies) -> tuple[FloatArray, FloatArray]:
         """Raw logits float [sentences, heads, labels] and float [passages, heads, labels].
 
-        Every window is computed alone, so a result depends on nothing that stands beside it.
+        Each window is computed on its own, so a policy's logits do not depend on the other policies.
         """
         return self._runtime.logits(encoded, self.artifact.window, self.tokenizer)
 
@@ -110,28 +115,27 @@ class Tagger:
         """Raw logits float [units, heads, labels] of each window; its units are its sentences, then its passages."""
         return list(self._runtime.run(windows))
 
-    def score(self, sentences: Sequence[Sentence], *, head: str | None = None) -> npt.NDArray[np.float64]:
-        """Calibrated probabilities float [n, labels] of sentences, which stand grouped by policy and in order."""
+    def score(self, sentences: Sequence[Sentence], *, head: str | None = None) -> Scores:
+        """Calibrated probabilities float [n, labels] of sentences that are grouped by policy and in order."""
         if not sentences:
             return np.zeros((0, len(self.labels)))
         encoded = encode_sentences(sentences, self.tokenizer, context=self.artifact.context)
         return self._calibrated(self.logits(encoded)[0], head)
 
-    def score_passages(self, sentences: Sequence[Sentence]) -> tuple[list[tuple[str, int]], npt.NDArray[np.float64]]:
-        """(policy, passage) pairs and their probabilities float [m, labels], pooled over the passage in context."""
+    def score_passages(self, sentences: Sequence[Sentence]) -> tuple[list[tuple[str, int]], Scores]:
+        """(policy, passage) pairs and their probabilities float [m, labels], pooled over each passage in context."""
         encoded = encode_sentences(sentences, self.tokenizer)
         return list(encoded.passages), self._calibrated(self.logits(encoded)[1], "passage")
 
-    def score_texts(self, texts: Sequence[str], head: str | None = "passage") -> npt.NDArray[np.float64]:
-        """Probabilities float [n, labels] of isolated texts, each read as one passage."""
+    def score_texts(self, texts: Sequence[str], head: str | None = "passage") -> Scores:
+        """Probabilities float [n, labels] of independent texts, each read as one passage."""
         if not texts:
             return np.zeros((0, len(self.labels)))
         return self._calibrated(self.logits(encode_texts(texts, self.tokenizer))[0], head)
 
-    def _calibrated(self, logits: FloatArray, head: str | None) -> npt.NDArray[np.float64]:
+    def _calibrated(self, logits: FloatArray, head: str | None) -> Scores:
         settings = self.head(head)
-        own = logits[:, self.artifact.heads.index(settings.output)]
-        return calibrate(own, settings.slope, settings.intercept)
+        return calibrate(logits[:, self.artifact.heads.index(settings.output)], settings.slope, settings.intercept)
 
     def tag_sentences(self, sentences: Sequence[Sentence], *, head: str | None = None) -> list[Sentence]:
         """The same sentences with predicted `labels` and `scores` (all labels, rounded to 4 digits)."""
@@ -144,13 +148,45 @@ class Tagger:
         return tagged
 
     def tag_document(self, document: Document, *, head: str | None = None) -> Tagged:
-        """Segment an extracted document and tag its sentences, in order."""
+        """Split an extracted document into sentences and tag them, in order."""
         from clausetag.data.segment import segment
 
         return Tagged(self.tag_sentences(segment(document), head=head), self.labels)
 
     def tag(self, text: str, *, policy: str = "text") -> Tagged:
-        """Tag the sentences of a text (plain or Markdown)."""
-        from clausetag.data.documents.inputs import extract_text
+        """Tag the sentences of a text (plain or Markdown); `policy` is the id that the sentences get."""
+        from clausetag.data.documents.sniff import extract_text
 
         return self.tag_document(extract_text(policy, text))
+
+    def tag_path(self, path: str | os.PathLike[str]) -> Tagged:
+        """Tag the sentences of one document file: HTML, PDF, Word, Markdown or plain text.
+
+        Raises:
+            DocumentError: the file holds no readable document; `code` is the machine-readable reason.
+            OSError: the file cannot be opened.
+        """
+        from clausetag.data.documents.formats import LIMITS, is_table, refuse_suffix, stem, suffix_of
+
+        path = Path(path)
+        suffix = suffix_of(path.name)
+        if suffix == ".zip" or is_table(path.name):
+            raise DocumentError("unsupported", f"{path}: may hold several policies; tag it with `clausetag predict`")
+        refuse_suffix(suffix)
+        with path.open("rb") as file:
+            return self.tag_bytes(file.read(LIMITS.document + 1), policy=stem(path.name), suffix=suffix)
+
+    def tag_bytes(self, data: bytes, *, policy: str = "document", suffix: str = "") -> Tagged:
+        """Tag the sentences of one document given as bytes; its format (as in `tag_path`) is found from its content.
+
+        Args:
+            data: the document.
+            policy: the id that the sentences get.
+            suffix: the suffix of the file's name (".md"), which helps to recognise the format.
+
+        Raises:
+            DocumentError: the bytes are no readable document; `code` is the machine-readable reason.
+        """
+        from clausetag.data.documents.sniff import document_from_bytes
+
+        return self.tag_document(document_from_bytes(policy, data, suffix))

@@ -1,4 +1,4 @@
-"""Sentences to word pieces, grouped by policy, ready for packing; and network outputs back to rows."""
+"""Tokenise sentences by policy, ready to be packed into windows, and write the windows' logits back to rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from clausetag.model.windows import EncodedSentence, Window, pack
 
 FloatArray = npt.NDArray[np.float32]
 _TEXTS_AT_ONCE = 1024
-"""The tokenizer's own records take many times the room of the ids, and are let go so."""
+"""The tokenizer's records need far more memory than the ids, so they are freed after this many texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPolicies:
-    """Policies as runs of encoded sentences; `row` numbers sentences, `passages` lists the (policy, passage) rows."""
+    """The encoded sentences of each policy, and the (policy, passage) of each passage row."""
 
     policies: tuple[tuple[EncodedSentence, ...], ...]
     passages: tuple[tuple[str, int], ...]
@@ -31,7 +31,7 @@ class EncodedPolicies:
 
 @dataclass(frozen=True, slots=True)
 class SubwordTokenizer:
-    """A tokenizer with the special ids that windows need."""
+    """A tokenizer and the ids of its special tokens."""
 
     tokenizer: Tokenizer
     cls_id: int
@@ -40,10 +40,10 @@ class SubwordTokenizer:
 
     @staticmethod
     def of(tokenizer: Tokenizer) -> SubwordTokenizer:
-        """Find the special tokens of a BERT- or RoBERTa-style tokenizer; truncation and padding are switched off.
+        """Look up the special tokens of a BERT- or RoBERTa-style tokenizer, and switch off its truncation and padding.
 
         Raises:
-            ValueError: it has no such tokens.
+            ValueError: it has no such token.
         """
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -56,7 +56,7 @@ class SubwordTokenizer:
         return SubwordTokenizer(tokenizer, *ids)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Word-piece ids of each text, without special tokens; a text without any gets one unknown piece."""
+        """Token ids of each text, without special tokens; a text without tokens gets one padding token."""
         ids: list[list[int]] = []
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = list(texts[start : start + _TEXTS_AT_ONCE])
@@ -88,9 +88,9 @@ def load_tokenizer(path: str) -> Tokenizer:
 def encode_sentences(
     sentences: Sequence[Sentence], tokenizer: SubwordTokenizer, *, context: bool = True
 ) -> EncodedPolicies:
-    """Encode sentences; rows follow the input's order, but each policy is read in the order of its indices.
+    """Encode sentences: rows are in the order of the input, each policy's sentences in the order of their indices.
 
-    With ``context=False`` every sentence becomes a policy of its own, without heading or passage.
+    With ``context=False`` every sentence is treated as a policy of its own, without heading or passage.
     """
     ids = tokenizer.encode([sentence.text for sentence in sentences])
     headings = list(dict.fromkeys(sentence.heading for sentence in sentences if sentence.heading))
@@ -112,7 +112,7 @@ def encode_sentences(
 
 
 def encode_texts(texts: Sequence[str], tokenizer: SubwordTokenizer) -> EncodedPolicies:
-    """Encode isolated texts, each as ONE unit: its sentences joined by separators, as passages stand in windows."""
+    """Encode independent texts, each as ONE unit: its sentences joined by separators, like a passage in a window."""
     policies: list[tuple[EncodedSentence, ...]] = []
     for row, text in enumerate(texts):
         spans = sentence_spans(text) or [(0, len(text))]
@@ -132,7 +132,7 @@ def inference_windows(encoded: EncodedPolicies, max_tokens: int, tokenizer: Subw
 def scatter_logits(window: Window, rows: FloatArray, sentences: FloatArray, passages: FloatArray) -> None:
     """Write a window's unit logits, float [U, heads, labels], to the rows of `sentences` and `passages`.
 
-    A passage that was cut over several windows keeps the largest logit of its parts.
+    A passage that is split over several windows gets the largest logit of its parts.
     """
     for unit, row in zip(window.sentences, rows, strict=False):
         sentences[unit.row] = row

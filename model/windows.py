@@ -1,8 +1,8 @@
 """Pack a policy's sentences, in order, into windows of tokens that the encoder reads once.
 
-A window is ``[CLS] heading [SEP] sentence [SEP] sentence [SEP] …``; each sentence, and each passage that stands whole
-in the window, is a unit: a span of positions over which the network pools. Sequential sentence classification in
-context follows Cohan et al. (EMNLP 2019), with pooled tokens in place of separators.
+A window is ``[CLS] heading [SEP] sentence [SEP] sentence [SEP] …``. Each sentence, and each passage, is a unit: a span
+of positions over which the network pools. This is sequential sentence classification in context (Cohan et al., EMNLP
+2019), with pooled tokens in place of separators.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 MAX_HEADING_TOKENS = 24
-"""At most so many tokens of the heading go in front of a window."""
+"""A longer heading is truncated before it is put in front of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Word-piece ids of one encoder input, and what is pooled from it."""
+    """Token ids of one encoder input, and the units that are pooled from it."""
 
     ids: tuple[int, ...]
     sentences: tuple[Unit, ...]
@@ -44,7 +44,7 @@ class EncodedSentence:
     tokens: Sequence[int]
     heading: Sequence[int] = ()
     passage: int | None = None
-    """Row of the passage that it belongs to, if passages are wanted."""
+    """Row of the passage that the sentence belongs to, if passages are needed."""
 
 
 def pack(
@@ -58,17 +58,15 @@ def pack(
 ) -> Iterator[Window]:
     """Pack consecutive sentences of ONE policy into windows of at most `max_tokens` tokens.
 
-    Without `rng` (inference) the packing depends on the policy alone, and a passage that would fit into a window of
-    its own is not cut. With `rng` (training) every window gets a max_tokens drawn log-uniformly from `min_tokens` to
-    `max_tokens`, so that one model is good with and without context. A sentence longer than a window is truncated.
+    Without `rng` (inference) the packing depends on the policy alone, and a passage that fits into one window is not
+    split. With `rng` (training) the maximum of every window is drawn log-uniformly from `min_tokens` to `max_tokens`,
+    so that the model learns to work with and without context. A sentence longer than a window is truncated.
     """
     position = 0
     while position < len(sentences):
         limit = max_tokens
-        if rng is not None:
-            limit = (
-                round(min_tokens * (max_tokens / min_tokens) ** rng.random()) if max_tokens > min_tokens else max_tokens
-            )
+        if rng is not None and max_tokens > min_tokens:
+            limit = round(min_tokens * (max_tokens / min_tokens) ** rng.random())
         first = sentences[position]
         heading = list(first.heading[:MAX_HEADING_TOKENS]) if len(first.heading) + 8 < limit else []
         used = 1 + (len(heading) + 1 if heading else 0)
@@ -81,12 +79,13 @@ def pack(
             end += 1
         if rng is None and end < len(sentences):
             end = _keep_passage_whole(sentences, position, end, max_tokens)
-        # A lone sentence that overflows a drawn max_tokens may still use the whole one.
-        yield _window(sentences, position, end, heading, max_tokens, cls_id, sep_id)
+        # A single sentence that is longer than a drawn limit may still use `max_tokens`.
+        yield _window(sentences[position:end], heading, max_tokens, cls_id, sep_id)
         position = end
 
 
 def _keep_passage_whole(sentences: Sequence[EncodedSentence], start: int, end: int, max_tokens: int) -> int:
+    """An earlier `end` for the window from `start` if the passage that it would split fits into the next window."""
     passage = sentences[end].passage
     if passage is None or sentences[end - 1].passage != passage:
         return end
@@ -102,22 +101,16 @@ def _keep_passage_whole(sentences: Sequence[EncodedSentence], start: int, end: i
 
 
 def _window(
-    sentences: Sequence[EncodedSentence],
-    start: int,
-    end: int,
-    heading: list[int],
-    max_tokens: int,
-    cls_id: int,
-    sep_id: int,
+    sentences: Sequence[EncodedSentence], heading: list[int], max_tokens: int, cls_id: int, sep_id: int
 ) -> Window:
     ids = [cls_id, *heading, sep_id] if heading else [cls_id]
     units: list[Unit] = []
-    for sentence in sentences[start:end]:
-        tokens = list(sentence.tokens[: max(1, max_tokens - len(ids) - 1)])
-        units.append(Unit(sentence.row, len(ids), len(ids) + len(tokens)))
-        ids += [*tokens, sep_id]
     passages: list[Unit] = []
-    for sentence, unit in zip(sentences[start:end], units, strict=True):
+    for sentence in sentences:
+        tokens = list(sentence.tokens[: max(1, max_tokens - len(ids) - 1)])
+        unit = Unit(sentence.row, len(ids), len(ids) + len(tokens))
+        units.append(unit)
+        ids += [*tokens, sep_id]
         if sentence.passage is None:
             continue
         if passages and passages[-1].row == sentence.passage:
@@ -128,7 +121,7 @@ def _window(
 
 
 def whole_passages(window: Window, sentences: Sequence[EncodedSentence]) -> tuple[Unit, ...]:
-    """The passages of which every sentence of `sentences` (the policy's) stands in this window."""
+    """The window's passages that have all their sentences in it; `sentences` are those of the policy."""
     inside = {unit.row for unit in window.sentences}
     cut = {s.passage for s in sentences if s.passage is not None and s.row not in inside}
     return tuple(unit for unit in window.passages if unit.row not in cut)
@@ -136,18 +129,21 @@ def whole_passages(window: Window, sentences: Sequence[EncodedSentence]) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded arrays of some windows: ids and mask int64 [B, T], pool float32 [B, U, T] with rows that sum to 1 or 0."""
+    """Padded arrays of several windows."""
 
     windows: tuple[Window, ...]
     input_ids: npt.NDArray[np.int64]
+    """[B, T]"""
     attention_mask: npt.NDArray[np.int64]
+    """[B, T]: 1 at tokens, 0 at padding."""
     pooling: npt.NDArray[np.float32]
+    """[B, U, T]: the row of a unit is 1/length at its positions; rows without a unit are 0."""
     units: tuple[tuple[Unit, ...], ...]
-    """Of each window, the units in the order of the pool's rows: sentences, then passages."""
+    """The units of each window in the order of the rows of `pooling`: sentences, then passages."""
 
 
 def collate(windows: Sequence[Window], pad_id: int) -> Batch:
-    """Pad windows to the longest of them; a unit's pool row holds 1/length at its positions."""
+    """Pad windows to the longest of them."""
     length = max(len(window.ids) for window in windows)
     units = tuple(window.sentences + window.passages for window in windows)
     width = max(1, max(map(len, units)))
@@ -162,16 +158,16 @@ def collate(windows: Sequence[Window], pad_id: int) -> Batch:
     return Batch(tuple(windows), ids, mask, pooling, units)
 
 
-def batches(windows: Sequence[Window], tokens: int) -> Iterator[list[Window]]:
-    """Cut a sequence of windows into runs whose padded size stays within `tokens` (or that are one window)."""
-    run: list[Window] = []
+def batches(windows: Sequence[Window], max_tokens: int) -> Iterator[list[Window]]:
+    """Cut a sequence of windows into batches of at most `max_tokens` tokens, padding included (or of one window)."""
+    batch: list[Window] = []
     longest = 0
     for window in windows:
         wider = max(longest, len(window.ids))
-        if run and wider * (len(run) + 1) > tokens:
-            yield run
-            run, wider = [], len(window.ids)
-        run.append(window)
+        if batch and wider * (len(batch) + 1) > max_tokens:
+            yield batch
+            batch, wider = [], len(window.ids)
+        batch.append(window)
         longest = wider
-    if run:
-        yield run
+    if batch:
+        yield batch

@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from clausetag.data.documents.count import count_documents
+from clausetag.data.documents.discover import count_documents
 from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.errors import ClausetagError
 from clausetag.data.records import Document, FailedInput, Sentence

@@ -15,7 +15,7 @@ import pytest
 
 from clausetag.cli import SUBCOMMANDS, main
 from clausetag.data.corpora.five import FIVE, read_five, read_source
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.errors import EXTRAS
 from clausetag.data.labels import LABELS
 

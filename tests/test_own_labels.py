@@ -300,7 +300,7 @@ def test_data_with_other_labels_than_the_model_are_refused(
 ) -> None:
     for data in ("opp115", "policies"):
         assert main(["eval", data, "--model", str(model)]) == 2
-        assert f"{data}: has OPP-115's labels, and the model others (Sale & rent, Kids" in one_line(capsys)
+        assert f"{data} has OPP-115's labels, but the model has others (Sale & rent, Kids" in one_line(capsys)
     assert main(["eval", str(labelled), "--model", str(tiny_artifact)]) == 2
     assert f"{labelled}, line 1: unknown label 'Sale & rent'; the labels are First" in one_line(capsys)
     path = tmp_path / "twelve.jsonl"

@@ -30,6 +30,7 @@ from clausetag.model.network import (
     from_backbone,
     native_bf16,
     predict_logits,
+    tensors,
     with_new_heads,
 )
 from clausetag.model.provenance import git_revision, versions
@@ -127,11 +128,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
             batch = collate([item.window for item in run], pieces.pad_id)
             window, place, head, targets, weights = unit_targets(run, batch, examples)
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-                logits = model(
-                    torch.from_numpy(batch.input_ids),
-                    torch.from_numpy(batch.attention_mask),
-                    torch.from_numpy(batch.pooling),
-                )
+                logits = model(*tensors(batch))
             loss = soft_loss(logits[window, place, head].float(), targets, weights)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

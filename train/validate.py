@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from clausetag.eval.metrics.classification import multilabel_metrics
 from clausetag.eval.metrics.gold import gold_matrix
-from clausetag.eval.metrics.multilabel_scores import multilabel_scores
 from clausetag.eval.metrics.thresholds import expected_f1_thresholds, fit_calibration
 from clausetag.model.artifact import HeadSettings
 from clausetag.model.decision import calibrate, decide
@@ -144,7 +144,7 @@ def cross_fitted(held: Held, fit: Callable[[Held], HeadSettings]) -> BoolArray:
 def f1_summary(gold: BoolArray, decided: BoolArray) -> dict[str, float]:
     """Macro F1 over the labels that occur in `gold`, and micro F1, of bool [n, labels] arrays; 0 where undefined."""
     names = [str(number) for number in range(gold.shape[1])]  # which is which is no matter to the means
-    scores = multilabel_scores(decided, gold, names)
+    scores = multilabel_metrics(decided, gold, names)
     return {"macro_f1": scores.macro_f1 or 0.0, "micro_f1": scores.micro_f1 or 0.0}
 
 

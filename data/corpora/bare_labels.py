@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.errors import DataError
 from clausetag.data.jsonl import by_policy, iter_json_rows, write_jsonl
 from clausetag.data.labels import LABELS

@@ -14,7 +14,9 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from clausetag.data.documents.blocks import assemble, looks_like_markdown, markdown_blocks, plain_blocks
+from clausetag.data.documents.blocks import assemble
+from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks
+from clausetag.data.documents.plain import plain_blocks
 from clausetag.data.errors import DataError
 from clausetag.data.records import Document, Sentence, sentence_from_row
 

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
-from clausetag.data.documents.inputs import extract_text
 from clausetag.data.documents.quality import quality_flags
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.records import Sentence
 from clausetag.data.segment import segment
 from clausetag.data.text import is_boilerplate, shingles, text_hash, words

@@ -1,6 +1,7 @@
-"""Archives and compressed files, read piece by piece in bounded memory: nothing is unpacked to disk, no size believed.
+"""Archives and compressed files, unpacked in memory piece by piece; nothing is unpacked to disk.
 
-Headers say how large a member is meant to become, but a bomb's headers lie; so bytes are counted as they come out.
+The sizes that a file declares are not trusted, because a decompression bomb lies about them: bytes are counted as they
+come out.
 """
 
 from __future__ import annotations
@@ -15,98 +16,100 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 
-from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, too_large
+from clausetag.data.documents.formats import LIMITS, Limits, folder_order
 from clausetag.data.errors import DocumentError, is_machine_error, one_line
-
-MAX_ARCHIVE_BYTES = 20_000_000_000
-"""Limit for what all documents of one archive unpack to, together."""
-MAX_RATIO = 200
-"""Times that data may grow in unpacking. Text grows 3 to 20 times, a bomb 1,000 times and more."""
-FREE_MEMBER_BYTES = 1_000_000
-FREE_TOTAL_BYTES = 64_000_000
-"""Below so many unpacked bytes, of one member and of a whole file, the ratio does not matter."""
 
 _CHUNK = 1 << 16
 _ZSTD_CHUNK = 1024
-"""A block of 4 bytes can become 128 kB in Zstandard, so at most 32 MB come out of one chunk."""
+"""Packed bytes at a time. A block of 4 bytes can unpack to 128 kB, so one chunk gives at most 32 MB."""
 _ZSTD_WINDOW = 1 << 27
-"""Memory a Zstandard file may ask for, 128 MB: the limit of the zstd program, too."""
-_BROKEN = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, struct.error, ValueError, OverflowError)
+"""Memory that a Zstandard file may ask for: 128 MB, the default limit of the zstd program too."""
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, ValueError, OverflowError)
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _DRIVE = re.compile("[A-Za-z]:")
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in an archive; `name` is a relative path that leads nowhere else."""
+    """A file in an archive; `name` is a relative path that cannot leave the folder it is joined to."""
 
     name: str
     read: Callable[[], bytes]
     """Unpacks it in memory; raises `DocumentError`: "encrypted", "unreadable", "unsupported", "too_large"."""
 
 
-@dataclass
-class _Budget:
-    """Bytes that have come out of an archive, and how many may."""
-
-    archive_size: int
-    spent: int = 0
-
-    def check(self) -> None:
-        if self.spent > min(MAX_ARCHIVE_BYTES, max(FREE_TOTAL_BYTES, MAX_RATIO * self.archive_size)):
-            raise DocumentError(
-                "too_large", f"the archive unpacks to more than {self.spent / 1e6:.3g} MB; the rest is not read"
-            )
-
-
-def zip_members(path: Path, wanted: Callable[[str], bool]) -> Iterator[Member]:
-    """The members of a .zip whose safe name is `wanted`, in the order that a folder's files are read in.
+def zip_members(path: Path, wanted: Callable[[str], bool], limits: Limits = LIMITS) -> Iterator[Member]:
+    """The members of a .zip whose `safe_name` is `wanted`, in the order of an unpacked folder.
 
     Raises:
-        DocumentError: codes "unreadable" (no zip) and "too_large" (a bomb), which end the archive.
+        DocumentError: codes "unreadable" (not a zip) and "too_large" (a bomb); the rest of the archive is not read.
         OSError: the file cannot be opened or read.
     """
     with path.open("rb") as file:
-        budget = _Budget(os.fstat(file.fileno()).st_size)
         try:
             archive = zipfile.ZipFile(file)
-        except (*_BROKEN, NotImplementedError) as error:
+        except (*_DAMAGED, NotImplementedError) as error:
             raise DocumentError("unreadable", f"not a readable .zip ({one_line(error)})") from None
+        unpacker = _ZipUnpacker(archive, os.fstat(file.fileno()).st_size, limits)
         with archive:
             named = [(safe_name(info.filename), info) for info in archive.infolist() if not info.is_dir()]
-            for name, info in sorted(named, key=lambda pair: (_folder_order(pair[0]), pair[1].header_offset)):
+            for name, info in sorted(named, key=lambda pair: (folder_order(pair[0]), pair[1].header_offset)):
                 if wanted(name):
-                    yield Member(name, partial(_read_member, archive, info, budget))
-                    budget.check()
+                    yield Member(name, partial(unpacker.read, info))
+                    unpacker.check_total()
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: _Budget) -> bytes:
-    if info.flag_bits & 1:
-        raise DocumentError("encrypted", "it is protected by a password")
-    # What the header says may be more than the whole file has.
-    limit = max(FREE_MEMBER_BYTES, MAX_RATIO * min(info.compress_size, budget.archive_size))
-    content = bytearray()
-    try:
-        with archive.open(info) as member:
-            while chunk := member.read(_CHUNK):
-                content += chunk
-                budget.spent += len(chunk)
-                budget.check()
-                if len(content) > MAX_DOCUMENT_BYTES:
-                    raise too_large("it")
-                if len(content) > limit:
-                    raise DocumentError("too_large", f"it grows more than {MAX_RATIO} times in unpacking")
-    except NotImplementedError as error:
-        raise DocumentError("unsupported", one_line(error)) from None
-    except (*_BROKEN, OSError, RuntimeError) as error:  # RuntimeError: a password is asked for
-        if is_machine_error(error):
-            raise
-        raise DocumentError("unreadable", f"it is damaged ({one_line(error)})") from None
-    return bytes(content)
+@dataclass
+class _ZipUnpacker:
+    """Unpacks members of an archive and counts the bytes of all of them."""
+
+    archive: zipfile.ZipFile
+    packed: int
+    """Size of the archive in bytes."""
+    limits: Limits
+    unpacked: int = 0
+
+    def check_total(self) -> None:
+        limits = self.limits
+        if self.unpacked > min(limits.archive, max(limits.free_total, limits.growth * self.packed)):
+            size = f"{self.unpacked / 1e6:.3g} MB"
+            raise DocumentError("too_large", f"the archive unpacks to more than {size}; the rest is not read")
+
+    def read(self, info: zipfile.ZipInfo) -> bytes:
+        if info.flag_bits & 1:
+            raise DocumentError("encrypted", "it is protected by a password")
+        damaged: tuple[type[Exception], ...] = (*_DAMAGED, OSError, RuntimeError)  # RuntimeError: a password is needed
+        if info.compress_type == zipfile.ZIP_LZMA:
+            try:
+                # Imported here because Python can be built without it.
+                from lzma import LZMAError
+            except ImportError:
+                reason = "it is packed with LZMA, which this Python was built without; pack it again with Deflate"
+                raise DocumentError("unsupported", reason) from None
+            damaged = (*damaged, LZMAError)
+        # The declared size can be larger than the whole archive.
+        packed = min(info.compress_size, self.packed)
+        content = bytearray()
+        try:
+            with self.archive.open(info) as member:
+                while chunk := member.read(_CHUNK):
+                    content += chunk
+                    self.unpacked += len(chunk)
+                    self.check_total()
+                    if len(content) > self.limits.document:
+                        raise self.limits.document_too_large("it")
+                    if len(content) > max(self.limits.free_member, self.limits.growth * packed):
+                        raise self.limits.grows_too_much("it")
+        except NotImplementedError as error:
+            raise DocumentError("unsupported", one_line(error)) from None
+        except damaged as error:
+            if is_machine_error(error):
+                raise
+            raise DocumentError("unreadable", f"it is damaged ({one_line(error)})") from None
+        return bytes(content)
 
 
 def safe_name(name: str) -> str:
@@ -115,15 +118,9 @@ def safe_name(name: str) -> str:
     return "/".join(part for part in parts if part not in ("", ".", "..") and not _DRIVE.fullmatch(part)) or "_"
 
 
-def _folder_order(name: str) -> list[tuple[bool, str]]:
-    """Sorts the files of a folder before those of its subfolders, as a folder on disk is read."""
-    *folders, last = name.split("/")
-    return [*((True, folder) for folder in folders), (False, last)]
-
-
 @contextmanager
-def open_stream(path: Path) -> Iterator[io.BufferedReader]:
-    """Open a file for reading, unpacked if its suffix is .gz or .zst.
+def open_stream(path: Path, limits: Limits = LIMITS) -> Iterator[io.BufferedReader]:
+    """Open a file for reading; it is unpacked if its suffix is .gz or .zst.
 
     Raises:
         DocumentError: codes "unreadable" (damaged), "unsupported" and "too_large" (a bomb), also in the ``with`` block.
@@ -131,15 +128,16 @@ def open_stream(path: Path) -> Iterator[io.BufferedReader]:
     """
     unpack = {".gz": _unpack_gzip, ".zst": _unpack_zstd}.get(path.suffix.lower())
     with path.open("rb") as file:
-        yield io.BufferedReader(_Unpacked(file, unpack(file)), _CHUNK) if unpack else file
+        yield io.BufferedReader(_Unpacked(file, unpack(file), limits), _CHUNK) if unpack else file
 
 
 class _Unpacked(io.RawIOBase):
-    """The pieces that come out of a compressed file as one stream; it stops a bomb."""
+    """The unpacked chunks of a compressed file as one stream that stops decompression bombs."""
 
-    def __init__(self, file: io.BufferedReader, pieces: Iterator[bytes]) -> None:
+    def __init__(self, file: io.BufferedReader, chunks: Iterator[bytes], limits: Limits) -> None:
         self._file = file
-        self._pieces = pieces
+        self._chunks = chunks
+        self._limits = limits
         self._rest = memoryview(b"")
         self._total = 0
 
@@ -148,13 +146,13 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
+            chunk = next(self._chunks, None)
+            if chunk is None:
                 return 0
-            self._rest = memoryview(piece)
-            self._total += len(piece)
-            if self._total > max(FREE_TOTAL_BYTES, MAX_RATIO * self._file.tell()):
-                raise DocumentError("too_large", f"it grows more than {MAX_RATIO} times in unpacking")
+            self._rest = memoryview(chunk)
+            self._total += len(chunk)
+            if self._total > max(self._limits.free_total, self._limits.growth * self._file.tell()):
+                raise self._limits.grows_too_much("it")
         count = min(len(buffer), len(self._rest))
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
@@ -162,13 +160,13 @@ class _Unpacked(io.RawIOBase):
 
 
 def _unpack_gzip(file: io.BufferedReader) -> Iterator[bytes]:
-    # Imported late, like zstandard: few inputs need it.
+    # Imported here, like zstandard, because few inputs need it.
     import gzip
 
     try:
         with gzip.GzipFile(fileobj=file, mode="rb") as stream:
-            while piece := stream.read1(_CHUNK):
-                yield piece
+            while chunk := stream.read1(_CHUNK):
+                yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DocumentError("unreadable", f"the .gz file is damaged or cut off ({one_line(error)})") from None
 
@@ -179,7 +177,7 @@ def _unpack_zstd(file: io.BufferedReader) -> Iterator[bytes]:
     except ModuleNotFoundError:
         raise DocumentError("unsupported", "reading .zst needs zstandard: pip install zstandard") from None
 
-    # zstandard's own file reader takes a file that is cut off for a whole one.
+    # zstandard's own file reader does not notice a file that is cut off.
     unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
     frame, packed, inside = unpacker.decompressobj(), b"", False
     try:

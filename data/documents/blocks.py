@@ -1,26 +1,24 @@
-"""Blocks from plain text and Markdown: headings, paragraphs, list items and table cells, markers stripped.
+"""What all readers share: blocks of text as (text, kind) pairs, list markers, headings, and joining blocks.
 
-Each reader returns (text, kind) pairs; `assemble` joins them into the extracted text that all offsets index.
+`assemble` makes the extracted text of the blocks, which all offsets refer to.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
-from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from clausetag.data.records import Block, BlockKind, Document
 
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
-
 RawBlock = tuple[str, BlockKind]
 
+MAX_ITEM_WORDS = 150
+"""A list item or table cell with more words is used for layout, and its content is read as paragraphs."""
+RULE = re.compile(r"^[\s\-_*=~#|+.·•]*$")
+"""A blank line, a horizontal rule, or only list markers."""
 _SPACE = re.compile(r"[\s\u00a0\u200b\u200c\u200d\u2060\ufeff]+")
 _MARKER = re.compile(
-    r"(?:[-*+•·▪▫◦‣⁃■□●○➢➤✓✔\uf0b7\u2013\u2014]+\s+"  # bullets; a dash needs a space behind it
+    r"(?:[-*+•·▪▫◦‣⁃■□●○➢➤✓✔\uf0b7\u2013\u2014]+\s+"  # bullets; a dash needs a space after it
     r"|[•·▪▫◦‣⁃■□●○➢➤✓✔\uf0b7]\s*"
     r"|_{2,}(?=\w)"
     r"|\(?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})[.)]\s+"
@@ -28,28 +26,23 @@ _MARKER = re.compile(
     r"|\d{1,2}(?:\.\d{1,2}){1,3}\.?\s+)"
 )
 _AREA_CODE = re.compile(r"\(\d{3}\)\s+\d{3}\W")
-_ATX_HEADING = re.compile(r"^ {0,3}#{1,6}\s+\S", re.MULTILINE)
-_LINK = re.compile(r"\[[^\[\]\n]+\]\((?:https?:|mailto:|/|#|www\.)[^)\s]*(?:\s+\"[^\"]*\")?\)")
-_SETEXT = re.compile(r"^\S[^\n]*\n(?:=){3,}\s*$", re.MULTILINE)
 _NOTICE = re.compile(
     r"^The following text is extracted and transformed from the \S+ privacy policy that was archived on "
     r"\d{4}-\d{2}-\d{2}\b"
 )
-_RULE = re.compile(r"^[\s\-_*=~#|+.·•]*$")
-_WRAP_WIDTH = 100
 
 
 def normalise(text: str) -> str:
-    """Collapse every run of white space and invisible characters to one space, ends trimmed; soft hyphens go."""
-    if text.isascii():  # several times as fast, and what most texts are
+    """Replace each run of white space and invisible characters by one space; remove soft hyphens and outer space."""
+    if text.isascii():  # the usual case, and several times faster
         return " ".join(text.split())
     return _SPACE.sub(" ", text.replace("\u00ad", "")).strip()
 
 
 def strip_markers(line: str) -> tuple[str, bool]:
-    """Take list markers ("•", "2.", "(a)", "3.1") off the front; says whether there was one.
+    """Remove list markers ("•", "2.", "(a)", "3.1") from the start of a line; also returns whether there was one.
 
-    A marker that is all there is stays, so nothing is lost.
+    A line that is only a marker is kept.
     """
     start = 0
     while (match := _MARKER.match(line, start)) and match.end() < len(line):
@@ -58,16 +51,15 @@ def strip_markers(line: str) -> tuple[str, bool]:
 
 
 def without_marker(line: str) -> tuple[str, bool]:
-    """`strip_markers`, but the area code of a telephone number is none.
+    """`strip_markers`, but the area code of a telephone number is not a marker.
 
-    For what is read from HTML, PDF and Word. Plain text keeps the older reading: published labels name its sentences by
-    their text.
+    For HTML, PDF and Word. Plain text keeps the older rule, because published labels identify sentences by their text.
     """
     return (line, False) if _AREA_CODE.match(line) else strip_markers(line)
 
 
 def looks_like_heading(line: str) -> bool:
-    """Whether a line of plain text reads as a heading: short, capitalised, without a sentence's end."""
+    """Whether a line of plain text looks like a heading: short, capitalised, and without the end of a sentence."""
     words = line.split()
     letters = next((character for character in line if character.isalpha()), "")
     starts_well = letters.isupper() or line[0].isdigit()
@@ -82,51 +74,8 @@ def looks_like_heading(line: str) -> bool:
     return len(words) <= 8 or 2 * titled >= len(long_words)
 
 
-def looks_like_markdown(text: str) -> bool:
-    """Whether text uses Markdown's headings or links, so that its markers must not become part of a sentence."""
-    return bool(_ATX_HEADING.search(text) or _LINK.search(text) or _SETEXT.search(text))
-
-
-def _is_hard_wrapped(lines: list[str]) -> bool:
-    """Whether lines were broken at a fixed width: most lines that are followed by another one are about full."""
-    inner = [len(line) for line, after in pairwise(lines) if line and after]
-    longest = max(inner, default=0)
-    if len(inner) < 4 or longest > _WRAP_WIDTH:
-        return False
-    full = sum(length >= 0.7 * longest for length in inner)
-    return longest >= 40 and full >= 0.6 * len(inner)
-
-
-def plain_blocks(text: str) -> list[RawBlock]:
-    """Read plain text: a line is a block, unless the text is hard-wrapped, where a run of lines is one."""
-    raw_lines = [normalise(line) for line in text.splitlines()]
-    lines = raw_lines
-    if _is_hard_wrapped(raw_lines):
-        width = max(map(len, raw_lines))
-        paragraphs: list[list[str]] = []
-        for line in raw_lines:
-            last = paragraphs[-1][-1] if paragraphs else ""
-            # A line that stops well short of the width ended its paragraph.
-            if last and line and not strip_markers(line)[1] and len(last) >= 0.6 * width:
-                paragraphs[-1].append(line)
-            else:
-                paragraphs.append([line])
-        lines = [" ".join(paragraph) for paragraph in paragraphs]
-    blocks: list[RawBlock] = []
-    for line in lines:
-        body, marked = strip_markers(line)
-        if _RULE.match(body):
-            continue  # a blank line, a rule or markers alone
-        after_lead_in = bool(blocks) and blocks[-1][0].endswith(":") and blocks[-1][1] != "heading"
-        if looks_like_heading(body) and not after_lead_in:
-            blocks.append((body, "heading"))
-        else:
-            blocks.append((body, "list_item" if marked or after_lead_in else "paragraph"))
-    return demote_last(blocks)
-
-
 def demote_last(blocks: list[RawBlock]) -> list[RawBlock]:
-    """A guessed heading with nothing below it is no heading."""
+    """Make paragraphs of headings at the end, which have no text below them."""
     end = len(blocks)
     while end > 1 and blocks[end - 1][1] == "heading":
         end -= 1
@@ -134,70 +83,30 @@ def demote_last(blocks: list[RawBlock]) -> list[RawBlock]:
     return blocks
 
 
-@cache
-def _markdown() -> MarkdownIt:
-    from markdown_it import MarkdownIt
+def join_broken_lines(lines: Iterable[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """Lines as (text, all bold), where a line break within a sentence becomes a space.
 
-    return MarkdownIt("commonmark").enable("table")
-
-
-def markdown_blocks(text: str) -> list[RawBlock]:
-    """Read Markdown (CommonMark and tables): links become their text, markers and rules vanish."""
-    from clausetag.data.documents.html.reader import html_blocks
-
-    blocks: list[RawBlock] = []
-    kinds: list[BlockKind] = []
-    for token in _markdown().parse(text):
-        if token.type == "heading_open":
-            kinds.append("heading")
-        elif token.type == "list_item_open":
-            kinds.append("list_item")
-        elif token.type in ("th_open", "td_open"):
-            kinds.append("table_cell")
-        elif token.type in ("heading_close", "list_item_close", "th_close", "td_close"):
-            kinds.pop()
-        elif token.type in ("fence", "code_block"):
-            blocks.extend(plain_blocks(token.content))
-        elif token.type == "html_block":
-            blocks.extend(html_blocks(token.content))
-        elif token.type == "inline":
-            lines = [""]
-            for child in token.children or []:
-                if child.type == "hardbreak":
-                    lines.append("")
-                elif child.type == "softbreak":
-                    lines[-1] += " "
-                elif child.type == "image":
-                    continue
-                elif child.type == "html_inline":
-                    if re.match(r"<br\b", child.content, re.IGNORECASE):
-                        lines.append("")
-                else:
-                    lines[-1] += child.content
-            kind: BlockKind = kinds[-1] if kinds else "paragraph"
-            pieces = [piece for piece in map(normalise, lines) if piece and not _RULE.match(piece)]
-            for piece in pieces:
-                body, marked = strip_markers(piece)
-                if kind == "paragraph" and len(pieces) == 1 and looks_like_heading(body):
-                    blocks.append((body, "heading"))
-                elif kind == "paragraph" and marked:
-                    blocks.append((body, "list_item"))
-                else:
-                    blocks.append((body, kind))
-    return demote_last(blocks)
+    That is a break before a lower-case letter, unless the line above ends with a full stop, colon or the like.
+    """
+    joined: list[tuple[str, bool]] = []
+    for text, is_bold in lines:
+        if joined and text[:1].islower() and joined[-1][0][-1] not in ".:;!?":
+            text, is_bold = f"{joined[-1][0]} {text}", joined.pop()[1] and is_bold
+        joined.append((text, is_bold))
+    return joined
 
 
 def assemble(policy: str, raw: Iterable[RawBlock], flags: tuple[str, ...] = ()) -> Document:
-    """Join blocks with an empty line between them into a `Document`; an archive's notice on top is set aside."""
+    """Join blocks into a `Document`, with an empty line between them; an archive's notice at the top is kept apart."""
     notice: str | None = None
     parts: list[str] = []
     blocks: list[Block] = []
     position = 0
-    for number, (content, kind) in enumerate(raw):
+    for index, (content, kind) in enumerate(raw):
         body = normalise(content)
         if not body:
             continue
-        if number == 0 and _NOTICE.match(body):
+        if index == 0 and _NOTICE.match(body):
             notice = body
             continue
         blocks.append(Block(position, position + len(body), kind))

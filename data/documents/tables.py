@@ -1,6 +1,7 @@
-"""Policies as rows of a table, one at a time: .jsonl and .csv, also as .gz and .zst, and .parquet.
+"""Tables of policies, read row by row: .jsonl and .csv, also with .gz and .zst, and .parquet.
 
-Each row has an `id`, and its `text` or its `html`. A bad row is a value, not an exception, so that the others are read.
+Each row has an `id`, and either `text` or `html`. A bad row is returned as a value and not raised, so that the rows
+after it are read.
 """
 
 from __future__ import annotations
@@ -13,21 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from clausetag.data.documents.archives import FREE_TOTAL_BYTES, MAX_RATIO, open_stream
+from clausetag.data.documents.archives import open_stream
 from clausetag.data.documents.decode import decode
-from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, too_large
+from clausetag.data.documents.formats import CSV_SUFFIXES, LIMITS, PARQUET_SUFFIX, Limits
 from clausetag.data.errors import DocumentError, MissingExtraError, is_machine_error, one_line
 
-_JSONL = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-_CSV = (".csv", ".csv.gz", ".csv.zst")
-_PARQUET = ".parquet"
-TABLE_SUFFIXES = (*_JSONL, *_CSV, _PARQUET)
 _COLUMNS = ("id", "text", "html")
 _NEEDED = "the columns id, and text or html"
 _DELIMITERS = ",;\t"
-"""Of a CSV, the usual one first; spreadsheets write the second where the comma is the decimal sign."""
+"""Of a CSV, in the order they are tried. Spreadsheets write semicolons where the comma is the decimal sign."""
 _PARQUET_BATCH = 16
-"""Rows at once: few, as a policy may have megabytes."""
+"""Rows at a time: few, because a policy can have megabytes."""
 _PARQUET_BUFFER = 1 << 20
 
 
@@ -43,17 +40,12 @@ class PolicyRow:
 Rows = Iterator[tuple[int, PolicyRow | DocumentError]]
 
 
-def is_table(name: str) -> bool:
-    """Whether a file of this name is read as a table of policies."""
-    return name.lower().endswith(TABLE_SUFFIXES)
-
-
 def row_word(name: str) -> str:
-    """What the numbers of `table_rows` count in a file of this name: lines, or rows in Parquet."""
-    return "row" if name.lower().endswith(_PARQUET) else "line"
+    """What the numbers of `table_rows` count in a file with this name: lines, or rows in Parquet."""
+    return "row" if name.lower().endswith(PARQUET_SUFFIX) else "line"
 
 
-def table_rows(path: Path) -> Rows:
+def table_rows(path: Path, limits: Limits = LIMITS) -> Rows:
     """Yield (1-based number of the line or row, the policy or what is wrong with it); blank lines are skipped.
 
     Raises:
@@ -62,90 +54,81 @@ def table_rows(path: Path) -> Rows:
         OSError: the file cannot be opened or read.
     """
     name = path.name.lower()
-    if name.endswith(_PARQUET):
-        yield from _parquet_rows(path)
+    if name.endswith(PARQUET_SUFFIX):
+        yield from _parquet_rows(path, limits)
         return
-    with open_stream(path) as stream:
+    with open_stream(path, limits) as stream:
         if stream.peek(2).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise DocumentError("encoding", "this table is in UTF-16; convert it to UTF-8")
-        yield from _csv_rows(stream) if name.endswith(_CSV) else _jsonl_rows(stream)
+        read = _csv_rows if name.endswith(CSV_SUFFIXES) else _jsonl_rows
+        yield from read(stream, limits)
 
 
-def _policy_row(row: Mapping[str, Any]) -> PolicyRow:
-    """Check one row, where None means absent.
-
-    Raises:
-        DocumentError: code "bad_row", or "binary" or "encoding" for bytes (which Parquet can hold) that are no text.
-    """
+def check_row(row: Mapping[str, Any], limits: Limits = LIMITS) -> PolicyRow | DocumentError:
+    """A row, in which None stands for an absent value, as a policy; or what is wrong with it."""
     name = row.get("id")
     if not isinstance(name, str | int) or isinstance(name, bool) or name == "":
-        raise DocumentError("bad_row", f"'id' must be a string or an integer, found {_shown(name)}")
+        shown = repr(name) if name is None or isinstance(name, bool | float | str) else type(name).__name__
+        return DocumentError("bad_row", f"'id' must be a string or an integer, found {shown}")
     given = [key for key in ("text", "html") if row.get(key) is not None]
     if len(given) != 1:
-        raise DocumentError("bad_row", f"expected either 'text' or 'html', found {'both' if given else 'neither'}")
+        return DocumentError("bad_row", f"expected either 'text' or 'html', found {'both' if given else 'neither'}")
     content = row[given[0]]
-    if isinstance(content, bytes):
-        content = decode(content)
+    if isinstance(content, bytes):  # from Parquet
+        try:
+            content = decode(content)
+        except DocumentError as error:
+            return error
     if not isinstance(content, str):
-        raise DocumentError("bad_row", f"{given[0]!r} must be a string, found {type(content).__name__}")
-    if len(content) > MAX_DOCUMENT_BYTES:
-        raise too_large(f"'{given[0]}'")
+        return DocumentError("bad_row", f"{given[0]!r} must be a string, found {type(content).__name__}")
+    if len(content) > limits.document:
+        return limits.document_too_large(f"'{given[0]}'")
     return PolicyRow(str(name), content, given[0] == "html")
 
 
-def _shown(value: Any) -> str:
-    return repr(value) if value is None or isinstance(value, bool | float | str) else type(value).__name__
-
-
-def _checked(row: Mapping[str, Any]) -> PolicyRow | DocumentError:
-    try:
-        return _policy_row(row)
-    except DocumentError as error:
-        return error
-
-
-def _jsonl_rows(stream: IO[bytes]) -> Rows:
+def _jsonl_rows(stream: IO[bytes], limits: Limits) -> Rows:
     number = 0
-    while line := stream.readline(MAX_DOCUMENT_BYTES + 1):
+    while line := stream.readline(limits.document + 1):
         number += 1
-        if len(line) > MAX_DOCUMENT_BYTES:
+        if len(line) > limits.document:
             while line and not line.endswith(b"\n"):
-                line = stream.readline(MAX_DOCUMENT_BYTES)
-            yield number, too_large("the line")
+                line = stream.readline(limits.document)
+            yield number, limits.document_too_large("the line")
         elif line.strip():
-            yield number, _json_row(line)
+            yield number, _json_row(line, limits)
 
 
-def _json_row(line: bytes) -> PolicyRow | DocumentError:
+def _json_row(line: bytes, limits: Limits) -> PolicyRow | DocumentError:
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         return DocumentError("bad_row", f"not JSON in UTF-8 ({getattr(error, 'msg', None) or 'bad bytes'})")
     if not isinstance(row, dict):
         return DocumentError("bad_row", f"expected a JSON object with id and text or html, found {type(row).__name__}")
-    return _checked(row)
+    return check_row(row, limits)
 
 
 class _TextLines:
-    """The lines of a CSV as text; a row may have several, but no more than a document's bytes together."""
+    """The lines of a CSV as text. `row_bytes` is set to 0 at each row, which may not have more bytes than a
+    document."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], limits: Limits) -> None:
         self._stream = stream
+        self._limits = limits
         self.row_bytes = 0
 
     def __iter__(self) -> _TextLines:
         return self
 
     def __next__(self) -> str:
-        line = self._stream.readline(MAX_DOCUMENT_BYTES + 1)
+        line = self._stream.readline(self._limits.document + 1)
         if not line:
             raise StopIteration
         self.row_bytes += len(line)
-        if self.row_bytes > MAX_DOCUMENT_BYTES:
-            # Where the next row begins is unknown, if a quotation mark is missing.
-            raise DocumentError(
-                "too_large", f"{too_large('a row')}, or a quotation mark is missing; the rest is not read"
-            )
+        if self.row_bytes > self._limits.document:
+            # If a quotation mark is missing, nobody knows where the next row begins.
+            reason = f"{self._limits.document_too_large('a row')}, or a quotation mark is missing"
+            raise DocumentError("too_large", f"{reason}; the rest is not read")
         try:
             return line.decode("utf-8")
         except UnicodeDecodeError:
@@ -156,16 +139,15 @@ class _TextLines:
             return line.decode("utf-8", "replace")
 
 
-def _csv_rows(stream: IO[bytes]) -> Rows:
-    # The limit is the process's, and 131 kB by default.
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_DOCUMENT_BYTES))
-    lines = _TextLines(stream)
+def _csv_rows(stream: IO[bytes], limits: Limits) -> Rows:
+    # This limit holds for the whole process; its default is 131 kB.
+    csv.field_size_limit(max(csv.field_size_limit(), limits.document))
+    lines = _TextLines(stream, limits)
     first = next(lines, "").removeprefix("\ufeff")
     if not first:
         return
     delimiter, header = _csv_header(first)
-    places = {column: header.index(column) for column in _COLUMNS if column in header}
-    # Strict, as otherwise a quotation mark that is missing makes one policy of all that follow.
+    # Strict, because otherwise a missing quotation mark would merge all further rows into one policy.
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         number = 2 + reader.line_num
@@ -177,16 +159,18 @@ def _csv_rows(stream: IO[bytes]) -> Rows:
             continue
         if cells is None:
             return
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            yield number, DocumentError("bad_row", f"{len(cells)} cells, but the first line has {len(header)}")
-            continue
-        row: dict[str, str | None] = {column: cells[place] for column, place in places.items()}
-        if "text" in row and "html" in row:
-            # One of the two cells is empty in a table that has both columns.
-            row = {column: value or None for column, value in row.items()}
-        yield number, _checked(row)
+        if cells:
+            yield number, _csv_row(header, cells, limits)
+
+
+def _csv_row(header: list[str], cells: list[str], limits: Limits) -> PolicyRow | DocumentError:
+    if len(cells) != len(header):
+        return DocumentError("bad_row", f"{len(cells)} cells, but the first line has {len(header)}")
+    row: dict[str, str | None] = {name: cells[header.index(name)] for name in _COLUMNS if name in header}
+    if "text" in row and "html" in row:
+        # In a table with both columns, one of the two cells is empty.
+        row = {name: cell or None for name, cell in row.items()}
+    return check_row(row, limits)
 
 
 def _csv_header(line: str) -> tuple[str, list[str]]:
@@ -200,9 +184,9 @@ def _csv_header(line: str) -> tuple[str, list[str]]:
     raise DocumentError("bad_row", f"the first line must name {_NEEDED}; found {line.strip()[:80]!r}")
 
 
-def _parquet_rows(path: Path) -> Rows:
+def _parquet_rows(path: Path, limits: Limits) -> Rows:
     try:
-        # Imported late, as it is slow and an extra.
+        # Imported here because it is slow, and an optional dependency.
         import pyarrow
         from pyarrow import parquet
     except ImportError:
@@ -211,32 +195,32 @@ def _parquet_rows(path: Path) -> Rows:
     number = 0
     with path.open("rb") as file:
         try:
-            # Without buffers of its own it would read a row group's column as a whole.
+            # Without a buffer, each column of a row group would be read as a whole.
             table = parquet.ParquetFile(file, buffer_size=_PARQUET_BUFFER, pre_buffer=False)
             columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
             if "id" not in columns or len(columns) < 2:
                 raise DocumentError("bad_row", f"it must have {_NEEDED}; found {table.schema_arrow.names}"[:300])
-            _refuse_bomb(table.metadata, path.stat().st_size)
+            _refuse_bomb(table.metadata, path.stat().st_size, limits)
             for batch in table.iter_batches(_PARQUET_BATCH, columns=columns, use_threads=False):
                 for index in range(batch.num_rows):
                     number += 1
-                    yield number, _parquet_row(batch, index)
+                    yield number, _parquet_row(batch, index, limits)
         except broken as error:
             if is_machine_error(error):
                 raise
             raise DocumentError("unreadable", f"damaged, or no Parquet ({one_line(error)})") from None
 
 
-def _parquet_row(batch: Any, index: int) -> PolicyRow | DocumentError:
+def _parquet_row(batch: Any, index: int, limits: Limits) -> PolicyRow | DocumentError:
     try:
         row = {name: batch.column(place)[index].as_py() for place, name in enumerate(batch.schema.names)}
     except ValueError as error:  # text that is not UTF-8
         return DocumentError("bad_row", f"a value cannot be read ({one_line(error)})")
-    return _checked(row)
+    return check_row(row, limits)
 
 
-def _refuse_bomb(metadata: Any, size: int) -> None:
-    # Of the row groups alone: pyarrow ends the process where a damaged file describes a column without its place.
-    grown = max((metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)), default=0)
-    if grown > max(FREE_TOTAL_BYTES, MAX_RATIO * size):
-        raise DocumentError("too_large", f"a row group grows more than {MAX_RATIO} times in unpacking")
+def _refuse_bomb(metadata: Any, size: int, limits: Limits) -> None:
+    # Only the row groups are checked: on a damaged description of a column, pyarrow ends the process.
+    unpacked = max((metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)), default=0)
+    if unpacked > max(limits.free_total, limits.growth * size):
+        raise limits.grows_too_much("a row group")

@@ -21,7 +21,8 @@ import torch
 from clausetag.data.corpora.opp115_files import cache_dir
 from clausetag.data.errors import RecipeError, first_line
 from clausetag.data.labels import LABELS
-from clausetag.model.backbone import MINILM, backbone_path, sha256_of
+from clausetag.model.artifact import sha256_of
+from clausetag.model.backbone import MINILM, backbone_path
 from clausetag.model.decision import FloatArray
 from clausetag.model.network import HEADS, from_backbone, native_bf16
 from clausetag.model.runtime import available_cores

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +21,9 @@ from clausetag.data.errors import ArtifactError, DataError, LeakageError
 from clausetag.data.jsonl import by_policy
 from clausetag.data.records import Sentence
 from clausetag.data.text import text_hash
+from clausetag.eval.scorer import Scorer
 from clausetag.model.artifact import MANIFEST, TrainedOn
 from clausetag.model.decision import FloatArray
-
-if TYPE_CHECKING:
-    from clausetag.eval.evaluate import Scorer
 
 
 @dataclass(frozen=True)
@@ -119,11 +117,23 @@ class FoldTagger:
 
 
 def unit_thresholds(tagger: Scorer | FoldTagger, units: Sequence[Sentence], head: str) -> FloatArray:
-    """The thresholds that apply to each unit, float[n, k]: its own fold's, or the tagger's for all."""
-    if isinstance(tagger, FoldTagger):
-        return np.array([tagger.fold(unit.policy).thresholds(head) for unit in units]).reshape(len(units), -1)
-    single = np.asarray(tagger.thresholds(head), dtype=np.float64)
-    return np.tile(single, (len(units), 1))
+    """The thresholds that apply to each unit, float[n, k]: those of the model that scores its policy."""
+    rows = [_model_of(tagger, unit).thresholds(head) for unit in units]
+    return np.array(rows).reshape(len(units), len(tagger.labels))
+
+
+def unit_calibration(
+    tagger: Scorer | FoldTagger, units: Sequence[Sentence], head: str
+) -> tuple[FloatArray, FloatArray]:
+    """Slope and intercept that apply to each unit, float[n, k] each: those of the model that scores its policy."""
+    heads = [_model_of(tagger, unit).head(head) for unit in units]
+    shape = len(units), len(tagger.labels)
+    slope = np.array([own.slope for own in heads]).reshape(shape)
+    return slope, np.array([own.intercept for own in heads]).reshape(shape)
+
+
+def _model_of(tagger: Scorer | FoldTagger, unit: Sentence) -> Scorer:
+    return tagger.fold(unit.policy) if isinstance(tagger, FoldTagger) else tagger
 
 
 def is_folds(model: str | os.PathLike[str] | None) -> bool:

@@ -15,7 +15,7 @@ import datasets
 import evaluate
 
 from clausetag.data.labels import LABELS
-from clausetag.eval.metrics.multilabel_scores import multilabel_scores
+from clausetag.eval.metrics.classification import multilabel_metrics
 
 _CITATION = """\
 @inproceedings{wilson-etal-2016-creation,
@@ -42,7 +42,7 @@ Returns:
 
 
 class MultiLabel(evaluate.Metric):  # type: ignore[misc]  # evaluate ships no types
-    """`evaluate.Metric` over `clausetag.eval.metrics.multilabel_scores.multilabel_scores`."""
+    """`evaluate.Metric` over `clausetag.eval.metrics.classification.multilabel_metrics`."""
 
     def _info(self) -> evaluate.MetricInfo:
         column = datasets.Sequence(datasets.Value("int32"))
@@ -55,4 +55,4 @@ class MultiLabel(evaluate.Metric):  # type: ignore[misc]  # evaluate ships no ty
         )
 
     def _compute(self, predictions: Any, references: Any, labels: Any = LABELS, scores: Any = None) -> dict[str, Any]:
-        return multilabel_scores(predictions, references, tuple(labels), scores=scores).to_dict()
+        return multilabel_metrics(predictions, references, tuple(labels), scores=scores).to_dict()

@@ -7,15 +7,16 @@ from pathlib import Path
 from clausetag.data.jsonl import write_jsonl, write_text
 from clausetag.eval.evaluate import Evaluation
 from clausetag.eval.metrics.curves import precision_recall
-from clausetag.eval.people.label_quality import label_quality, suspect_list
+from clausetag.eval.people.label_quality import label_quality
 from clausetag.eval.predictions import PREDICTIONS, prediction_rows
 from clausetag.eval.report.drawing import grid
 from clausetag.eval.report.errors import Confusions, Unit, confusions, error_list
 from clausetag.eval.report.page import Headline, Page, Table, render
 from clausetag.eval.report.pictures import Bar, Curve, f1_bars, precision_recall_panel, reliability_panels
-from clausetag.eval.report.tables import markdown_table, number
+from clausetag.eval.report.suspects import suspect_list
 from clausetag.eval.report.text import IN_FULL, IN_SAMPLE, Cells, facts, markdown, tables, title
 from clausetag.eval.results import Results
+from clausetag.eval.tables import markdown_table, number
 
 SUSPECTS = 60
 """Suspect gold labels that the report lists; all are as easily made from the predictions."""
@@ -121,12 +122,12 @@ def page_of(evaluation: Evaluation, counted: Confusions) -> Page:
 
 def headlines(results: Results) -> list[Headline]:
     """The figures for the top of the page."""
-    own = results.figures
+    own = results.metrics
     found = []
     for name, what in (("macro_f1", "Macro F1"), ("micro_f1", "Micro F1"), ("macro_average_precision", "Mean AP")):
         interval = own.intervals.summary[name]
         detail = "" if interval is None else f"95 %: {interval[0]:.3f} to {interval[1]:.3f}"
-        found.append(Headline(what, number(getattr(own.scores, name)), detail))
+        found.append(Headline(what, number(getattr(own.points, name)), detail))
     if results.people is not None:
         people = results.people.pairwise
         lead = people.lead.ci95["macro_f1"]
@@ -144,14 +145,14 @@ def bars(results: Results) -> list[Bar]:
         Bar(
             label,
             scores.f1,
-            results.figures.intervals.per_category[label]["f1"],
+            results.metrics.intervals.per_category[label]["f1"],
             scores.support,
             None if people is None else people.annotators.per_category[label],
             None if people is None else people.annotators.ci95[label],
             None if people is None else people.model.per_category[label],
-            {own.title: own.figures.scores.per_category[label].f1 for own in results.baselines},
+            {own.title: own.metrics.points.per_category[label].f1 for own in results.baselines},
         )
-        for label, scores in results.figures.scores.per_category.items()
+        for label, scores in results.metrics.points.per_category.items()
     ]
 
 
@@ -160,7 +161,7 @@ def curves(evaluation: Evaluation) -> list[Curve]:
     lines = precision_recall(evaluation.model.scores, evaluation.gold, evaluation.benchmark.labels)
     return [
         Curve(label, lines[label], own.average_precision, own.precision, own.recall, own.support)
-        for label, own in evaluation.results.figures.scores.per_category.items()
+        for label, own in evaluation.results.metrics.points.per_category.items()
     ]
 
 

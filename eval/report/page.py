@@ -22,11 +22,11 @@ from markupsafe import Markup
 
 from clausetag.data.labels import LABELS
 from clausetag.data.palette import palette
-from clausetag.eval.metrics.calibration import Calibration
 from clausetag.eval.report import pictures
 from clausetag.eval.report.drawing import palette_css, picture_css
 from clausetag.eval.report.errors import Confusions, ErrorItem
 from clausetag.eval.report.pictures import Bar, Curve
+from clausetag.eval.statistics.calibration import Calibration
 
 SectionName = Literal["overview", "categories", "curves", "calibration", "confusion", "comparison", "provenance"]
 NOTHING = "(nothing)"

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from clausetag.eval.metrics.calibration import Calibration, Reliability
 from clausetag.eval.metrics.curves import PrecisionRecall
 from clausetag.eval.report.drawing import Drawing, Key, plain, px
+from clausetag.eval.statistics.calibration import Calibration, Reliability
 from clausetag.eval.statistics.resample import Interval
 
 STEADY = 10

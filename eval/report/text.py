@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clausetag.eval.metrics.multilabel_scores import SUMMARY
-from clausetag.eval.people.people import F1Figures
-from clausetag.eval.report.tables import MISSING, markdown_table, number, terminal_table, with_interval
-from clausetag.eval.results import Figures, Results
+from clausetag.eval.metrics.classification import SUMMARY
+from clausetag.eval.people.annotators import F1Metrics
+from clausetag.eval.results import Metrics, Results
+from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table, with_interval
 
 IN_SAMPLE = "in-sample"
 IN_FULL = "By category, with every interval"
@@ -68,30 +68,30 @@ def by_category(results: Results) -> Cells:
     people = None if results.people is None else results.people.pairwise
     if people is not None:
         header += ["Person vs person F1", f"Model vs person F1{mark}"]
-    own, half = results.figures, results.at_0_5
+    own, half = results.metrics, results.at_0_5
     rows: list[list[str]] = []
-    for label, scores in own.scores.per_category.items():
+    for label, scores in own.points.per_category.items():
         bounds = own.intervals.per_category[label]
         row = [label, str(scores.support), number(scores.precision), number(scores.recall)]
         row += [with_interval(scores.f1, bounds["f1"])]
         row += [with_interval(scores.average_precision, bounds["average_precision"])]
-        row += [with_interval(half.scores.per_category[label].f1, half.intervals.per_category[label]["f1"])]
-        row += [number(baseline.figures.scores.per_category[label].f1) for baseline in results.baselines]
+        row += [with_interval(half.points.per_category[label].f1, half.intervals.per_category[label]["f1"])]
+        row += [number(baseline.metrics.points.per_category[label].f1) for baseline in results.baselines]
         if people is not None:
             row += [number(side.per_category[label]) for side in (people.annotators, people.model)]
         rows.append(row)
-    support = str(sum(scores.support for scores in own.scores.per_category.values()))
+    support = str(sum(scores.support for scores in own.points.per_category.values()))
     for kind in ("macro", "micro", "weighted"):
         row = [kind.capitalize(), support]
         if kind == "weighted":
             row += [MISSING, MISSING]
         else:
-            row += [number(getattr(own.scores, f"{kind}_{part}")) for part in ("precision", "recall")]
+            row += [number(getattr(own.points, f"{kind}_{part}")) for part in ("precision", "recall")]
         name = f"{kind}_f1"
         row.append(_summary(own, name))
         row.append(_summary(own, "macro_average_precision") if kind == "macro" else MISSING)
         row.append(_summary(half, name))
-        row += [number(getattr(baseline.figures.scores, name)) for baseline in results.baselines]
+        row += [number(getattr(baseline.metrics.points, name)) for baseline in results.baselines]
         if people is not None:
             row += [number(getattr(side, name, None)) for side in (people.annotators, people.model)]
         rows.append(row)
@@ -106,8 +106,8 @@ def overall(results: Results) -> Cells:
     mark = _mark(results)
     header = ["Figure", f"Own thresholds{mark} [95 %]", f"At 0.5{mark} [95 %]"]
     header += [f"{own.title} [95 %]" for own in results.baselines]
-    columns = [results.figures, results.at_0_5, *(own.figures for own in results.baselines)]
-    rows = [[SUMMARY_NAMES[name], *(_summary(figures, name) for figures in columns)] for name in SUMMARY]
+    columns = [results.metrics, results.at_0_5, *(own.metrics for own in results.baselines)]
+    rows = [[SUMMARY_NAMES[name], *(_summary(metrics, name) for metrics in columns)] for name in SUMMARY]
     note = ""
     if results.baselines:
         described = "; ".join(f"{own.title}: {own.description}" for own in results.baselines)
@@ -122,11 +122,11 @@ def in_full(results: Results) -> Cells:
     header += [f"{part} at 0.5{mark} [95 %]" for part in ("P", "R", "F1")]
     header += [f"{own.title} F1 [95 %]" for own in results.baselines]
     rows = []
-    for label in results.figures.scores.per_category:
+    for label in results.metrics.points.per_category:
         row = [label]
-        for figures in (results.figures, results.at_0_5):
-            row += [_of_category(figures, label, part) for part in ("precision", "recall", "f1")]
-        rows.append([*row, *(_of_category(own.figures, label, "f1") for own in results.baselines)])
+        for metrics in (results.metrics, results.at_0_5):
+            row += [_of_category(metrics, label, part) for part in ("precision", "recall", "f1")]
+        rows.append([*row, *(_of_category(own.metrics, label, "f1") for own in results.baselines)])
     note = "No interval where the figure is undefined, has its positives in one policy, or is the same in every draw."
     return Cells(IN_FULL, header, rows, note)
 
@@ -142,7 +142,7 @@ def against_people(results: Results) -> Cells:
         kinds.append(left_out)
         header += ["Person vs two [95 %]", f"Model vs two{mark} [95 %]", f"Lead vs two{mark} [95 %]"]
     rows = []
-    for name in (*results.figures.scores.per_category, "macro_f1", "micro_f1"):
+    for name in (*results.metrics.points.per_category, "macro_f1", "micro_f1"):
         row = [{"macro_f1": "Macro", "micro_f1": "Micro"}.get(name, name)]
         for kind in kinds:
             row += [_person(kind.annotators, name), _person(kind.model, name), _lead(kind.lead, name)]
@@ -177,13 +177,13 @@ def calibration(results: Results) -> Cells:
 def published(results: Results) -> Cells:
     """Ours beside published rows of the same benchmark."""
     header = ["Model", "Macro F1", "Micro F1", "Source"]
-    own = results.figures
+    own = results.metrics
     ours = f"clausetag, recipe {results.recipe or 'unknown'}{_mark(results)}"
     seed = results.seeds.get("model")
     measured = "measured here" + (f", one run, seed {seed}" if seed is not None else ", one run")
     rows = [[ours, _summary(own, "macro_f1"), _summary(own, "micro_f1"), measured]]
     for baseline in results.baselines:
-        row = [_summary(baseline.figures, name) for name in ("macro_f1", "micro_f1")]
+        row = [_summary(baseline.metrics, name) for name in ("macro_f1", "micro_f1")]
         rows.append([baseline.title, *row, "measured here"])
     rows += [[row.model, number(row.macro_f1), number(row.micro_f1), row.source] for row in results.published]
     return Cells("Beside published figures", header, rows, " ".join(results.remarks))
@@ -193,17 +193,20 @@ def facts(results: Results) -> list[str]:
     """The lines under the tables: model, overlap, both values of `min_labels`, intervals, notes."""
     model = ", ".join(f"{key} {value}" for key, value in results.model.items() if isinstance(value, str | int))
     mark = _mark(results)
+    seen = results.contamination
     lines = [
         f"Model: {model}; recipe {results.recipe or 'unknown'}; head {results.head}; min_labels {results.min_labels}",
-        f"Overlap with the training texts: {results.overlap.share:.2%} "
-        f"({results.overlap.count} of {results.overlap.total}), {len(results.overlap.policies)} policies",
+        f"Contamination by the training texts: {seen.share:.2%} ({seen.count} of {seen.total}), "
+        f"{len(seen.policies)} policies",
     ]
-    for least, figures in results.variants.items():
-        macro, micro = (_summary(figures, name) for name in ("macro_f1", "micro_f1"))
+    for least, metrics in results.variants.items():
+        macro, micro = (_summary(metrics, name) for name in ("macro_f1", "micro_f1"))
         lines.append(f"With min_labels {least}: macro F1 {macro}, micro F1 {micro}{mark}")
-    if results.people is not None and results.people.alpha is not None:
-        lines.append(f"Annotators: Krippendorff's alpha over label sets (MASI distance) {results.people.alpha:.3f}")
-    intervals = results.figures.intervals
+    if results.people is not None and results.people.alpha_masi is not None:
+        lines.append(
+            f"Annotators: Krippendorff's alpha over label sets (MASI distance) {results.people.alpha_masi:.3f}"
+        )
+    intervals = results.metrics.intervals
     if intervals.groups >= 2:
         lines.append(
             f"Intervals: 95 %, bootstrap over {intervals.groups} {results.groups}, {intervals.draws} draws, "
@@ -240,27 +243,27 @@ def _mark(results: Results) -> str:
     return f" ({IN_SAMPLE})" if results.in_sample else ""
 
 
-def _summary(figures: Figures, name: str) -> str:
+def _summary(metrics: Metrics, name: str) -> str:
     digits = 4 if name == "hamming_loss" else 3
-    return with_interval(getattr(figures.scores, name), figures.intervals.summary[name], digits)
+    return with_interval(getattr(metrics.points, name), metrics.intervals.summary[name], digits)
 
 
-def _of_category(figures: Figures, label: str, part: str) -> str:
-    value: float | None = getattr(figures.scores.per_category[label], part)
-    return with_interval(value, figures.intervals.per_category[label][part])
+def _of_category(metrics: Metrics, label: str, part: str) -> str:
+    value: float | None = getattr(metrics.points.per_category[label], part)
+    return with_interval(value, metrics.intervals.per_category[label][part])
 
 
-def _value(figures: F1Figures, name: str) -> float | None:
-    value: float | None = getattr(figures, name) if name in ("macro_f1", "micro_f1") else figures.per_category[name]
+def _value(metrics: F1Metrics, name: str) -> float | None:
+    value: float | None = getattr(metrics, name) if name in ("macro_f1", "micro_f1") else metrics.per_category[name]
     return value
 
 
-def _person(figures: F1Figures, name: str) -> str:
-    return with_interval(_value(figures, name), figures.ci95[name])
+def _person(metrics: F1Metrics, name: str) -> str:
+    return with_interval(_value(metrics, name), metrics.ci95[name])
 
 
-def _lead(figures: F1Figures, name: str) -> str:
-    value, interval = _value(figures, name), figures.ci95[name]
+def _lead(metrics: F1Metrics, name: str) -> str:
+    value, interval = _value(metrics, name), metrics.ci95[name]
     if value is None or interval is None:
         return MISSING if value is None else f"{value:+.3f}"
     return f"{value:+.3f} [{interval[0]:+.2f}, {interval[1]:+.2f}]"

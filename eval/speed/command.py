@@ -1,10 +1,10 @@
-"""`clausetag bench`: how fast the models are, beside what a user would pick instead, in one run on one machine.
+"""`clausetag bench`: speed, memory and start-up time of the models and of what one would use instead.
 
 clausetag bench --policies policies.jsonl.gz --html pages/ --metrics runs/eval/opp115/metrics.json -o runs/bench
-clausetag bench --quick    # a minute, to see that everything runs; its figures say nothing
+clausetag bench --quick    # one minute, to check that everything runs; its numbers mean nothing
 
-Every measurement is a process of its own; rows take turns over several rounds, so that what slows the machine for a
-while slows them all. Run it where nothing else runs.
+Each measurement runs in a new process. All systems are measured once in each of several rounds, so that a slow spell of
+the machine falls on all of them. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -13,89 +13,100 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from clausetag.data.errors import ClausetagError, DataError
+from clausetag.data.errors import ClausetagError, DataError, MissingExtraError
 from clausetag.data.jsonl import write_text
-from clausetag.eval.speed.machine import BUSY, load_average
-from clausetag.eval.speed.report import markdown, terminal
-from clausetag.eval.speed.settings import QUICK, SIZES, Amounts, Say, Settings
+from clausetag.eval.speed.settings import QUICK, SIZES, Effort, Settings
 from clausetag.model.artifact import DEFAULT, find_artifact, load_artifact, shipped
 from clausetag.model.runtime import available_cores
 
 FAST = "fast"
+_BUSY = 0.5
+"""Load average per core above which measurements mean little."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `clausetag bench`."""
+    """Add the arguments of `clausetag bench`."""
     parser.add_argument("-o", "--output", metavar="DIR", help="folder for bench.json, bench_about.json, .md and .svg")
     parser.add_argument(
         "--model",
         metavar="DIR",
         action="append",
-        help="model folder or shipped name, repeatable (default: CLAUSETAG_MODEL or the shipped standard, and fast)",
+        help="model folder or name of a shipped model; repeatable (default: CLAUSETAG_MODEL or standard, and fast)",
     )
     parser.add_argument(
-        "--policies", metavar="PATH", help="real policies beside the five: a table, folder or file as predict reads it"
+        "--policies", metavar="PATH", help="policies to sample from, besides the five: any input of `clausetag predict`"
     )
-    parser.add_argument("--sample", type=int, default=20, metavar="N", help="policies drawn from PATH (default: 20)")
+    parser.add_argument("--sample", type=int, default=20, metavar="N", help="policies to sample (default: 20)")
     parser.add_argument(
-        "--html", metavar="PATH", help="real pages for the end-to-end rate (default: made of the texts)"
-    )
-    parser.add_argument(
-        "--grow", type=int, default=1_000, metavar="N", help="most policies in one run, 10 to 10000 (default: 1000)"
+        "--html", metavar="PATH", help="web pages for the end-to-end measurement (default: made from the texts)"
     )
     parser.add_argument(
-        "--metrics", metavar="FILE", help="metrics.json of `clausetag eval opp115`: F1 of the baselines"
+        "--grow",
+        type=int,
+        default=SIZES[2],
+        metavar="N",
+        help=f"policies in the largest run, {SIZES[0]} to {SIZES[-1]} (default: {SIZES[2]})",
     )
-    parser.add_argument("--quick", action="store_true", help="tiny amounts, to see that everything runs")
+    parser.add_argument(
+        "--metrics", metavar="FILE", help="metrics.json of `clausetag eval opp115`, for the F1 of the baselines"
+    )
+    parser.add_argument("--quick", action="store_true", help="a tiny run that checks that everything works")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run `clausetag bench`; returns the exit code."""
-    from clausetag.eval.speed.run import run
+    """Run `clausetag bench`; return the exit code.
 
+    Raises:
+        ClausetagError: an argument is wrong, or a model cannot be measured.
+    """
+    from clausetag.eval.speed.report import markdown, plot, terminal
+    from clausetag.eval.speed.results import load_average
+    from clausetag.eval.speed.run import Benchmark
+    from clausetag.eval.speed.worker import Processes
+
+    say = partial(print, file=sys.stderr, flush=True)
     settings = _settings(arguments)
     folder = None if arguments.output is None else Path(arguments.output)
-    if folder is not None:
-        _check_folder(folder)
-    average, cores = load_average(), available_cores()
-    if average is not None and average > BUSY * cores and not arguments.quick:
-        print(
-            f"clausetag: the machine is busy (load {average:g} on {cores} cores); the figures will be worth little",
-            file=sys.stderr,
-        )
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise ClausetagError(f"{folder}: is a file; give a folder to -o")
+    load, cores = load_average(), available_cores()
+    if load is not None and load > _BUSY * cores and not arguments.quick:
+        say(f"clausetag: the machine is busy (load {load:g} on {cores} cores), so the results will mean little")
     with TemporaryDirectory(prefix="clausetag-bench-") as scratch:
-        rows, about = run(settings, Path(scratch), Say(sys.stderr.isatty()))
+        rows, about = Benchmark(settings, Processes(Path(scratch)), say).run()
     if folder is not None:
-        from clausetag.eval.speed.plot import f1_against_speed
-
-        texts = {
-            "bench.svg": f1_against_speed(rows).file(),
-            "bench.md": markdown(rows, about, "bench.svg"),
-            "bench_about.json": json.dumps(about, indent=1) + "\n",
-            # Last, so that its presence means complete.
-            "bench.json": json.dumps([row.to_dict() for row in rows], indent=1) + "\n",
-        }
+        texts: dict[str, str] = {}
+        try:
+            texts["bench.svg"] = plot(rows)
+        except MissingExtraError as error:
+            say(f"clausetag: skipped bench.svg: {error}")
+        texts["bench.md"] = markdown(rows, about, next(iter(texts), None))
+        texts["bench_about.json"] = json.dumps(about, indent=1) + "\n"
+        # Written last: where bench.json exists, the other files are complete.
+        texts["bench.json"] = json.dumps([row.to_dict() for row in rows], indent=1) + "\n"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "bench.json").unlink(missing_ok=True)
+        for stale in ("bench.json", "bench.svg"):
+            (folder / stale).unlink(missing_ok=True)
         for name, text in texts.items():
             write_text(folder / name, text)
     print(terminal(rows, about))
     if folder is not None:
-        print(f"written to {folder}", file=sys.stderr)
+        say(f"written to {folder}")
     return 0
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    """Check the arguments and load what they name.
+    """Check the arguments and load the models.
 
     Raises:
-        ClausetagError: something is missing or cannot be meant.
+        ClausetagError: an argument is wrong, or what it names is missing.
     """
-    if not 10 <= arguments.grow <= SIZES[-1]:
-        raise DataError(f"--grow {arguments.grow}: use 10 to {SIZES[-1]}")
+    if not SIZES[0] <= arguments.grow <= SIZES[-1]:
+        raise DataError(f"--grow {arguments.grow}: use {SIZES[0]} to {SIZES[-1]}")
     if arguments.sample < 1:
         raise DataError(f"--sample {arguments.sample}: use 1 or more")
     for name in ("policies", "html", "metrics"):
@@ -104,37 +115,30 @@ def _settings(arguments: argparse.Namespace) -> Settings:
             raise DataError(f"--{name} {path}: no such file or folder")
     artifacts = [load_artifact(model) for model in arguments.model or _default_models()]
     if len({artifact.folder.name for artifact in artifacts}) < len(artifacts):
-        raise DataError("two models have the same name; rows are named after the models' folders")
+        raise DataError("two models have folders of the same name, which names their rows; rename one")
     return Settings(
         tuple(artifacts),
         arguments.policies,
         arguments.sample,
         arguments.html,
-        10 if arguments.quick else arguments.grow,
+        SIZES[0] if arguments.quick else arguments.grow,
         _baseline_f1(arguments.metrics),
-        QUICK if arguments.quick else Amounts(),
+        QUICK if arguments.quick else Effort(),
     )
 
 
 def _default_models() -> list[str | None]:
-    """The default model, and the shipped fast one where there is one."""
-    named = find_artifact(None).name
-    return [None, FAST] if shipped(FAST).is_dir() and named in (DEFAULT,) else [None]
+    """The default model, and `fast` beside the shipped `standard`."""
+    return [None, FAST] if shipped(FAST).is_dir() and find_artifact(None).name == DEFAULT else [None]
 
 
 def _baseline_f1(path: str | None) -> Mapping[str, float]:
-    from clausetag.eval.speed.subjects import f1_of_baselines
+    from clausetag.eval.speed.results import baseline_f1
 
     if path is None:
         return {}
     try:
-        return {str(kind): value for kind, value in f1_of_baselines(path).items()}
+        return baseline_f1(path)
     except (OSError, ValueError, AttributeError) as error:
         reason = "not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
         raise DataError(f"--metrics {path}: {reason}") from None
-
-
-def _check_folder(folder: Path) -> None:
-    """Refuse, before minutes are spent, what could not be written."""
-    if folder.exists() and not folder.is_dir():
-        raise ClausetagError(f"{folder}: is a file; give a folder to -o")

@@ -1,4 +1,4 @@
-"""The texts that `clausetag bench` measures on: the five policies and a sample of others, the same for every row."""
+"""The texts that `clausetag bench` measures on: the five policies and a sample of others, the same for every system."""
 
 from __future__ import annotations
 
@@ -6,57 +6,96 @@ import html
 import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
 from clausetag.data.corpora.five import FIVE, document_of
-from clausetag.data.documents.inputs import extract_html, extract_text, read_inputs
+from clausetag.data.documents.formats import is_table
+from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.documents.quality import quality_flags
-from clausetag.data.documents.tables import PolicyRow, is_table, table_rows
+from clausetag.data.documents.sniff import extract_html, extract_text
+from clausetag.data.documents.tables import PolicyRow, table_rows
 from clausetag.data.errors import DataError, DocumentError
 from clausetag.data.jsonl import iter_json_rows, write_jsonl
 from clausetag.data.records import Block, Document, FailedInput, Sentence
+from clausetag.data.segment import segment
 
 LATENCY_WORDS = 3000
-"""Length of the policy whose latency is measured; the nearest one is taken."""
-_SPARE = 2
-"""So many times as many policies are drawn as are wanted, since some are no English privacy policy."""
+"""Latency is measured on the policy whose length is closest to this."""
+_OVERSAMPLING = 2
+"""Candidates drawn for each policy wanted, since some are not in English or not privacy policies."""
 _TAGS = {"heading": "h2", "list_item": "li"}
 
 T = TypeVar("T")
 
 
-def five_policies() -> list[Document]:
-    """The five policies, extracted."""
-    return [document_of(policy) for policy in FIVE]
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The policies that every system tags."""
+
+    documents: list[Document]
+    policies: list[list[Sentence]]
+    """The sentences of each document."""
+    latency: int
+    """Index of the document on which latency is measured."""
+    path: Path
+    """File with the documents, for `read_documents` in another process."""
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """The sentences of all policies."""
+        return [sentence for policy in self.policies for sentence in policy]
+
+    def subset(self, number: int | None) -> list[Sentence]:
+        """At most `number` of the sentences, see `representative`; None for all."""
+        return self.sentences if number is None else representative(self.sentences, number)
+
+
+def collect_texts(path: Path, source: str | None = None, sample: int = 20, shortest: int | None = None) -> Texts:
+    """The five policies and `sample` others from `source`, or only the `shortest` of these; also written to `path`.
+
+    Raises:
+        DataError: `source` holds no English privacy policy.
+    """
+    documents = [document_of(policy) for policy in FIVE]
+    if source is not None:
+        others = sample_policies(source, sample)
+        documents += [replace(d, policy=f"{d.policy} (sample)") if d.policy in FIVE else d for d in others]
+    if shortest is not None:
+        documents = sorted(documents, key=count_words)[:shortest]
+    write_documents(path, documents)
+    latency = min(range(len(documents)), key=lambda index: abs(count_words(documents[index]) - LATENCY_WORDS))
+    return Texts(documents, list(map(segment, documents)), latency, path)
 
 
 def sample_policies(path: str, number: int, seed: int = 1) -> list[Document]:
-    """`number` English privacy policies drawn from what `clausetag predict` would read at `path`, or all if fewer.
+    """A random sample of `number` English privacy policies (or all if fewer) from an input of `clausetag predict`.
 
     Raises:
-        DataError: there is none; the message has the reader's reason, if it gave one.
+        DataError: there is none; the message gives the reader's reason where there is one.
     """
-    if not number:
-        return []
     failures: list[str] = []
-    drawn = draw(_candidates(path, failures), _SPARE * number, seed)
     kept: list[Document] = []
-    for candidate in drawn:
-        document = _extracted(candidate) if isinstance(candidate, PolicyRow) else candidate
+    for candidate in reservoir_sample(_candidates(path, failures), _OVERSAMPLING * number, seed):
+        if isinstance(candidate, PolicyRow):
+            extract = extract_html if candidate.is_html else extract_text
+            document = extract(candidate.id, candidate.content)
+        else:
+            document = candidate
         if document.text and not quality_flags(document):
             kept.append(document)
         if len(kept) == number:
             break
     if not kept:
         reason = f" ({failures[0]})" if failures else ""
-        raise DataError(f"{path}: holds no English privacy policy to measure on{reason}")
+        raise DataError(f"{path}: no English privacy policy found to measure on{reason}")
     return kept
 
 
 def _candidates(path: str, failures: list[str]) -> Iterator[Document | PolicyRow]:
-    """What stands at `path`; rows of a table are not extracted yet, as most of them will not be needed."""
+    """The policies at `path`. Rows of a table are not extracted yet, since most of them are not drawn."""
     if is_table(path) and Path(path).is_file():
         try:
             for _, row in table_rows(Path(path)):
@@ -74,43 +113,34 @@ def _candidates(path: str, failures: list[str]) -> Iterator[Document | PolicyRow
             yield found
 
 
-def _extracted(row: PolicyRow) -> Document:
-    return (extract_html if row.is_html else extract_text)(row.id, row.content)
-
-
-def draw(items: Iterable[T], number: int, seed: int) -> list[T]:
-    """A uniform sample of at most `number` items in random order, in one pass (reservoir sampling)."""
-    generator = random.Random(seed)
+def reservoir_sample(items: Iterable[T], number: int, seed: int) -> list[T]:
+    """A uniform sample of at most `number` items in random order, in one pass over items of unknown number."""
+    rng = random.Random(seed)
     kept: list[T] = []
-    for place, item in enumerate(items):
-        if place < number:
+    for index, item in enumerate(items):
+        if index < number:
             kept.append(item)
-        elif (other := generator.randrange(place + 1)) < number:
+        elif (other := rng.randrange(index + 1)) < number:
             kept[other] = item
-    generator.shuffle(kept)
+    rng.shuffle(kept)
     return kept
 
 
-def words(document: Document) -> int:
-    """Words of a document: runs between white space."""
+def count_words(document: Document) -> int:
+    """Words of a document: runs of characters between white space."""
     return len(document.text.split())
 
 
-def nearest(documents: Sequence[Document], length: int = LATENCY_WORDS) -> int:
-    """Place of the document whose number of words is nearest to `length`."""
-    return min(range(len(documents)), key=lambda place: abs(words(documents[place]) - length))
-
-
-def evenly(documents: Sequence[Document], first: int = 10) -> list[Document]:
-    """All documents in an order whose first ten or so are spread evenly over the lengths, as is each ten after them."""
-    by_length = sorted(documents, key=words)
-    step = max(1, len(by_length) // first)
+def spread_lengths(documents: Sequence[Document], group: int = 10) -> list[Document]:
+    """The documents in an order in which each `group` in a row has short, medium and long ones alike."""
+    by_length = sorted(documents, key=count_words)
+    step = max(1, len(by_length) // group)
     offsets = sorted(range(step), key=lambda offset: abs(offset - step // 2))
     return [document for offset in offsets for document in by_length[offset::step]]
 
 
-def subset(sentences: Sequence[Sentence], number: int) -> list[Sentence]:
-    """At most `number` of the sentences, in order, with the distribution of lengths that all have."""
+def representative(sentences: Sequence[Sentence], number: int) -> list[Sentence]:
+    """At most `number` of the sentences, in order, with the same distribution of lengths as all of them."""
     total = len(sentences)
     if number >= total:
         return list(sentences)
@@ -120,43 +150,33 @@ def subset(sentences: Sequence[Sentence], number: int) -> list[Sentence]:
 
 def write_documents(path: Path, documents: Sequence[Document]) -> None:
     """Write extracted documents for `read_documents`."""
-    rows = (
-        {"policy": d.policy, "text": d.text, "blocks": [[b.start, b.end, b.kind] for b in d.blocks]} for d in documents
-    )
-    write_jsonl(path, rows)
+    write_jsonl(path, ({"policy": d.policy, "text": d.text, "blocks": list(map(asdict, d.blocks))} for d in documents))
 
 
 def read_documents(path: Path) -> list[Document]:
-    """What `write_documents` wrote."""
+    """The documents that `write_documents` wrote."""
     return [
-        Document(row["policy"], row["text"], tuple(Block(*block) for block in row["blocks"]))
+        Document(row["policy"], row["text"], tuple(Block(**block) for block in row["blocks"]))
         for _, row in iter_json_rows(path)
     ]
 
 
 def write_table(path: Path, documents: Sequence[Document], number: int) -> int:
-    """Write a table of `number` policies for `clausetag predict`, repeating the texts where they are fewer.
-
-    Returns the number of words in it. Ids differ, and one row is in memory at a time.
-    """
-    total = 0
+    """Write a table of `number` policies for `clausetag predict`, repeating the documents; return its words."""
+    words = 0
     with path.open("w", encoding="utf-8", newline="\n") as stream:
-        for place in range(number):
-            document = documents[place % len(documents)]
-            total += words(document)
-            stream.write(json.dumps({"id": f"{place:06}", "text": document.text}) + "\n")
-    return total
+        for row in range(number):
+            document = documents[row % len(documents)]
+            words += count_words(document)
+            stream.write(json.dumps({"id": f"{row:06}", "text": document.text}) + "\n")
+    return words
 
 
 def write_pages(folder: Path, documents: Sequence[Document]) -> None:
     """Write each document as a plain HTML page."""
     folder.mkdir()
-    for place, document in enumerate(documents):
-        lines = [
-            "<!DOCTYPE html>",
-            '<html lang="en"><head><meta charset="utf-8"><title>Privacy policy</title></head><body>',
-        ]
-        for block in document.blocks:
-            tag = _TAGS.get(block.kind, "p")
-            lines.append(f"<{tag}>{html.escape(document.text[block.start : block.end])}</{tag}>")
-        (folder / f"{place:04}.html").write_text("\n".join([*lines, "</body></html>\n"]), encoding="utf-8")
+    for number, document in enumerate(documents):
+        tagged = [(_TAGS.get(block.kind, "p"), document.text[block.start : block.end]) for block in document.blocks]
+        body = "\n".join(f"<{tag}>{html.escape(text)}</{tag}>" for tag, text in tagged)
+        head = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Privacy policy</title></head>'
+        (folder / f"{number:04}.html").write_text(f"{head}<body>\n{body}\n</body></html>\n", encoding="utf-8")

@@ -1,11 +1,14 @@
-"""A measurement of `clausetag bench`, in the process that it was started in.
+"""One measurement of `clausetag bench` in a process of its own, so that memory and threads are its own.
 
-python -m clausetag.eval.speed.worker JOB.json ANSWER.json
+`Processes` starts it, as `python -m clausetag.eval.speed.worker JOB.json RESULT.json`, and reads the result.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,43 +24,99 @@ from clausetag.data.errors import ClausetagError
 from clausetag.data.jsonl import write_text
 from clausetag.data.records import Document, Sentence
 from clausetag.data.segment import segment
-from clausetag.eval.speed.subjects import OURS, Classify, Subject, load
-from clausetag.eval.speed.texts import read_documents, subset
+from clausetag.eval.speed.systems import OURS, Classify, System, load
+from clausetag.eval.speed.texts import read_documents, representative
 
 if TYPE_CHECKING:
-    from clausetag.model.tagger import Tagger
     from clausetag.predict.pipeline import Pipeline, Source, TaggedSource
 
-_WARM = 32
-"""Sentences that are tagged before the clock starts."""
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS")
+_WARM_UP = 32
+"""Sentences tagged before the clock starts."""
 
 
-def main(arguments: list[str]) -> int:
-    """Run one job and write its answer."""
-    job_path, answer = map(Path, arguments)
-    job = json.loads(job_path.read_text(encoding="utf-8"))
+class MeasurementError(Exception):
+    """A measurement failed; the message is one line."""
+
+
+class Processes:
+    """Runs measurements in new processes, one at a time; `scratch` is a folder for what they exchange."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+
+    def measure(self, kind: str, job: Mapping[str, Any], threads: int) -> dict[str, Any]:
+        """Run one of `MEASUREMENTS` and return its result.
+
+        Raises:
+            MeasurementError: it failed or was killed.
+        """
+        given, result = self.scratch / "job.json", self.scratch / "result.json"
+        write_text(given, json.dumps({"kind": kind, "threads": threads, **job}))
+        result.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "clausetag.eval.speed.worker", str(given), str(result)]
+        self.start(command, environment(threads))
+        found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        if "error" in found:
+            raise MeasurementError(str(found["error"]))
+        return found
+
+    def start(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[float, str]:
+        """Run a command, by default in our own environment; return its seconds from start to end, and what it printed.
+
+        Raises:
+            MeasurementError: it failed or was killed.
+        """
+        started = time.perf_counter()
+        done = subprocess.run(
+            command, env=env, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace"
+        )
+        seconds = time.perf_counter() - started
+        if done.returncode == -getattr(signal, "SIGKILL", 9):
+            raise MeasurementError("the process was killed, probably because memory ran out")
+        if done.returncode:
+            lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+            raise MeasurementError((lines[-1] if lines else f"exit code {done.returncode}")[:300])
+        return seconds, done.stdout
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment of a process that may use so many threads; libraries read it when they are imported."""
+    return {
+        **os.environ,
+        **dict.fromkeys(_THREADS, str(threads)),
+        "TOKENIZERS_PARALLELISM": "true" if threads > 1 else "false",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one measurement and write its result."""
+    given, result = map(Path, arguments)
+    job = json.loads(given.read_text(encoding="utf-8"))
     try:
-        found = JOBS[job["kind"]](job)
+        found = MEASUREMENTS[job["kind"]](job)
     except ClausetagError as error:
         found = {"error": str(error)}
-    write_text(answer, json.dumps(found))
+    write_text(result, json.dumps(found))
     return 0
 
 
-def measure_row(job: Mapping[str, Any]) -> dict[str, Any]:
-    """One round of one row: load, warm up, tag the sentences, tag one policy a few times."""
-    subject = Subject(**job["subject"])
+def measure_system(job: Mapping[str, Any]) -> dict[str, Any]:
+    """One round of one system: load, warm up, tag the sentences, then tag one policy a few times."""
+    system = System(**job["system"])
     documents = read_documents(Path(job["texts"]))
     policies = [segment(document) for document in documents]
     one = documents[job["latency"]]
-    classify = load(subject)
-    # Ours reads whole policies, as `predict` does; the others gain by batches over all sentences.
-    groups = policies if subject.kind == OURS else [[s for policy in policies for s in policy]]
-    if subject.sentences is not None:
-        groups = [subset([s for group in groups for s in group], subject.sentences)]
-    classify(policies[job["latency"]][:_WARM])
-    seconds = clock(lambda: tag_all(classify, groups, subject.threads))
-    latencies = [clock(lambda: classify(segment(one))) for _ in range(subject.latencies)]
+    classify = load(system)
+    # Ours tags whole policies, as `predict` does; the others gain from batches over all sentences.
+    groups = policies if system.kind == OURS else [[s for policy in policies for s in policy]]
+    if system.sentences is not None:
+        groups = [representative([s for group in groups for s in group], system.sentences)]
+    classify(policies[job["latency"]][:_WARM_UP])
+    seconds = clock(lambda: tag_all(classify, groups, system.threads))
+    latencies = [clock(lambda: classify(segment(one))) for _ in range(system.latencies)]
     return {"seconds": seconds, "latencies": latencies, "peak_mb": peak_mb()}
 
 
@@ -66,27 +125,25 @@ def measure_growth(job: Mapping[str, Any]) -> dict[str, Any]:
     pipeline = _pipeline(job)
     target = Path(job["scratch"]) / "growth.jsonl"
     try:
-        seconds = clock(lambda: _predict(job["table"], target, pipeline))
+        seconds = clock(lambda: _predict(_read(job["table"]), target, pipeline))
     finally:
         target.unlink(missing_ok=True)
     return {"seconds": seconds, "peak_mb": peak_mb()}
 
 
 def measure_end_to_end(job: Mapping[str, Any]) -> dict[str, Any]:
-    """HTML pages to a JSONL file, the model's own time for the same sentences, and the stages one after the other."""
+    """HTML pages to a JSONL file, the model alone on the same sentences, and the stages one after the other."""
     pipeline = _pipeline(job)
-    tagger = pipeline.tagger
-    scratch = Path(job["scratch"])
-    target = scratch / "pages.jsonl"
+    target = Path(job["scratch"]) / "pages.jsonl"
     documents = [document for document in _read(job["pages"]) if isinstance(document, Document)]
     policies = [segment(document) for document in documents]
     if not any(policies):
-        raise ClausetagError(f"{job['pages']}: no page could be read")
-    whole, own = [], []
+        raise ClausetagError(f"{job['pages']}: none of the pages could be read")
+    whole, model_alone = [], []
     stages: dict[str, list[float]] = {}
     for _ in range(job["rounds"]):
-        own.append(clock(lambda: tag_all(tagger.tag_sentences, policies, pipeline.workers)))
-        whole.append(clock(lambda: _predict(job["pages"], target, pipeline)))
+        model_alone.append(clock(lambda: tag_all(pipeline.tagger.tag_sentences, policies, pipeline.workers)))
+        whole.append(clock(lambda: _predict(_read(job["pages"]), target, pipeline)))
         for name, seconds in _stages(job["pages"], pipeline, target).items():
             stages.setdefault(name, []).append(seconds)
     target.unlink(missing_ok=True)
@@ -94,85 +151,80 @@ def measure_end_to_end(job: Mapping[str, Any]) -> dict[str, Any]:
         "pages": len(documents),
         "sentences": sum(map(len, policies)),
         "seconds": whole,
-        "model_seconds": own,
+        "model_seconds": model_alone,
         "stages": {name: median(seconds) for name, seconds in stages.items()},
     }
 
 
 def _stages(pages: str, pipeline: Pipeline, target: Path) -> dict[str, float]:
-    """Seconds of each stage; a stage has done all documents before the next one starts."""
-    from tokenizers import Tokenizer
-
+    """Seconds of each stage, run over all documents before the next stage starts."""
     from clausetag.data.documents.quality import quality_flags
-    from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences
+    from clausetag.model.tokenise import EncodedPolicies, FloatArray, encode_sentences
 
     tagger = pipeline.tagger
-    pieces = SubwordTokenizer.of(Tokenizer.from_file(str(tagger.artifact.folder / "tokenizer.json")))
     documents: list[Document] = []
     policies: list[list[Sentence]] = []
+    tagged: list[list[Sentence]] = []
     encoded: list[EncodedPolicies] = []
     logits: list[tuple[FloatArray, FloatArray]] = []
-    tagged: list[list[Sentence]] = []
 
-    def tokenise() -> None:
-        encoded.extend(encode_sentences(policy, pieces, context=tagger.artifact.context) for policy in policies)
+    def tokenise(policy: list[Sentence]) -> EncodedPolicies:
+        return encode_sentences(policy, tagger.tokenizer, context=tagger.artifact.context)
 
     found = {
         "extract": clock(lambda: documents.extend(d for d in _read(pages) if isinstance(d, Document))),
         "screen": clock(lambda: [quality_flags(document) for document in documents]),
         "segment": clock(lambda: policies.extend(map(segment, documents))),
-        "tokenise": clock(tokenise),
+        "tokenise": clock(lambda: encoded.extend(map(tokenise, policies))),
         "network": clock(lambda: logits.extend(map(tagger.logits, encoded))),
     }
-    # The network's part is known by now: what is left is to tokenise once more, and to make labels of logits.
-    computed, quick = iter(logits), copy(tagger)
-    quick.logits = lambda encoded: next(computed)  # type: ignore[method-assign]
-    found["decide"] = max(0.0, clock(lambda: tagged.extend(map(quick.tag_sentences, policies))) - found["tokenise"])
-    replay = cast("Pipeline", _Replay(pipeline, iter(tagged)))
-    found["write"] = clock(lambda: _run(documents, target, replay))
+    # With the logits known, tagging again costs tokenisation and the decision on the labels.
+    known, decider = iter(logits), copy(tagger)
+    decider.logits = lambda encoded: next(known)  # type: ignore[method-assign]
+    found["decide"] = max(0.0, clock(lambda: tagged.extend(map(decider.tag_sentences, policies))) - found["tokenise"])
+    writer = cast("Pipeline", _TaggedAlready(pipeline, tagged))
+    found["write"] = clock(lambda: _predict(documents, target, writer))
     return found
 
 
-class _Replay:
-    """Stands for a pipeline whose sentences are tagged already, so that a run is nothing but writing."""
+class _TaggedAlready:
+    """Takes the place of a pipeline whose sentences are tagged, so that a run does nothing but write."""
 
     def __init__(self, pipeline: Pipeline, tagged: Iterable[list[Sentence]]) -> None:
         self.tagger, self.head, self.strict = pipeline.tagger, pipeline.head, pipeline.strict
         self.progress = pipeline.progress
-        self._tagged = iter(tagged)
+        self._tagged = tagged
 
     def tag_all(self, found: Iterable[Source]) -> Iterator[TaggedSource]:
         return zip(found, self._tagged, strict=True)
 
 
 def measure_peak(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Multiply-adds a second of a large product of 8-bit integers, by ONNX Runtime: the best of several tries."""
+    """10^9 multiply-adds a second in a product of two 8-bit matrices by ONNX Runtime: the best of several tries."""
     import numpy as np
     import onnxruntime as ort
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import numpy_helper, parser
 
     size = int(job["size"])
-    generator = np.random.default_rng(0)
-    weights = numpy_helper.from_array(generator.integers(-127, 128, (size, size)).astype(np.int8), "b")
-    graph = helper.make_graph(
-        [helper.make_node("MatMulInteger", ["a", "b"], ["y"])],
-        "peak",
-        [helper.make_tensor_value_info("a", TensorProto.UINT8, [size, size])],
-        [helper.make_tensor_value_info("y", TensorProto.INT32, [size, size])],
-        [weights],
+    rng = np.random.default_rng(0)
+    shape = f"[{size}, {size}]"
+    model = parser.parse_model(
+        f'<ir_version: 9, opset_import: ["": 17]> '
+        f"peak (uint8{shape} a) => (int32{shape} y) {{ y = MatMulInteger (a, b) }}"
     )
+    weights = rng.integers(-127, 128, (size, size)).astype(np.int8)
+    model.graph.initializer.append(numpy_helper.from_array(weights, "b"))
     options = ort.SessionOptions()
     options.intra_op_num_threads = job["threads"]
     options.log_severity_level = 3
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    inputs = {"a": generator.integers(0, 256, (size, size)).astype(np.uint8)}
+    inputs = {"a": rng.integers(0, 256, (size, size)).astype(np.uint8)}
     seconds = min(clock(lambda: session.run(None, inputs)) for _ in range(job["repeats"]))
     return {"gmac_per_s": size**3 / seconds / 1e9}
 
 
 def tag_all(tag: Classify, policies: Sequence[Sequence[Sentence]], workers: int) -> None:
-    """Tag policies, as many at a time as `clausetag predict` does on so many threads."""
+    """Tag policies, `workers` at a time, as `clausetag predict` does."""
     if workers == 1 or len(policies) == 1:
         for policy in policies:
             tag(policy)
@@ -190,14 +242,20 @@ def clock(work: Callable[[], object]) -> float:
 
 
 def peak_mb() -> float:
-    """Most memory that this process ever had, in megabytes (10^6 bytes)."""
-    # Not getrusage where it can be helped: on Linux that also counts what the parent had when it started this process.
+    """The most memory that this process has used so far, in megabytes (10^6 bytes).
+
+    Raises:
+        ClausetagError: the system does not say (Windows).
+    """
+    # On Linux not getrusage, which also counts what the parent used when it started this process.
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
-    import resource
-
+    try:
+        import resource
+    except ImportError:
+        raise ClausetagError("clausetag bench cannot measure memory on this system; use Linux or macOS") from None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
@@ -220,19 +278,15 @@ def _read(path: str) -> Iterable[Source]:
     return read_inputs([path], BytesIO())
 
 
-def _predict(path: str, target: Path, pipeline: Pipeline) -> None:
-    _run(_read(path), target, pipeline)
-
-
-def _run(found: Iterable[Source], target: Path, pipeline: Pipeline) -> None:
-    """The part of `clausetag predict` behind its arguments."""
+def _predict(found: Iterable[Source], target: Path, pipeline: Pipeline) -> None:
+    """`clausetag predict` without its arguments."""
     from clausetag.predict.run import Run
 
     Run(target, (), "", (), pipeline, {}, (), lambda *_: None).execute(iter(found), None, resume=False)
 
 
-JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "row": measure_row,
+MEASUREMENTS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "system": measure_system,
     "growth": measure_growth,
     "end_to_end": measure_end_to_end,
     "peak": measure_peak,

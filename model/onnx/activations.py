@@ -1,4 +1,4 @@
-"""What flows through a trained encoder: a sample of the inputs of its products, from which 8-bit ranges are chosen."""
+"""Sample the inputs of an encoder's matrix products on real texts; the 8-bit ranges are chosen from them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from clausetag.model.network import SentenceTagger
+from clausetag.model.network import SentenceTagger, tensors
 from clausetag.model.windows import Window, collate
 
 SAMPLE_TOKENS = 12_000
-"""Word pieces that are looked at; ranges change little beyond some thousands."""
+"""Tokens in the sample; with more than a few thousand the ranges hardly change."""
 
 
 def sample_windows(windows: Sequence[Window], seed: int = 0) -> list[Window]:
-    """About `SAMPLE_TOKENS` word pieces in windows drawn at random."""
+    """Random windows of about `SAMPLE_TOKENS` tokens in total."""
     shuffled = list(windows)
     random.Random(seed).shuffle(shuffled)
     found: list[Window] = []
-    pieces = 0
+    tokens = 0
     for window in shuffled:
-        if pieces >= SAMPLE_TOKENS:
+        if tokens >= SAMPLE_TOKENS:
             break
         found.append(window)
-        pieces += len(window.ids)
+        tokens += len(window.ids)
     return found
 
 
@@ -35,12 +35,12 @@ def sample_windows(windows: Sequence[Window], seed: int = 0) -> list[Window]:
 def record(
     model: SentenceTagger, modules: dict[str, torch.nn.Module], windows: Sequence[Window]
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """The inputs float32 [word pieces, width] that each of the named modules of `model` gets for `windows`."""
+    """The inputs float32 [tokens, width] that each of the named `modules` of `model` receives for `windows`."""
     seen: dict[str, list[npt.NDArray[np.float16]]] = {name: [] for name in modules}
 
     def keep(name: str) -> Callable[[torch.nn.Module, tuple[Any, ...]], None]:
         def hook(_: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
-            # Half precision: samples of wide layers are large, and ranges need three digits.
+            # Half precision saves memory, and three digits are enough to choose a range.
             seen[name].append(inputs[0].flatten(0, -2).half().numpy())
 
         return hook
@@ -50,12 +50,7 @@ def record(
     model.train(False)
     try:
         for window in windows:
-            batch = collate([window], 0)
-            model(
-                torch.from_numpy(batch.input_ids),
-                torch.from_numpy(batch.attention_mask),
-                torch.from_numpy(batch.pooling),
-            )
+            model(*tensors(collate([window], 0)))
     finally:
         model.train(was_training)
         for handle in handles:

@@ -1,8 +1,7 @@
-"""Export: the torch network to one ONNX file of 8-bit weights that reads one window at a time.
+"""Export a network from torch to one ONNX file with 8-bit weights that reads one window at a time.
 
-BERT-like encoders become the graph of `bert_graph`, whose products take 8-bit inputs too. Any other encoder is traced,
-its weights alone are 8 bits and its products are computed in float: as small, slower. What 8 bits cost is measured by
-the caller.
+For BERT-like encoders, `onnx.graph` builds a graph whose products have 8-bit inputs as well. Any other encoder is
+traced: only its weights are 8 bits and its products are computed in float, so the file is as small but slower.
 """
 
 from __future__ import annotations
@@ -23,12 +22,17 @@ from clausetag.model.onnx.quantise import quantise_columns, quantise_rows
 from clausetag.model.windows import Window
 
 _SMALLEST = 1024
-"""Tensors of fewer elements (biases, norms) stay in float."""
+"""Tensors with fewer elements (biases, layer norms) stay in float."""
 
 
 def export_onnx(model: SentenceTagger, windows: Sequence[Window], path: Path) -> None:
     """Write `model` to `path`: inputs input_ids int64 [T] and pool float32 [U, T], output logits float32 [U, heads,
-    labels]. The ranges of 8-bit activations are those that some of `windows`, texts it was trained on, show.
+    labels].
+
+    Args:
+        model: the trained network.
+        windows: training texts; the ranges of the 8-bit activations are measured on a sample of them.
+        path: the ONNX file to write.
 
     Raises:
         ValueError: `windows` is empty.
@@ -36,9 +40,9 @@ def export_onnx(model: SentenceTagger, windows: Sequence[Window], path: Path) ->
     import onnx
 
     if not windows:
-        raise ValueError("an export needs windows to choose ranges by")
+        raise ValueError("an export needs windows to measure the ranges of activations on")
     model.train(False)
-    # Eager attention traces to plain products; a fused kernel would bake in the example's mask shape.
+    # Eager attention is traced as plain products; a fused kernel would fix the shape of the example's mask.
     model.encoder.set_attn_implementation("eager")
     if is_buildable(model):
         graph = build(model, record(model, quantised_modules(model), sample_windows(windows)))
@@ -89,7 +93,7 @@ def _traced(model: SentenceTagger, path: Path) -> Any:
 
 
 def quantise_weights(graph: Any) -> None:
-    """Replace each large float matrix of an ONNX model by int8 values and a DequantizeLinear node, in place."""
+    """Replace each large float matrix of an ONNX model (in place) with int8 values and a DequantizeLinear node."""
     from onnx import helper, numpy_helper
 
     uses = {name: node for node in graph.graph.node for name in node.input}
@@ -100,7 +104,7 @@ def quantise_weights(graph: Any) -> None:
         if values.dtype != np.float32 or values.ndim != 2 or values.size < _SMALLEST:
             kept.append(tensor)
             continue
-        # A gathered table has one scale a row; a product's weight [in, out] one a column.
+        # An embedding table has one scale per row, the weights [in, out] of a product one per column.
         gathered = uses[tensor.name].op_type == "Gather"
         quantised, scale = quantise_rows(values) if gathered else quantise_columns(values)
         kept.append(numpy_helper.from_array(quantised, tensor.name + "_int8"))

@@ -1,8 +1,10 @@
-"""A BERT-like tagger as an ONNX graph for one window, its products in 8 bits.
+"""A BERT-like tagger as an ONNX graph for one window, with matrix products in 8 bits.
 
-Built by hand rather than traced: every window is a run of its own, so there is no batch, no padding and no mask, and no
-text can change another's result; products take 8-bit inputs with fixed ranges; the rest is what ONNX Runtime does
-fastest (its fused attention and GELU, but not its fused residual and layer norm, which is slower than the two apart).
+The graph is built by hand: one window per run needs no batch, padding or mask, so no text can change another's result.
+Products have 8-bit inputs with fixed ranges; the rest uses ONNX Runtime's fastest operators (its fused attention and
+GELU, but not its fused residual and layer norm, which is slower than the two operators).
+A library's quantiser is no replacement (measured in docs/LOG.md, 17): it does not limit pairs of weights, which
+saturate on CPUs without VNNI (clipping them makes the error six times as large), and does not smooth activations.
 
 Inputs input_ids int64 [T] and pool float32 [U, T] (rows that sum to 1), output logits float32 [U, heads, labels].
 """
@@ -25,7 +27,7 @@ OPSET = 17
 
 
 def is_buildable(model: SentenceTagger) -> bool:
-    """Whether the encoder is one that `build` knows."""
+    """Whether `build` supports the encoder."""
     config = model.encoder.config
     return (
         config.model_type == "bert"
@@ -35,7 +37,7 @@ def is_buildable(model: SentenceTagger) -> bool:
 
 
 def quantised_modules(model: SentenceTagger) -> dict[str, torch.nn.Module]:
-    """One module for each input that becomes 8 bits, by the name that `build` expects in its samples."""
+    """The module that receives each 8-bit input, by the name under which `build` expects its sample."""
     found: dict[str, torch.nn.Module] = {}
     for number, layer in enumerate(model.encoder.encoder.layer):
         found[f"{number}.attention"] = layer.attention.self.query
@@ -54,7 +56,7 @@ def build(model: SentenceTagger, samples: Mapping[str, npt.NDArray[np.float32]])
     from onnx import TensorProto, helper
 
     if not is_buildable(model):
-        raise ValueError(f"no graph is known for {model.encoder.config.model_type}")
+        raise ValueError(f"no graph can be built for the encoder type {model.encoder.config.model_type}")
     weights = {name: tensor.detach().float().numpy() for name, tensor in model.state_dict().items()}
     graph = _Graph(weights, samples, model.encoder.config)
     hidden = graph.embeddings()
@@ -77,7 +79,7 @@ def build(model: SentenceTagger, samples: Mapping[str, npt.NDArray[np.float32]])
 
 
 class _Graph:
-    """Nodes and constants as they are added; methods return the name of what they compute."""
+    """Collects nodes and constants; each method returns the name of what it computes."""
 
     def __init__(self, weights: Mapping[str, Array], samples: Mapping[str, Array], config: Any) -> None:
         self.weights = weights
@@ -115,17 +117,17 @@ class _Graph:
         scales = self.add("Gather", [self.constant("words.scale", scale[:, None]), "input_ids"])
         used = self.add("Slice", [self.constant("places", places), first, self.add("Shape", ["input_ids"]), first])
         total = self.add("Add", [self.add("Mul", [rows, scales]), used])
-        # The runtime's attention wants a batch; it stays one of 1 from here to the heads.
+        # ONNX Runtime's attention needs a batch dimension; it has size 1 from here to the heads.
         return self.norm(self.add("Unsqueeze", [total, first]), prefix + "LayerNorm")
 
     def layer(self, hidden: str, number: int) -> str:
         prefix = f"encoder.encoder.layer.{number}."
-        own = prefix + "attention.self."
-        parts = self.products(hidden, f"{number}.attention", [own + "query", own + "key", own + "value"])
+        names = [f"{prefix}attention.self.{name}" for name in ("query", "key", "value")]
+        parts = self.products(hidden, f"{number}.attention", names)
         attended = self.add("MultiHeadAttention", parts, _RUNTIME, num_heads=self.heads)
         [out] = self.products(attended, f"{number}.attended", [prefix + "attention.output.dense"])
         hidden = self.norm(self.add("Add", [out, hidden]), prefix + "attention.output.LayerNorm")
-        # After the first layer norm some columns are ten times as large as the others.
+        # Smoothed, since after the first layer norm some columns are ten times as large as the others.
         [up] = self.products(hidden, f"{number}.up", [prefix + "intermediate.dense"], smooth=True)
         [down] = self.products(self.add("Gelu", [up], _RUNTIME), f"{number}.down", [prefix + "output.dense"])
         return self.norm(self.add("Add", [down, hidden]), prefix + "output.LayerNorm")
@@ -136,7 +138,7 @@ class _Graph:
         return self.add("LayerNormalization", [value, scale, shift], axis=-1, epsilon=self.epsilon)
 
     def products(self, value: str, sampled: str, names: list[str], *, smooth: bool = False) -> list[str]:
-        """Linear layers that read the same input, which becomes 8 bits once."""
+        """Linear layers with the same input, which is converted to 8 bits only once."""
         sample = self.samples[sampled]
         matrices = [self.weights[name + ".weight"].T for name in names]
         if smooth:
@@ -163,21 +165,21 @@ class _Graph:
         return found
 
     def pooled(self, hidden: str, heads: int, labels: int) -> None:
-        """`SentenceTagger._pooled`, its linear layers as one product; in full precision, as they are small."""
+        """The heads, with their linear layers as one product; in full precision, since they are small."""
         width = self.weights["shared.weight"].shape[1]
-        said = self.weights["shared.weight"][None] + self.weights["own.weight"].reshape(heads, labels, width)
+        by_token = self.weights["shared.weight"][None] + self.weights["own.weight"].reshape(heads, labels, width)
         bias = (self.weights["shared.bias"][None] + self.weights["own.bias"].reshape(heads, labels)).reshape(-1)
-        matrix = np.concatenate([said.reshape(-1, width), self.weights["attend.weight"]]).T
+        matrix = np.concatenate([by_token.reshape(-1, width), self.weights["attend.weight"]]).T
         tokens = self.add("Squeeze", [hidden, "first"])
         both = self.add("MatMul", [tokens, self.constant("heads.weight", matrix)])
         both = self.add("Add", [both, self.constant("heads.bias", np.concatenate([bias, np.zeros_like(bias)]))])
         columns = np.arange(2 * len(bias)).reshape(2, -1)
-        says = self.add("Gather", [both, self.constant("heads.says", columns[0])], axis=-1)
-        attends = self.add("Gather", [both, self.constant("heads.attends", columns[1])], axis=-1)
+        logits = self.add("Gather", [both, self.constant("heads.says", columns[0])], axis=-1)
+        attention = self.add("Gather", [both, self.constant("heads.attends", columns[1])], axis=-1)
         low = self.constant("heads.low", np.array(-MAX_ATTENTION, dtype=np.float32))
         high = self.constant("heads.high", np.array(MAX_ATTENTION, dtype=np.float32))
-        weight = self.add("Exp", [self.add("Clip", [attends, low, high])])
-        share = self.add("MatMul", ["pool", self.add("Mul", [weight, says])])
+        weight = self.add("Exp", [self.add("Clip", [attention, low, high])])
+        share = self.add("MatMul", ["pool", self.add("Mul", [weight, logits])])
         total = self.add("MatMul", ["pool", weight])
         shape = self.constant("heads.shape", np.array([-1, heads, labels], dtype=np.int64))
         self.add("Reshape", [self.add("Div", [share, total]), shape], output="logits")

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
-from clausetag.data.documents.inputs import Reader, attempt, failure, relative_name
-from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, SUPPORTED, document_from_bytes, refuse_suffix, stem
-from clausetag.data.documents.tables import PolicyRow, is_table, row_word, table_rows
+from clausetag.data.documents.discover import find_files
+from clausetag.data.documents.formats import LIMITS, SUPPORTED, is_table, refuse_suffix, relative_name, stem
+from clausetag.data.documents.inputs import Reader, attempt, failure
+from clausetag.data.documents.sniff import document_from_bytes
+from clausetag.data.documents.tables import PolicyRow, row_word, table_rows
 from clausetag.data.errors import DataError, DocumentError
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.text import SURROGATE
@@ -42,7 +44,7 @@ class FileItem:
 
         def document() -> Document:
             with self.place.open() as file:
-                return document_from_bytes(self.policy, file.read(MAX_DOCUMENT_BYTES + 1), _suffix(self.shown))
+                return document_from_bytes(self.policy, file.read(LIMITS.document + 1), _suffix(self.shown))
 
         return attempt(self.policy, self.shown, document)
 
@@ -163,28 +165,24 @@ Listed = _File | Table | FailedInput
 
 
 @dataclass
-class _Listing(Reader):
-    """Notes the files that the reader finds instead of reading them."""
+class _Listing:
+    """The files of all inputs."""
 
     found: list[Listed] = field(default_factory=list)
+    paths: set[str] = field(default_factory=set)
 
     def list(self, inputs: Sequence[str]) -> list[Listed]:
         for given in inputs:
             if is_uri(given):
                 self._remote(given)
-            else:
-                for failed in self.read([given]):
-                    assert isinstance(failed, FailedInput)  # as `_file` yields nothing
-                    self.found.append(failed)
+                continue
+            for file in find_files(given, self.paths):
+                if isinstance(file, FailedInput):
+                    self.found.append(file)
+                else:
+                    place = Place(os.path.abspath(file.path))
+                    self._note(place, str(file.path), file.name, relative_name(file.path), file.exists)
         return self.found
-
-    def _file(self, path: Path, name: str) -> Iterator[Document | FailedInput]:
-        exists = os.path.exists(path)
-        if not exists or (real := os.path.realpath(path)) not in self.paths:
-            if exists:
-                self.paths.add(real)
-            self._note(Place(os.path.abspath(path)), str(path), name, relative_name(path), exists)
-        yield from ()
 
     def _remote(self, given: str) -> None:
         place = Place.of(given)
@@ -216,7 +214,7 @@ def list_inputs(inputs: Sequence[str]) -> list[Listed]:
     Raises:
         DataError: a .zip is among them, or an object store cannot be listed.
     """
-    return _Listing(BytesIO()).list(inputs)
+    return _Listing().list(inputs)
 
 
 def plan(listed: Sequence[Listed], ids: Mapping[Place, Sequence[tuple[int, str]]], size: int) -> list[Unit]:
@@ -242,7 +240,7 @@ def plan(listed: Sequence[Listed], ids: Mapping[Place, Sequence[tuple[int, str]]
             table = Table(entry.place, entry.shown, entry.relative, frozenset(doubles))
             units.append(Unit(len(units), table, size))
             continue
-        items.append(entry if isinstance(entry, FailedInput) else _named(entry, reader._free_id(entry.wishes)))
+        items.append(entry if isinstance(entry, FailedInput) else _named(entry, reader.free_id(entry.wishes)))
         if len(items) >= size:
             close()
     close()

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 from uuid import uuid4
 
-from clausetag.data.documents.inputs import is_document
+from clausetag.data.documents.formats import folder_order, is_document
 from clausetag.data.errors import DataError
 from clausetag.predict.writers.rows import load_pyarrow
 
@@ -141,7 +141,7 @@ def find(given: Place) -> list[tuple[Place, str]] | None:
             return None
         if kind == fs.FileType.File:
             return [(given, given.name)]
-        return [(given / name, name) for name in sorted(filter(is_document, given.names()), key=_folder_order)]
+        return [(given / name, name) for name in sorted(filter(is_document, given.names()), key=folder_order)]
     except OSError as error:
         raise DataError(f"{given}: cannot be listed ({reason(error)})") from None
 
@@ -161,12 +161,6 @@ def _matches(pattern: Place) -> list[Place]:
 
     base = replace(pattern, path="/".join(parts[:fixed]))
     return [base / name for name in sorted(filter(fits, base.names()))]
-
-
-def _folder_order(name: str) -> list[tuple[bool, str]]:
-    """Sorts the files of a folder before those of its subfolders, as a folder on disk is read."""
-    *folders, last = name.split("/")
-    return [*((True, folder) for folder in folders), (False, last)]
 
 
 def reason(error: BaseException) -> str:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clausetag.data.documents.blocks import assemble, looks_like_markdown
-from clausetag.data.documents.inputs import extract_html, extract_text
+from clausetag.data.documents.blocks import assemble
+from clausetag.data.documents.markdown import looks_like_markdown
+from clausetag.data.documents.sniff import extract_html, extract_text
 from clausetag.data.records import Document
 from clausetag.data.segment import segment, sentence_spans
 

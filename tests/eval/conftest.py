@@ -28,8 +28,8 @@ class SeenNothing:
 class Straight:
     """No calibration."""
 
-    slope: float = 1.0
-    intercept: float = 0.0
+    slope: np.ndarray = field(default_factory=lambda: np.ones(len(LABELS)))
+    intercept: np.ndarray = field(default_factory=lambda: np.zeros(len(LABELS)))
 
 
 @dataclass

@@ -16,8 +16,9 @@ from clausetag.data.errors import DataError, LeakageError
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, LABELS, RETENTION, SECURITY
 from clausetag.data.records import Sentence
 from clausetag.data.text import text_hash
-from clausetag.eval.baselines import baseline
-from clausetag.eval.benchmarks.benchmarks import BaselineData, Benchmark, load_benchmark
+from clausetag.eval import evaluate
+from clausetag.eval.benchmarks.benchmark import BaselineData, Benchmark
+from clausetag.eval.benchmarks.load import load_benchmark
 from clausetag.eval.command import add_arguments, run
 from clausetag.eval.evaluate import evaluate_tagger
 from clausetag.eval.report.text import by_category, markdown
@@ -113,9 +114,9 @@ def test_figures_files_and_context(
 
 def test_swapped_thresholds_change_the_figures(labels_file: str, fake_tagger: MakeTagger) -> None:
     benchmark = load_benchmark(labels_file)
-    right = evaluate_tagger(fake_tagger(SCORES, THRESHOLDS), benchmark).results.figures.scores
+    right = evaluate_tagger(fake_tagger(SCORES, THRESHOLDS), benchmark).results.metrics.points
     swapped = {FIRST_PARTY: THRESHOLDS[CHOICE], CHOICE: THRESHOLDS[FIRST_PARTY]}
-    wrong = evaluate_tagger(fake_tagger(SCORES, swapped), benchmark).results.figures.scores
+    wrong = evaluate_tagger(fake_tagger(SCORES, swapped), benchmark).results.metrics.points
     assert right.per_category[FIRST_PARTY].hits == 1
     assert wrong.per_category[FIRST_PARTY].hits == 0
 
@@ -123,11 +124,11 @@ def test_swapped_thresholds_change_the_figures(labels_file: str, fake_tagger: Ma
 def test_both_values_of_min_labels_are_reported(labels_file: str, fake_tagger: MakeTagger) -> None:
     results = evaluate_tagger(fake_tagger(SCORES, THRESHOLDS, least=1), load_benchmark(labels_file)).results
     assert results.min_labels == 1
-    assert results.figures == results.variants[1] != results.variants[0]
+    assert results.metrics == results.variants[1] != results.variants[0]
     # Without a label before: Data Retention is 0.2 below its threshold, First Party 0.3.
-    assert results.variants[0].scores.per_category[RETENTION].predicted == 0
-    assert results.variants[1].scores.per_category[RETENTION].predicted == 1
-    assert results.variants[1].scores.per_category[FIRST_PARTY].hits == 2
+    assert results.variants[0].points.per_category[RETENTION].predicted == 0
+    assert results.variants[1].points.per_category[RETENTION].predicted == 1
+    assert results.variants[1].points.per_category[FIRST_PARTY].hits == 2
 
 
 def test_model_with_another_label_order_is_refused(labels_file: str, fake_tagger: MakeTagger) -> None:
@@ -196,8 +197,8 @@ def test_split_of_a_file(tmp_path: Path, fake_tagger: MakeTagger) -> None:
         ({"data": "privacyglue"}, "needs --test"),
         ({"data": "privacyglue", "split": "test"}, "leave out --split"),
         ({"data": "policies", "split": "test"}, "leave out --split"),
-        ({"data": "policies", "test": "x"}, "--test goes with privacyglue"),
-        ({"data": "policies", "unmask": True}, "--unmask goes with opp115"),
+        ({"data": "policies", "test": "x"}, "--test applies to privacyglue"),
+        ({"data": "policies", "unmask": True}, "--unmask applies to opp115"),
         ({"data": "policies", "unit": "passage", "head": "guide"}, "leave out --head"),
         ({"data": "opp115", "split": "dev"}, "train, validation, test"),
     ],
@@ -237,8 +238,8 @@ def test_privacyglue_reads_isolated_passages_at_one_half(tmp_path: Path, fake_ta
     results = evaluate_tagger(tagger, benchmark).results
     assert tagger.calls == [("score_texts", (texts["test"], f"Again: {texts['test']}"), "passage")]
     assert (results.unit, results.min_labels, results.groups) == ("passage", 0, "texts")
-    assert results.figures == results.at_0_5
-    found = results.figures.scores.per_category
+    assert results.metrics == results.at_0_5
+    found = results.metrics.points.per_category
     assert (found[FIRST_PARTY].hits, found[CHOICE].hits) == (0, 1)
     assert {row.model: (row.macro_f1, row.micro_f1) for row in results.published} == {
         "BERT": (0.784, 0.840), "RoBERTa": (0.795, 0.854), "Legal-BERT": (0.796, 0.843),
@@ -261,7 +262,7 @@ def test_privacyglue_bears_its_own_repeated_texts_and_no_more(
     def trained_on(count: int) -> Any:
         return fake_tagger(trained_on=seen(hashes=frozenset(text_hash(text) for text in texts[:count])))
 
-    assert evaluate_tagger(trained_on(17), benchmark).results.overlap.count == 17
+    assert evaluate_tagger(trained_on(17), benchmark).results.contamination.count == 17
     with pytest.raises(LeakageError):
         evaluate_tagger(trained_on(35), benchmark)
 
@@ -281,7 +282,7 @@ def test_baseline_and_annotators_stand_in_the_same_table(fake_tagger: MakeTagger
     baseline = BaselineData("invented policies", units("train"), units("validation"))
     results = evaluate_tagger(fake_tagger(), Benchmark("x", "sentence", "guide", test, test, baseline)).results
     assert results.people is not None
-    named = {own.name: own.figures.scores for own in results.baselines}
+    named = {own.name: own.metrics.points for own in results.baselines}
     assert named["tfidf"].macro_f1 == 1.0
     assert named["majority"].per_category[FIRST_PARTY].recall in (0.0, 1.0)
     pairwise = results.people.pairwise
@@ -316,7 +317,7 @@ def test_several_runs_give_mean_and_deviation(
     with pytest.raises(DataError, match="given twice"):
         run(arguments(labels_file), [taggers[0], taggers[0]])
     other = fake_tagger(SCORES, hash="c", config={"name": "fake", "recipe": {"name": "another", "seed": 1}})
-    with pytest.raises(DataError, match="one of one recipe"):
+    with pytest.raises(DataError, match="needs one recipe"):
         run(arguments(labels_file), [taggers[0], other])
 
 
@@ -352,7 +353,7 @@ def test_baselines_do_not_learn_what_is_measured(fake_tagger: MakeTagger, monkey
     copies = tuple(Sentence("copy", row.index, row.text.upper(), labels=row.labels) for row in rows)
     others = tuple(Sentence("q", row, f"Cookie {row} can be switched off here.", labels=(CHOICE,)) for row in range(8))
     learnt: list[Sentence] = []
-    monkeypatch.setattr(baseline, "fit_baselines", lambda train, held: learnt.extend((*train, *held)) or ())
+    monkeypatch.setattr(evaluate, "fit_baselines", lambda train, held: learnt.extend((*train, *held)) or ())
     data = BaselineData("somewhere", (*copies, *others), (*others, copies[0]))
     results = evaluate_tagger(fake_tagger(), Benchmark("x", "sentence", "guide", rows, rows, data)).results
     assert learnt == [*others, *others]

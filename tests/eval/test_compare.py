@@ -16,8 +16,8 @@ from clausetag.data.errors import DataError
 from clausetag.data.jsonl import write_jsonl
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
+from clausetag.eval.compare import add_arguments, main
 from clausetag.eval.predictions import prediction_rows, read_predictions
-from clausetag.eval.statistics.compare import add_arguments, main
 
 
 def compare(*given: str) -> int:

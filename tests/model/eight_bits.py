@@ -19,8 +19,8 @@ from clausetag.data.corpora.opp115 import find_opp115, read_opp115
 from clausetag.data.corpora.splits import policy_split
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
+from clausetag.eval.metrics.classification import MultilabelMetrics, multilabel_metrics
 from clausetag.eval.metrics.gold import gold_matrix
-from clausetag.eval.metrics.multilabel_scores import Scores, multilabel_scores
 from clausetag.model.artifact import shipped
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.tagger import Tagger
@@ -35,10 +35,10 @@ COMMON = 50
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Scores before and after, the error of a logit (root mean square), and per label the rows decided otherwise."""
+    """Metrics before and after, the error of a logit (root mean square), and per label the rows decided otherwise."""
 
-    before: Scores
-    after: Scores
+    before: MultilabelMetrics
+    after: MultilabelMetrics
     error: float
     flipped: dict[str, list[Sentence]]
 
@@ -71,7 +71,7 @@ def cost(name: str, folder: Path) -> Cost:
         for column, label in enumerate(LABELS)
     }
     error = float(np.sqrt(np.mean((before - after) ** 2)))
-    return Cost(multilabel_scores(old, gold, LABELS), multilabel_scores(new, gold, LABELS), error, flipped)
+    return Cost(multilabel_metrics(old, gold, LABELS), multilabel_metrics(new, gold, LABELS), error, flipped)
 
 
 def table(name: str, folder: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.labels import LABELS, SECURITY
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.segment import segment

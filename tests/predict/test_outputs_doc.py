@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from clausetag.cli import main
-from clausetag.data.documents.count import MAX_TABLE_BYTES
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.formats import LIMITS
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.labels import LABELS, SECURITY
 from clausetag.data.records import FailedInput
 from clausetag.data.segment import segment
@@ -143,4 +143,4 @@ def test_run_json(tmp_path: Path) -> None:
     for key in ("documents", "model", "options"):
         assert set(re.findall(r"`(\w+)`", meanings[key])) == set(found[key])
     assert re.search(rf"\n  {RUN_JSON} ", DOC)
-    assert f"{MAX_TABLE_BYTES // 1_000_000} MB" in section("Long runs")
+    assert f"{LIMITS.counted_table // 1_000_000} MB" in section("Long runs")

@@ -8,7 +8,7 @@ import re
 
 from lxml import html as lxml_html
 
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, GENERIC, LABELS, SECURITY
 from clausetag.data.palette import CODES, palette
 from clausetag.data.records import Document, FailedInput, Sentence

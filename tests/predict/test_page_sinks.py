@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 from lxml import html as lxml_html
 
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.labels import CHOICE, FIRST_PARTY, LABEL_INDEX, LABELS, SECURITY
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.data.segment import segment

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.data.segment import segment
 from clausetag.model.tagger import Tagger

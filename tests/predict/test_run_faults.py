@@ -83,7 +83,7 @@ import resource, sys
 sys.path.insert(0, sys.argv[1])
 import run_fixture
 from clausetag import cli
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.documents.quality import quality_flags
 from clausetag.model import tagger
 quality_flags(extract_text("p", "Wir erheben Ihren Namen. " * 5))  # it unpacks its model to a file

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.errors import DataError, MissingExtraError
 from clausetag.data.labels import FIRST_PARTY, GENERIC, LABELS, NOT_COVERED, SECURITY
 from clausetag.data.records import Document, FailedInput, Sentence

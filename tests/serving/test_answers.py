@@ -12,8 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from clausetag.data.corpora.five import FIVE, document_of, read_source, text_sha256
-from clausetag.data.documents.inputs import extract_html, extract_text
-from clausetag.data.documents.sniff import document_from_bytes
+from clausetag.data.documents.sniff import document_from_bytes, extract_html, extract_text
 from clausetag.data.jsonl import read_jsonl
 from clausetag.data.labels import CHOICE, LABELS, SECURITY
 from clausetag.data.records import Document, Sentence

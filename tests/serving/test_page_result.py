@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.labels import FIRST_PARTY, LABELS, RETENTION, SECURITY
 from clausetag.data.palette import CODES, HUES
 from clausetag.data.records import sentence_from_row

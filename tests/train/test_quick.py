@@ -8,10 +8,10 @@ import pytest
 from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import LeakageError
 from clausetag.data.jsonl import by_policy
-from clausetag.eval.benchmarks.benchmarks import load_benchmark
+from clausetag.eval.benchmarks.load import load_benchmark
 from clausetag.eval.command import evaluate_tagger
+from clausetag.eval.metrics.classification import multilabel_metrics
 from clausetag.eval.metrics.gold import gold_matrix
-from clausetag.eval.metrics.multilabel_scores import multilabel_scores
 from clausetag.model.decision import decide
 from clausetag.model.tagger import Tagger
 from clausetag.train.config import read_recipe
@@ -29,7 +29,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Tagger:
 def test_minilm_learns_from_four_policies_what_a_fifth_says(quick: Tagger) -> None:
     gold = by_policy(read_five())["004_vtiger"]
     decided = decide(quick.score(gold), quick.thresholds(), quick.min_labels())
-    scores = multilabel_scores(decided, gold_matrix(gold))
+    scores = multilabel_metrics(decided, gold_matrix(gold))
     assert scores.micro_f1 is not None
     assert scores.micro_f1 > 0.5
 
@@ -47,4 +47,4 @@ def test_evaluation_refuses_what_it_was_trained_on(quick: Tagger) -> None:
         evaluate_tagger(quick, load_benchmark("policies"))
     found = evaluate_tagger(quick, load_benchmark("policies"), in_sample=True)
     assert found.results.in_sample
-    assert found.results.overlap.count > 200
+    assert found.results.contamination.count > 200

@@ -1,26 +1,31 @@
-"""Of a page without its frame: the part that holds the policy, with its title, and without what clings to its ends."""
+"""Main-content selection: the policy and its title, from a page without boilerplate.
+
+This is own code and not a library's because it was measured to be better: on 58 policy pages it keeps 0.998 of the
+reference's words; trafilatura keeps 0.933 to 0.973, jusText and resiliparse less (docs/EXTRACTION.md).
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from clausetag.data.documents.blocks import normalise
-from clausetag.data.documents.html.boilerplate import BANNER_TEXT
-from clausetag.data.documents.html.tree import ABOUT_DATA, Piece, prose_totals
+from clausetag.data.documents.html.boilerplate import COOKIE_BANNER_TEXT
+from clausetag.data.documents.html.tree import TextBlock, prose_in_elements
 
-_MOST = 0.95
-"""Share of the prose that the kept element holds. 0.9 loses sections that a page puts beside its main text."""
+_MAIN_SHARE = 0.95
+"""Share of the prose that the main element has. With 0.9, sections that a page puts beside its main text are lost."""
 _FRAGMENT_WORDS = 40
-"""A page of less prose is a fragment, of which nothing can be told to be beside the policy."""
-_HOLDS_BLOCKS = frozenset({"html", "body", "main", "article", "section", "div", "td", "form", "center"})
-"""What has paragraphs in it, where others are paragraphs, or a part of one."""
-_LEVELS = 3
-"""Elements around the kept one in which prose that borders on it belongs to it."""
-_TAIL = 0.1
-"""Share of the prose that may stand behind a copyright line at the end."""
+"""A page with less prose is a fragment; it is kept as a whole."""
+_CONTAINERS = frozenset({"html", "body", "main", "article", "section", "div", "td", "form", "center"})
+"""Elements that contain paragraphs. All others are paragraphs or parts of one."""
+_NEAR_LEVELS = 3
+"""How many elements around the main one are searched for text that belongs to it."""
+_TAIL_SHARE = 0.1
+"""Share of the prose that is cut off at most after a copyright line at the end."""
 _BELOW_TITLE = 3
-"""Blocks below the title among which the date of the policy is looked for."""
+"""Blocks below the title that are searched for the policy's date."""
 _DATE_WORDS = 12
 
 _COPYRIGHT = re.compile(r"(?:©|\(c\) ?\d{4}|copyright (?:©|\(c\)|\d{4}))", re.IGNORECASE)
@@ -36,122 +41,132 @@ _WIDGET = re.compile(
     r"|was this (?:page|article|answer|information|content)? ?(?:helpful|useful)\W*(?:yes\W*no\W*)?",
     re.IGNORECASE,
 )
-"""What a whole block says that is a switch of the page and not a part of its text."""
+"""Blocks that are controls of the page, as a whole."""
 _TITLE = re.compile(r"privacy|polic(?:y|ies)|cookies?\b|notice|statement|data protection|terms", re.IGNORECASE)
 _DATED = re.compile(r"\b(?:updated?|effective|revis\w+|modified|version|date[ds]?|posted|changed)\b", re.IGNORECASE)
 _TITLE_PARTS = re.compile(r"\s+[|–—:»·•-]+\s+|\s*[|»]\s*")
 
 
-def main_part(root: Any, kept: list[Piece], everything: list[Piece]) -> list[Piece]:
-    """The pieces in the smallest element that holds nearly all prose, and prose that borders on it."""
-    held = prose_totals(root, kept)
-    if held[root] < _FRAGMENT_WORDS:
+def main_blocks(root: Any, kept: list[TextBlock], everything: Sequence[TextBlock]) -> list[TextBlock]:
+    """The blocks of the smallest element with nearly all prose, and the text right before and after it.
+
+    `kept` are the visible blocks without boilerplate, `everything` all blocks of the page.
+    """
+    prose = prose_in_elements(root, kept)
+    if prose[root] < _FRAGMENT_WORDS:
         return kept
     main = root
-    # At most one child can hold as much, so each candidate stands in the one before.
+    # At most one child can have so much prose, so each match is inside the one before.
     for element in root.iter():
-        if held[element] >= _MOST * held[root]:
+        if prose[element] >= _MAIN_SHARE * prose[root]:
             main = element
-    places = _places(main, kept)
-    # One paragraph may hold all that counts as prose; what stands beside it belongs to it.
-    while main is not root and (len(places) == 1 or main.tag not in _HOLDS_BLOCKS):
+    places = _places_in(main, kept)
+    # If a single paragraph has all the prose, the text beside it belongs to it.
+    while main is not root and (len(places) == 1 or main.tag not in _CONTAINERS):
         main = main.getparent()
-        places = _places(main, kept)
-    first, last = places[0], places[-1]
-    around = _near(main)
-    order = {(id(piece.element), piece.text): number for number, piece in enumerate(everything)}
-    return kept[_extended(kept, first, -1, around, order) : _extended(kept, last, 1, around, order) + 1]
+        places = _places_in(main, kept)
+    near = _elements_near(main)
+    order = {(id(block.element), block.text): number for number, block in enumerate(everything)}
+    first = _extended(kept, places[0], -1, near, order)
+    last = _extended(kept, places[-1], 1, near, order)
+    return kept[first : last + 1]
 
 
-def _places(element: Any, kept: list[Piece]) -> list[int]:
+def _places_in(element: Any, blocks: Sequence[TextBlock]) -> list[int]:
     inside = set(element.iter())
-    return [number for number, piece in enumerate(kept) if piece.element in inside]
+    return [number for number, block in enumerate(blocks) if block.element in inside]
 
 
-def _near(main: Any) -> set[Any]:
-    """All elements below the few that stand around the main one, up to the page's body."""
-    near = main
-    for parent, _ in zip(main.iterancestors(), range(_LEVELS), strict=False):
+def _elements_near(main: Any) -> set[Any]:
+    """All elements in the ancestors next to the main element, below the page's body."""
+    outer = main
+    for parent, _ in zip(main.iterancestors(), range(_NEAR_LEVELS), strict=False):
         if parent.tag in ("html", "body"):
             break
-        near = parent
-    return set(near.iter())
+        outer = parent
+    return set(outer.iter())
 
 
-def _extended(kept: list[Piece], start: int, step: int, near: set[Any], order: dict[tuple[int, str], int]) -> int:
-    """The last place, going on from `start`, of prose or a heading that nothing parts from what is kept."""
-    place, best = start + step, start
+def _extended(
+    kept: Sequence[TextBlock], start: int, step: int, near: set[Any], order: dict[tuple[int, str], int]
+) -> int:
+    """The index of the last block before (step -1) or after (step 1) `start` that belongs to the main content.
+
+    That is prose, or before the main content a heading, as long as no link or boilerplate separates it.
+    """
+    last = start
+    place = start + step
     while 0 <= place < len(kept):
-        piece, before = kept[place], kept[place - step]
-        position, neighbour = (order.get((id(p.element), p.text), -9) for p in (piece, before))
-        if piece.element not in near or piece.link_only or abs(position - neighbour) != 1:
-            break  # a link, or a part of the page's frame, stands between
-        if _EDGE.search(piece.text) or BANNER_TEXT.search(piece.text):
+        block, previous = kept[place], kept[place - step]
+        position, neighbour = (order.get((id(b.element), b.text), -9) for b in (block, previous))
+        if block.element not in near or block.link_only or abs(position - neighbour) != 1:
             break
-        about_data = len(ABOUT_DATA.findall(piece.text)) > 1 or _TITLE.search(piece.text)
-        if piece.prose and about_data if step > 0 else piece.prose or piece.heading:
-            best = place
+        if _EDGE.search(block.text) or COOKIE_BANNER_TEXT.search(block.text):
+            break
+        is_about_data = block.mentions > 1 or _TITLE.search(block.text)
+        if (block.prose and (step < 0 or is_about_data)) or (block.heading and step < 0):
+            last = place
         place += step
-    return best
+    return last
 
 
-def trimmed(kept: list[Piece]) -> list[Piece]:
-    """Without links to elsewhere, copyright lines and what else is no text at both ends, and without switches."""
-    kept = [piece for piece in kept if not _WIDGET.fullmatch(piece.text)]
-    prose = [number for number, piece in enumerate(kept) if piece.prose]
+def trim(kept: list[TextBlock]) -> list[TextBlock]:
+    """Remove links, copyright lines and the like before and after the prose, and the page's controls everywhere."""
+    kept = [block for block in kept if not _WIDGET.fullmatch(block.text)]
+    prose = [number for number, block in enumerate(kept) if block.prose]
     if not prose:
-        return [piece for piece in kept if not (piece.link_only or _EDGE.match(piece.text))]
-    first, last = prose[0], prose[-1]
-    total = sum(piece.prose for piece in kept)
-    behind = mentions = 0
+        return [block for block in kept if not (block.link_only or _EDGE.match(block.text))]
+    kept = _without_footer(kept, prose[0], prose[-1])
+    first, last = prose[0], max(number for number in prose if number < len(kept))
+    title = next((n for n, block in enumerate(kept[:first]) if block.heading and _TITLE.search(block.text)), 0)
+    trimmed: list[TextBlock] = []
+    for number, block in enumerate(kept):
+        before_title = number < title and not _DATED.search(block.text)
+        copyright_behind = number > last and _COPYRIGHT.search(block.text)
+        if first <= number <= last or not (
+            block.link_only or _EDGE.match(block.text) or before_title or copyright_behind
+        ):
+            trimmed.append(block)
+    # A heading at the end belongs to something that was left out, unless it is contact data.
+    while trimmed and trimmed[-1].heading and not any(c.isdigit() or c == "@" for c in trimmed[-1].text):
+        trimmed.pop()
+    return trimmed
+
+
+def _without_footer(kept: list[TextBlock], first: int, last: int) -> list[TextBlock]:
+    """Cut off a copyright line and what follows it, if that has little prose and hardly mentions data."""
+    end = len(kept)
+    total = sum(block.prose for block in kept)
+    prose = mentions = 0
     for number in range(last, first, -1):
-        behind += kept[number].prose
-        mentions += len(ABOUT_DATA.findall(kept[number].text))
-        if behind > _TAIL * total or mentions > 2:
+        prose += kept[number].prose
+        mentions += kept[number].mentions
+        if prose > _TAIL_SHARE * total or mentions > 2:
             break
         if _COPYRIGHT.match(kept[number].text):
-            kept = kept[:number]
-            last = max(place for place in prose if place < number)
-    title = next((n for n, piece in enumerate(kept[:first]) if piece.heading and _TITLE.search(piece.text)), 0)
-    result = [
-        piece
-        for number, piece in enumerate(kept)
-        if first <= number <= last
-        or not (
-            piece.link_only
-            or _EDGE.match(piece.text)
-            or (number < title and not _DATED.search(piece.text))
-            or (number > last and _COPYRIGHT.search(piece.text))
-        )
-    ]
-    while result and result[-1].heading and not any(c.isdigit() or c == "@" for c in result[-1].text):
-        result.pop()  # of something that was left out
-    return result
+            end = number
+    return kept[:end]
 
 
-def with_title(root: Any, kept: list[Piece], everything: list[Piece]) -> list[Piece]:
-    """Put the page's title in front, which many pages set outside of the text's element.
+def add_title(root: Any, kept: list[TextBlock], everything: Sequence[TextBlock]) -> list[TextBlock]:
+    """Put the page's title in front, which many pages have outside of the main element.
 
-    That is the nearest <h1> above the text or, where the text begins without a heading, the nearest block above it
-    that says what the <title> says. The date below it comes along.
+    It is the nearest <h1> above the text or, if the text begins without a heading, the nearest block above it that
+    repeats the page's <title>. The date below the title is added too.
     """
-    above: list[Piece] = []
-    for piece in everything:
-        if kept and piece.text == kept[0].text:
-            break
-        above.append(piece)
-    else:
+    start = next((n for n, block in enumerate(everything) if kept and block.text == kept[0].text), None)
+    if start is None:
         return kept
-    names = {normalise(name).lower() for e in root.iter("title") for name in _TITLE_PARTS.split(e.text or "")} - {""}
-    candidates = [p for p in above if not p.link_only and p.heading == "h1"]
-    if not candidates and not kept[0].heading:
-        candidates = [p for p in above if not p.link_only and p.text.lower() in names and _TITLE.search(p.text)]
-    if not candidates or any(piece.text == candidates[-1].text for piece in kept):
+    above = everything[:start]
+    titles = [block for block in above if block.heading == "h1" and not block.link_only]
+    if not titles and not kept[0].heading:
+        names = {normalise(name).lower() for e in root.iter("title") for name in _TITLE_PARTS.split(e.text or "")}
+        titles = [b for b in above if b.text.lower() in names and _TITLE.search(b.text) and not b.link_only]
+    if not titles or any(block.text == titles[-1].text for block in kept):
         return kept
-    title = candidates[-1]
-    below = above[above.index(title) + 1 :][:_BELOW_TITLE]
-    return [title, *(piece for piece in below if not piece.link_only and _is_date(piece)), *kept]
+    below = above[above.index(titles[-1]) + 1 :][:_BELOW_TITLE]
+    return [titles[-1], *(block for block in below if not block.link_only and _is_date(block)), *kept]
 
 
-def _is_date(piece: Piece) -> bool:
-    return piece.words <= _DATE_WORDS and bool(_DATED.search(piece.text)) and any(map(str.isdigit, piece.text))
+def _is_date(block: TextBlock) -> bool:
+    return block.words <= _DATE_WORDS and bool(_DATED.search(block.text)) and any(map(str.isdigit, block.text))

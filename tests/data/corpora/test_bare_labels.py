@@ -11,7 +11,7 @@ import pytest
 from clausetag.cli import main
 from clausetag.data.corpora.bare_labels import join, read_bare, read_policies, strip
 from clausetag.data.corpora.five import FIVE, document_of, read_five
-from clausetag.data.documents.inputs import extract_text
+from clausetag.data.documents.sniff import extract_text
 from clausetag.data.errors import DataError
 from clausetag.data.jsonl import read_jsonl, write_jsonl
 from clausetag.data.segment import segment

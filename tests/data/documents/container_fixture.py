@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clausetag.data.documents.formats import LIMITS, Limits
 from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.records import Document, FailedInput
 
@@ -18,8 +19,8 @@ ROWS = [{"id": f"p{number}", "text": f"We keep the data of {number} years."} for
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
 
 
-def read(*inputs: Path) -> list[Document | FailedInput]:
-    return list(read_inputs([str(path) for path in inputs], io.BytesIO()))
+def read(*inputs: Path, limits: Limits = LIMITS) -> list[Document | FailedInput]:
+    return list(read_inputs([str(path) for path in inputs], io.BytesIO(), limits))
 
 
 def codes(results: list[Document | FailedInput]) -> list[tuple[str, str]]:

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clausetag.data.documents import archives as containers
 from clausetag.data.documents.archives import open_stream, safe_name
+from clausetag.data.documents.formats import Limits
 from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.errors import DocumentError
 from clausetag.data.records import Document, FailedInput
@@ -189,44 +189,39 @@ def test_a_bomb_of_one_member_is_stopped(tmp_path: Path) -> None:
     assert isinstance(found[0], FailedInput) and "200 times" in found[0].message
 
 
-def test_sizes_are_counted_and_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sizes_are_counted_and_not_believed(tmp_path: Path) -> None:
     """The directory says that the member is small; a reader that believes it stops there and finds it damaged."""
-    monkeypatch.setattr(containers, "MAX_DOCUMENT_BYTES", 1000)
+    limits = Limits(document=1000)
     content = bytes(random.Random(1).choices(b"abcdefgh ", k=5000))
     path = make_zip(tmp_path / "p.zip", {"a.txt": content, "b.txt": TEXT})
-    assert codes(read(path)) == [("p/a", "too_large"), ("p/b", "ok")]
+    assert codes(read(path, limits=limits)) == [("p/a", "too_large"), ("p/b", "ok")]
     directory = bytearray(path.read_bytes())
     place = directory.index(b"PK\x01\x02")
     directory[place + 24 : place + 28] = struct.pack("<I", 10)
     path.write_bytes(directory)
-    (first, code), second = codes(read(path))
+    (first, code), second = codes(read(path, limits=limits))
     assert (first, second) == ("p/a", ("p/b", "ok")) and code in ("too_large", "unreadable")
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MAX_ARCHIVE_BYTES", 2000), ("FREE_TOTAL_BYTES", 1)])
-def test_the_sum_of_an_archive_is_bounded(
-    limit: str, value: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(containers, limit, value)
-    monkeypatch.setattr(containers, "MAX_RATIO", 3 if limit == "FREE_TOTAL_BYTES" else 1000)
+@pytest.mark.parametrize("limits", [Limits(archive=2000, growth=1000), Limits(free_total=1, growth=3)])
+def test_the_sum_of_an_archive_is_bounded(limits: Limits, tmp_path: Path) -> None:
     path = make_zip(tmp_path / "p.zip", {f"{number}.txt": "We sell it. " * 80 for number in range(10)})
-    found = read(path, make_zip(tmp_path / "q.zip", {"a.txt": TEXT}))
+    found = read(path, make_zip(tmp_path / "q.zip", {"a.txt": TEXT}), limits=limits)
     ends = codes(found)
     assert ends[0] == ("p/0", "ok") and ends[-1] == ("q/a", "ok")
     assert [code for _, code in ends[-3:-1]] == ["too_large", "too_large"] and 4 <= len(ends) < 10
     assert isinstance(found[-2], FailedInput) and "the rest is not read" in found[-2].message
 
 
-def test_members_that_overlap_are_counted_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_that_overlap_are_counted_each_time(tmp_path: Path) -> None:
     """Many entries of the directory that lead to the same bytes: small on disk, endless when unpacked."""
-    monkeypatch.setattr(containers, "FREE_TOTAL_BYTES", 5_000_000)
     path = make_zip(tmp_path / "p.zip", {"a.txt": b"We sell it. " * 70_000})
     content = path.read_bytes()
     start, end = content.index(b"PK\x01\x02"), content.index(b"PK\x05\x06")
     entry = content[start:end]
     tail = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 60, 60, 60 * len(entry), start, 0)
     path.write_bytes(content[:start] + 60 * entry + tail)
-    found = codes(read(path))
+    found = codes(read(path, limits=Limits(free_total=5_000_000)))
     # Later versions of Python see the overlap themselves.
     assert (found[-1][1] == "too_large" and len(found) <= 8) or {code for _, code in found[1:]} == {"unreadable"}
 
@@ -296,10 +291,7 @@ def test_a_damaged_file_gives_what_was_before_and_one_error(damage: str, suffix:
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 @pytest.mark.parametrize("byte", [b"\n", b" ", b"a"])
-def test_a_bomb_of_one_file_is_stopped(
-    byte: bytes, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(containers, "FREE_TOTAL_BYTES", 2_000_000)
+def test_a_bomb_of_one_file_is_stopped(byte: bytes, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"rows.jsonl{suffix}"
     piece = byte * 1_000_000
     first = LINES.splitlines(keepends=True)[0]
@@ -310,7 +302,7 @@ def test_a_bomb_of_one_file_is_stopped(
                 stream.write(piece)
     else:
         path.write_bytes(zstd(first) + zstd(piece) * 10)
-    found = codes(read(path))
+    found = codes(read(path, limits=Limits(free_total=2_000_000)))
     assert found[0] == ("p0", "ok")
     assert found[-1][1] == "too_large" and "rows.jsonl" in found[-1][0]
 

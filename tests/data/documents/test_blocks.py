@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from clausetag.data.documents.blocks import (
-    assemble,
-    looks_like_heading,
-    looks_like_markdown,
-    markdown_blocks,
-    normalise,
-    plain_blocks,
-    strip_markers,
-)
+from clausetag.data.documents.blocks import assemble, looks_like_heading, normalise, strip_markers
+from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks
+from clausetag.data.documents.plain import plain_blocks
 
 
 def test_plain_lines_are_blocks_of_their_kind() -> None:

@@ -17,8 +17,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clausetag.data.documents import sniff as content
-from clausetag.data.documents.inputs import extract_html, extract_text, looks_like_html, read_inputs, require_text
+from clausetag.data.documents.formats import LIMITS
+from clausetag.data.documents.inputs import read_inputs
+from clausetag.data.documents.sniff import (
+    document_from_bytes,
+    extract_html,
+    extract_text,
+    looks_like_html,
+    require_text,
+)
 from clausetag.data.errors import DocumentError
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.segment import segment
@@ -270,10 +277,10 @@ def test_a_file_that_is_too_large_is_one_line_and_not_read(tmp_path: Path) -> No
     )  # fmt: skip
 
 
-def test_standard_input_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_bounded() -> None:
     class Endless(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
-            assert 0 < size <= content.MAX_DOCUMENT_BYTES + 1
+            assert 0 < size <= LIMITS.document + 1
             return b"a" * size
 
     (failed,) = read_inputs(["-"], Endless())  # type: ignore[arg-type]
@@ -309,7 +316,7 @@ def test_any_bytes_are_a_document_or_an_error_row(
 ) -> None:
     result = _one("-", stdin=start + data)
     with contextlib.suppress(DocumentError):
-        result = content.document_from_bytes("p", start + data, suffix)
+        result = document_from_bytes("p", start + data, suffix)
     if isinstance(result, FailedInput):
         assert result.code in ("empty", "binary", "encoding", "unsupported") and "\n" not in result.message
     else:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from clausetag.data.documents.inputs import extract_text
 from clausetag.data.documents.quality import NOT_ENGLISH, NOT_PRIVACY_POLICY, quality_flags
+from clausetag.data.documents.sniff import extract_text
 
 _ROOT = Path(__file__).parents[3]
 _GERMAN = "Wir erheben Ihre Daten nur, soweit dies nötig ist, und geben sie nicht an Dritte weiter. "

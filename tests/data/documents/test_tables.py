@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clausetag.data.documents import tables
+from clausetag.data.documents.formats import Limits
 from clausetag.data.records import Document, FailedInput
 from tests.data.documents.container_fixture import LINES, PAGE, TEXT, codes, parquet_file, read
 
@@ -71,30 +72,27 @@ def test_a_quotation_mark_that_is_missing_hides_no_policy(tmp_path: Path) -> Non
     assert codes(read(path))[1][0].endswith(":3")
 
 
-def test_a_csv_row_without_end_is_not_read_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "MAX_DOCUMENT_BYTES", 1000)
+def test_a_csv_row_without_end_is_not_read_to_it(tmp_path: Path) -> None:
     path = csv_file(tmp_path / "p.csv", 'id,text\na,We sell.\nb,"We sell.\n' + "c,We sell.\n" * 1000)
-    found = read(path)
+    found = read(path, limits=Limits(document=1000))
     assert [code for _, code in codes(found)] == ["ok", "too_large"]
     assert isinstance(found[-1], FailedInput) and "quotation mark" in found[-1].message
 
 
 @pytest.mark.parametrize("name", ["p.csv", "p.jsonl"])
-def test_rows_may_be_long_but_not_endless(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_may_be_long_but_not_endless(name: str, tmp_path: Path) -> None:
     long = "We sell it. " * 50_000
     head = "id,text\na," if name == "p.csv" else '{"id": "a", "text": "'
     tail = "" if name == "p.csv" else '"}'
     path = csv_file(tmp_path / name, f"{head}{long}{tail}\n")
     assert codes(read(path)) == [("a", "ok")]
-    monkeypatch.setattr(tables, "MAX_DOCUMENT_BYTES", 1000)
-    assert [code for _, code in codes(read(path))] == ["too_large"]
+    assert [code for _, code in codes(read(path, limits=Limits(document=1000)))] == ["too_large"]
 
 
-def test_a_jsonl_line_that_is_too_long_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "MAX_DOCUMENT_BYTES", 100)
+def test_a_jsonl_line_that_is_too_long_costs_only_itself(tmp_path: Path) -> None:
     first, second, *_ = LINES.splitlines(keepends=True)
     path = csv_file(tmp_path / "p.jsonl", first + b"x" * 5000 + b"\n" + second + b"y" * 101)
-    found = codes(read(path))
+    found = codes(read(path, limits=Limits(document=100)))
     assert [code for _, code in found] == ["ok", "too_large", "ok", "too_large"]
     assert found[1][0].endswith("p.jsonl:2") and found[3][0].endswith("p.jsonl:4")
 

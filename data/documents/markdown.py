@@ -1,0 +1,81 @@
+"""Markdown (CommonMark and tables) to blocks: links become their text, markers and rules are left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from clausetag.data.documents.blocks import RULE, RawBlock, demote_last, looks_like_heading, normalise, strip_markers
+from clausetag.data.documents.html.reader import html_blocks
+from clausetag.data.documents.plain import plain_blocks
+from clausetag.data.records import BlockKind
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+_ATX_HEADING = re.compile(r"^ {0,3}#{1,6}\s+\S", re.MULTILINE)
+_LINK = re.compile(r"\[[^\[\]\n]+\]\((?:https?:|mailto:|/|#|www\.)[^)\s]*(?:\s+\"[^\"]*\")?\)")
+_SETEXT_HEADING = re.compile(r"^\S[^\n]*\n(?:=){3,}\s*$", re.MULTILINE)
+_LINE_BREAK_TAG = re.compile(r"<br\b", re.IGNORECASE)
+_KINDS: dict[str, BlockKind] = {
+    "heading": "heading",
+    "list_item": "list_item",
+    "th": "table_cell",
+    "td": "table_cell",
+}
+
+
+def looks_like_markdown(text: str) -> bool:
+    """Whether text has Markdown headings or links, so that their markers must not become part of a sentence."""
+    return bool(_ATX_HEADING.search(text) or _LINK.search(text) or _SETEXT_HEADING.search(text))
+
+
+def markdown_blocks(text: str) -> list[RawBlock]:
+    """The blocks of a Markdown text; code is read as plain text, embedded HTML as HTML."""
+    blocks: list[RawBlock] = []
+    kinds: list[BlockKind] = ["paragraph"]
+    for token in _parser().parse(text):
+        name, _, event = token.type.rpartition("_")
+        if name in _KINDS and event == "open":
+            kinds.append(_KINDS[name])
+        elif name in _KINDS and event == "close":
+            kinds.pop()
+        elif token.type in ("fence", "code_block"):
+            blocks.extend(plain_blocks(token.content))
+        elif token.type == "html_block":
+            blocks.extend(html_blocks(token.content))
+        elif token.type == "inline":
+            blocks.extend(_inline_blocks(token.children or [], kinds[-1]))
+    return demote_last(blocks)
+
+
+@cache
+def _parser() -> MarkdownIt:
+    # Imported here because few inputs are Markdown.
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").enable("table")
+
+
+def _inline_blocks(tokens: Sequence[Token], kind: BlockKind) -> list[RawBlock]:
+    """One block for each line of a paragraph, heading, list item or table cell."""
+    text = ""
+    for token in tokens:
+        if token.type == "hardbreak" or (token.type == "html_inline" and _LINE_BREAK_TAG.match(token.content)):
+            text += "\n"
+        elif token.type == "softbreak":
+            text += " "
+        elif token.type not in ("image", "html_inline"):
+            text += token.content
+    lines = [line for line in map(normalise, text.split("\n")) if line and not RULE.match(line)]
+    blocks: list[RawBlock] = []
+    for line in lines:
+        body, marked = strip_markers(line)
+        if kind == "paragraph" and len(lines) == 1 and looks_like_heading(body):
+            blocks.append((body, "heading"))
+        else:
+            blocks.append((body, "list_item" if kind == "paragraph" and marked else kind))
+    return blocks

@@ -1,0 +1,52 @@
+"""Plain text to blocks: headings, paragraphs and list items."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from clausetag.data.documents.blocks import RULE, RawBlock, demote_last, looks_like_heading, normalise, strip_markers
+
+_WRAP_WIDTH = 100
+"""Text with longer lines is not hard-wrapped."""
+
+
+def plain_blocks(text: str) -> list[RawBlock]:
+    """The blocks of a plain text: each line is one, or in hard-wrapped text each paragraph."""
+    lines = [normalise(line) for line in text.splitlines()]
+    if _is_hard_wrapped(lines):
+        lines = _unwrapped(lines)
+    blocks: list[RawBlock] = []
+    for line in lines:
+        body, marked = strip_markers(line)
+        if RULE.match(body):
+            continue  # a blank line, a rule or only markers
+        after_lead_in = bool(blocks) and blocks[-1][0].endswith(":") and blocks[-1][1] != "heading"
+        if looks_like_heading(body) and not after_lead_in:
+            blocks.append((body, "heading"))
+        else:
+            blocks.append((body, "list_item" if marked or after_lead_in else "paragraph"))
+    return demote_last(blocks)
+
+
+def _is_hard_wrapped(lines: list[str]) -> bool:
+    """Whether lines were broken at a fixed width: most lines that are followed by another one are nearly full."""
+    inner = [len(line) for line, after in pairwise(lines) if line and after]
+    longest = max(inner, default=0)
+    if len(inner) < 4 or longest > _WRAP_WIDTH:
+        return False
+    full = sum(length >= 0.7 * longest for length in inner)
+    return longest >= 40 and full >= 0.6 * len(inner)
+
+
+def _unwrapped(lines: list[str]) -> list[str]:
+    """The paragraphs of hard-wrapped text."""
+    width = max(map(len, lines))
+    paragraphs: list[list[str]] = []
+    for line in lines:
+        above = paragraphs[-1][-1] if paragraphs else ""
+        # A line that is much shorter than the width is the last of its paragraph.
+        if above and line and not strip_markers(line)[1] and len(above) >= 0.6 * width:
+            paragraphs[-1].append(line)
+        else:
+            paragraphs.append([line])
+    return [" ".join(paragraph) for paragraph in paragraphs]

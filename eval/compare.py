@@ -1,0 +1,134 @@
+"""`clausetag eval compare`: is one run better than another, figure by figure, with the uncertainty of the policies.
+
+clausetag eval opp115 --model runs/a -o out/a
+clausetag eval opp115 --model runs/b -o out/b
+clausetag eval compare out/a out/b
+clausetag eval compare out/a out/a/predictions-tfidf.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from clausetag.data.corpora.privacyglue import POLICY as PRIVACYGLUE
+from clausetag.data.errors import DataError
+from clausetag.data.jsonl import write_text
+from clausetag.eval.predictions import aligned, read_predictions
+from clausetag.eval.statistics.resample import DRAWS, resampler
+from clausetag.eval.statistics.significance import LEVEL, RANDOMISATIONS, Difference, as_rows, paired_tests, smallest_p
+from clausetag.eval.tables import markdown_table, number, terminal_table
+
+NAMES = {"macro_f1": "Macro", "micro_f1": "Micro"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `clausetag eval compare`."""
+    what = "folder that `clausetag eval -o` wrote, or a predictions file in it (a baseline's)"
+    parser.add_argument("first", metavar="A", help=what)
+    parser.add_argument("second", metavar="B", help="the same, of another run on the same data")
+    parser.add_argument("--draws", type=int, default=DRAWS, help=f"bootstrap draws (default: {DRAWS})")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
+    parser.add_argument("-o", "--output", metavar="DIR", help="folder for comparison.json and comparison.md")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run `clausetag eval compare`; returns the exit code.
+
+    Raises:
+        DataError: a run is missing or unreadable, or the two were measured on different data.
+    """
+    if arguments.draws < 100 or arguments.seed < 0:
+        raise DataError("--draws must be at least 100 and --seed not negative")
+    first = read_predictions(arguments.first)
+    second = aligned(first, read_predictions(arguments.second))
+    groups = [policy for policy, _ in first.keys]
+    drawn_by = "policies"
+    if set(groups) == {PRIVACYGLUE}:
+        # Texts without a policy around them.
+        groups, drawn_by = [str(row) for row in range(len(groups))], "texts"
+    drawn = resampler(groups, draws=arguments.draws, seed=arguments.seed)
+    tests = paired_tests(first.predicted, second.predicted, first.gold, drawn, first.labels)
+    rows = len(first.keys)
+    header, cells = _table(tests)
+    title = f"A = {arguments.first} against B = {arguments.second}, {rows} rows of {drawn.groups} {drawn_by}"
+    lines = [
+        _sentence(tests),
+        f"F1; differences with 95 % intervals by paired bootstrap over {drawn_by} ({drawn.draws} draws); p by "
+        f"approximate randomisation over {drawn_by}, corrected by Holm over the overall figures and over the "
+        f"categories; a verdict needs p below {LEVEL} and an interval without 0",
+    ]
+    changed = int((first.predicted != second.predicted).any(axis=1).sum())
+    lines.append(f"The two label {changed} of {rows} rows differently")
+    if drawn_by == "texts":
+        lines.append("The rows name no policy: texts were drawn instead, which makes the intervals too narrow")
+    least = smallest_p(drawn.groups)
+    if least * 2 >= LEVEL:
+        lines.append(f"{drawn.groups} {drawn_by} are too few: no difference, however large, could be evidence here")
+    elif least * len(first.labels) >= LEVEL:
+        lines.append(f"{drawn.groups} {drawn_by} are too few for evidence on a single category")
+    for letter, own in (("A", first), ("B", second)):
+        if own.in_sample:
+            lines.append(f"{letter} is in-sample: that system may have been trained on these rows")
+    if arguments.output is not None:
+        folder = Path(arguments.output)
+        names = {"first": Path(arguments.first).name, "second": Path(arguments.second).name}
+        content = {
+            **names,
+            "n": rows,
+            drawn_by: drawn.groups,
+            "draws": drawn.draws,
+            "randomisations": RANDOMISATIONS,
+            "seed": drawn.seed,
+            "rows_that_differ": changed,
+            "figures": as_rows(tests),
+            "in_sample": [first.in_sample, second.in_sample],
+            "notes": lines[3:],
+        }
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            text = [f"# {names['first']} (A) against {names['second']} (B)", "", *markdown_table(header, cells), ""]
+            write_text(folder / "comparison.md", "\n".join([*text, *(f"- {line}" for line in lines)]) + "\n")
+            write_text(folder / "comparison.json", json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+        except OSError as error:
+            raise DataError(f"{folder}: {error.strerror or error}") from None
+    print("\n".join([title, "", *terminal_table(header, cells, rules=(2,)), "", *lines]))
+    if arguments.output is not None:
+        print(f"written to {arguments.output}", file=sys.stderr)
+    return 0
+
+
+def _table(tests: dict[str, Difference]) -> tuple[list[str], list[list[str]]]:
+    header = ["Figure", "A", "B", "A - B [95 %]", "p", "p (Holm)", "A is"]
+    rows = []
+    for name, own in tests.items():
+        between = "-"
+        if own.difference is not None:
+            between = f"{own.difference:+.3f}"
+            if own.ci95 is not None:
+                between += f" [{own.ci95[0]:+.3f}, {own.ci95[1]:+.3f}]"
+        verdict = own.verdict if own.first is not None else "undefined"
+        rows.append(
+            [NAMES.get(name, name), number(own.first), number(own.second), between, _p(own.p), _p(own.p_holm), verdict]
+        )
+    return header, rows
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _sentence(tests: dict[str, Difference]) -> str:
+    """The outcome in a line."""
+    parts = []
+    for name in ("macro_f1", "micro_f1"):
+        verdict = tests[name].verdict
+        said = "no evidence of a difference" if verdict == "no evidence" else f"A is {verdict}"
+        parts.append(f"{NAMES[name].lower()} F1: {said}")
+    for verdict in ("better", "worse"):
+        names = [name for name, own in tests.items() if name not in NAMES and own.verdict == verdict]
+        if names:
+            parts.append(f"{verdict} in {', '.join(names)}")
+    return "; ".join(parts)

@@ -1,0 +1,239 @@
+"""How much of a policy the HTML reader keeps, and how much of what it keeps is none of the policy.
+
+    python -m clausetag.eval.research.extraction HTML_DIR SANITIZED_DIR [--pages] [--sentences PAGE]
+
+compares pages as crawled with the texts that OPP-115's annotators read (`sanitized_policies` of the corpus; page and
+text belong together if the number before the first "_" is the same). Pages that hold another version of the policy, by
+the words of their source, are left out of the means. `--pages` adds a row for every page; `--sentences` prints what is
+lost and what is more on one of them, for reading. Where trafilatura is installed it is measured, too.
+
+A word counts as found if it stands in a run of four words that the other text has; a sentence if half its words do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from statistics import mean, median
+
+from clausetag.data.documents.blocks import without_marker
+from clausetag.data.documents.decode import decode
+from clausetag.data.documents.html.reader import html_blocks
+from clausetag.data.errors import ClausetagError, DataError
+from clausetag.data.segment import sentence_spans
+
+RUN = 4
+"""Words in a row that count as found."""
+SAME_VERSION = 0.85
+"""Share of the reference's words that the page's source must have."""
+
+Extractor = Callable[[str], list[str]]
+"""An HTML page to its blocks of text."""
+
+_TAG = re.compile(r"<[^>]*>")
+_BREAK = re.compile(r"(?:\s*<br[^>]*>\s*){2,}|\|\|\|", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """One page, read by one extractor."""
+
+    page: str
+    same_version: bool
+    kept: float
+    """Share of the reference's words that were extracted, 0 to 1."""
+    extra: float
+    """Share of the extracted words that the reference does not have, 0 to 1."""
+    sentences: int
+    """Of the reference."""
+    lost: tuple[str, ...]
+    """Sentences of the reference that were not extracted."""
+    more: tuple[str, ...]
+    """Extracted sentences that the reference does not have: boilerplate, or policy that it left out."""
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation."""
+    return _WORD.findall(text.lower())
+
+
+def covered(text: Sequence[str], by: Sequence[str]) -> list[bool]:
+    """For each word of `text`, whether it stands in a run of `RUN` words (all words, if there are fewer) of `by`."""
+    size = min(RUN, len(text))
+    runs = {tuple(by[at : at + size]) for at in range(len(by) - size + 1)}
+    found = [False] * len(text)
+    for at in range(len(text) - size + 1):
+        if tuple(text[at : at + size]) in runs:
+            found[at : at + size] = [True] * size
+    return found
+
+
+def share_covered(text: Sequence[str], by: Sequence[str]) -> float:
+    """Share of the words of `text` that are `covered`, 0 to 1; that of no words is 0."""
+    return sum(covered(text, by)) / max(1, len(text))
+
+
+def without_tags(html: str) -> str:
+    """Everything between the tags, scripts included."""
+    return unescape(_TAG.sub(" ", html))
+
+
+def reference_blocks(sanitized: str) -> list[str]:
+    """The paragraphs of a sanitized policy: parts between its segments' marks and between double line breaks."""
+    parts = (" ".join(without_tags(part).split()) for part in _BREAK.split(sanitized))
+    return [part for part in parts if part]
+
+
+def sentences(blocks: Iterable[str]) -> list[str]:
+    """The sentences of all blocks."""
+    return [block[start:end] for block in blocks for start, end in sentence_spans(block)]
+
+
+def measure_page(page: str, html: str, sanitized: str, extract: Extractor = lambda html: own(html)) -> PageResult:
+    """Compare what is extracted from a page with its reference."""
+    # Not every extractor keeps the markers of lists.
+    reference, extracted = (
+        [without_marker(b)[0] for b in blocks] for blocks in (reference_blocks(sanitized), extract(html))
+    )
+    wanted, found = words(" ".join(reference)), words(" ".join(extracted))
+    return PageResult(
+        page=page,
+        same_version=share_covered(wanted, words(without_tags(html))) >= SAME_VERSION,
+        kept=share_covered(wanted, found),
+        extra=1 - share_covered(found, wanted) if found else 0.0,
+        sentences=len(sentences(reference)),
+        lost=_not_in(sentences(reference), found),
+        more=_not_in(sentences(extracted), wanted),
+    )
+
+
+def _not_in(texts: Iterable[str], other: Sequence[str]) -> tuple[str, ...]:
+    """The sentences of which less than half stands in the other text, in runs of its words."""
+    joined = f" {' '.join(other)} "
+    return tuple(
+        text
+        for text in texts
+        if (mine := words(text)) and f" {' '.join(mine)} " not in joined and share_covered(mine, other) < 0.5
+    )
+
+
+def own(html: str) -> list[str]:
+    """Clausetag's reader."""
+    return [text for text, _ in html_blocks(html)]
+
+
+def whole_page(html: str) -> list[str]:
+    """All text of a page but scripts and styles: what a reader without any choice keeps."""
+    bare = re.sub(r"(?is)<(script|style|noscript|template)\b.*?</\1\s*>|<!--.*?-->", " ", html)
+    return [
+        " ".join(line.split())
+        for line in without_tags(re.sub(r"(?i)</?(?:p|div|li|td|h\d|br)\b[^>]*>", "\n", bare)).splitlines()
+        if line.strip()
+    ]
+
+
+def extractors() -> dict[str, Extractor]:
+    """What is compared, by name; trafilatura only where it is installed."""
+    found: dict[str, Extractor] = {"clausetag": own}
+    try:
+        import trafilatura
+    except ImportError:
+        pass
+    else:
+        read: Callable[..., str | None] = trafilatura.extract
+
+        def reader(**options: bool) -> Extractor:
+            return lambda html: (read(html, include_tables=True, **options) or "").splitlines()
+
+        version = trafilatura.__version__
+        found[f"trafilatura {version}"] = reader()
+        found[f"trafilatura {version}, favouring recall"] = reader(favor_recall=True)
+        found[f"trafilatura {version}, favouring precision"] = reader(favor_precision=True)
+    found["whole page"] = whole_page
+    return found
+
+
+def pages_with_reference(html_dir: Path, sanitized_dir: Path) -> list[tuple[str, str, str]]:
+    """(name, page, sanitized policy) of every page that has a reference.
+
+    Raises:
+        DataError: there is none.
+    """
+    references = {path.name.split("_")[0]: path for path in sorted(sanitized_dir.glob("*.html"))}
+    pairs = [
+        (page.stem, decode(page.read_bytes()), references[page.name.split("_")[0]].read_text("utf-8", "replace"))
+        for page in sorted(html_dir.glob("*.html"))
+        if page.name.split("_")[0] in references
+    ]
+    if not pairs:
+        raise DataError(f"{html_dir}: no page whose number has a text in {sanitized_dir}")
+    return pairs
+
+
+def table(results: dict[str, list[PageResult]]) -> str:
+    """One row of Markdown for each extractor, over the pages that hold the reference's version."""
+    rows = [
+        "| extractor | kept, mean | worst page | extra, mean | extra, median | sentences lost | sentences more |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, pages in results.items():
+        same = [page for page in pages if page.same_version]
+        kept, extra = [page.kept for page in same], [page.extra for page in same]
+        total = sum(page.sentences for page in same)
+        lost, more = sum(len(page.lost) for page in same), sum(len(page.more) for page in same)
+        rows.append(
+            f"| {name} | {mean(kept):.3f} | {min(kept):.3f} | {mean(extra):.3f} | {median(extra):.3f} "
+            f"| {lost:,} of {total:,} | {more:,} |"
+        )
+    return "\n".join(rows)
+
+
+def page_table(pages: Iterable[PageResult]) -> str:
+    """One row of Markdown for each page."""
+    rows = ["| page | sentences | lost | more | kept | extra |", "|---|---|---|---|---|---|"]
+    for page in pages:
+        other = "" if page.same_version else " (another version)"
+        counts = f"{page.sentences} | {len(page.lost)} | {len(page.more)}"
+        rows.append(f"| {page.page}{other} | {counts} | {page.kept:.3f} | {page.extra:.3f} |")
+    return "\n".join(rows)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m clausetag.eval.research.extraction", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("html_dir", type=Path, help="pages as crawled, <number>_….html")
+    parser.add_argument("sanitized_dir", type=Path, help="OPP-115's sanitized_policies")
+    parser.add_argument("--pages", action="store_true", help="a row for every page, too")
+    parser.add_argument("--sentences", metavar="PAGE", help="print what is lost and what is more on this page")
+    given = parser.parse_args(argv)
+    try:
+        pairs = pages_with_reference(given.html_dir, given.sanitized_dir)
+        if given.sentences is not None:
+            pairs = [pair for pair in pairs if pair[0] == given.sentences]
+            if not pairs:
+                raise DataError(f"{given.sentences}: no such page with a reference in {given.html_dir}")
+            result = measure_page(*pairs[0])
+            print("\n".join([*(f"- {text}" for text in result.lost), *(f"+ {text}" for text in result.more)]))
+            return 0
+        results = {name: [measure_page(*pair, extract) for pair in pairs] for name, extract in extractors().items()}
+    except (ClausetagError, OSError) as error:
+        print(f"clausetag: {error}", file=sys.stderr)
+        return 2
+    same = sum(page.same_version for page in results["clausetag"])
+    print(f"{same} of {len(pairs)} pages hold the version of the reference; the figures are of these.\n")
+    print(table(results))
+    if given.pages:
+        print(f"\n{page_table(results['clausetag'])}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""Doubtful gold labels: reference numbers, the definitions by hand, and planted errors found in simulated data."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from clausetag.data.labels import LABELS
+from clausetag.data.records import Sentence
+from clausetag.eval.people.label_quality import label_quality
+from clausetag.eval.report.suspects import suspect_list
+from clausetag.model.decision import sigmoid
+
+NAMES = ("a", "b", "c")
+GOLD = np.array(
+    [[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 0, 1], [0, 0, 1], [0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 1, 0]]
+)
+SCORES = np.array(
+    [
+        [0.92, 0.11, 0.03],
+        [0.85, 0.77, 0.21],
+        [0.83, 0.05, 0.40],
+        [0.10, 0.66, 0.58],
+        [0.07, 0.30, 0.71],
+        [0.12, 0.91, 0.64],
+        [0.33, 0.08, 0.02],
+        [0.61, 0.45, 0.72],
+        [0.04, 0.02, 0.09],
+        [0.55, 0.72, 0.31],
+    ]
+)
+
+
+def simulated(
+    seed: int, *, rows: int = 3000, flipped: float = 0.05, sharpness: float = 4.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """True labels, calibrated scores of a model, and which of the [rows, 12] decisions to turn round."""
+    rng = np.random.default_rng(seed)
+    scores = sigmoid(sharpness * (rng.normal(size=(rows, len(LABELS))) - 1.25))
+    return rng.random(scores.shape) < scores, scores, rng.random(scores.shape) < flipped
+
+
+def test_scores_and_suspects_are_those_of_cleanlab() -> None:
+    """Numbers that cleanlab 2.9.0 gives: get_label_quality_scores, and find_multilabel_issues_per_class with
+    filter_by="confident_learning"."""
+    found = label_quality(GOLD, SCORES, NAMES)
+    expected = [0.898, 0.7764, 0.27, 0.6056, 0.1964, 0.2096, 0.2104, 0.3364, 0.9208, 0.4992]
+    assert found.scores == pytest.approx(expected, abs=1e-12)
+    assert np.argwhere(found.suspect).tolist() == [[2, 0], [4, 0], [5, 1], [6, 1], [7, 2]]
+
+
+def test_a_row_is_pooled_from_its_highest_to_its_lowest() -> None:
+    found = label_quality([[1, 0, 0]], [[0.9, 0.4, 0.8]], NAMES)
+    assert found.self_confidence.tolist() == [pytest.approx([0.9, 0.6, 0.2])]
+    assert found.scores == pytest.approx([0.8 * 0.2 + 0.2 * (0.8 * 0.6 + 0.2 * 0.9)])
+    # The lowest weighs most: one doubtful label outweighs two that are beyond doubt.
+    good, bad = label_quality([[1, 1, 1]] * 2, [[0.6, 0.6, 0.6], [1.0, 1.0, 0.3]], NAMES).scores
+    assert bad < good
+
+
+def test_suspects_are_ranked_and_filtered() -> None:
+    found = label_quality(GOLD, SCORES, NAMES)
+    ranking = found.ranking()
+    assert [(one.row, one.label, one.doubt) for one in ranking] == [
+        (4, "a", "wrong"),
+        (6, "b", "wrong"),
+        (5, "b", "missing"),
+        (2, "a", "missing"),
+        (7, "c", "missing"),
+    ]
+    assert [one.self_confidence for one in ranking] == pytest.approx([0.07, 0.08, 0.09, 0.17, 0.28])
+    assert found.ranking("missing") == ranking[2:]
+    assert found.ranking("missing", "a") == [ranking[3]]
+    assert found.ranking(label="b") == ranking[1:3]
+
+
+def test_equal_suspects_go_by_the_score_of_their_row() -> None:
+    gold = np.ones((12, 2), dtype=bool)
+    gold[10:] = False
+    scores = np.where(gold, 0.9, 0.1)
+    scores[0], scores[1] = (0.05, 0.9), (0.05, 0.05)
+    found = label_quality(gold, scores, ("a", "b"))
+    assert [(one.row, one.label) for one in found.ranking()] == [(1, "a"), (1, "b"), (0, "a")]
+
+
+def test_an_unsure_contrary_is_no_suspect() -> None:
+    # 0.6 is above one half, but positives score 0.9 on average; 0.9 reaches that.
+    scores = np.array([[0.9], [0.9], [0.9], [0.05], [0.1], [0.6], [0.9]])
+    found = label_quality([[1], [1], [1], [0], [0], [0], [0]], scores, ("a",))
+    assert [one.row for one in found.ranking()] == [6]
+    # Nor is what the model holds for likelier than not, though it be far below the mean of its side.
+    low = np.array([[0.3], [0.2], [0.1], [0.05], [0.45]])
+    assert label_quality([[1], [1], [0], [0], [0]], low, ("a",)).ranking("missing") == []
+
+
+@pytest.mark.parametrize("score", [0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
+def test_a_score_equal_to_the_mean_reaches_it(score: float) -> None:
+    # Whichever way the mean of equal numbers is rounded.
+    scores = np.array([[score]] * 8 + [[0.1]] * 5)
+    assert [one.row for one in label_quality([[1]] * 7 + [[0]] * 6, scores, ("a",)).ranking()] == [7]
+
+
+def test_labels_always_or_never_given_have_no_estimate() -> None:
+    gold = GOLD.astype(bool)
+    gold[:, 0], gold[:, 1] = False, True
+    found = label_quality(gold, SCORES, NAMES)
+    assert not found.suspect[:, :2].any()
+    never, always = found.estimates["a"], found.estimates["b"]
+    assert (never.given, never.wrong, never.missing) == (0, None, None)
+    assert (always.given, always.wrong, always.missing) == (10, None, None)
+    assert (found.estimates["c"].wrong, found.estimates["c"].missing) == (0, 1)
+
+
+def test_estimates_count_the_suspects() -> None:
+    found = label_quality(GOLD, SCORES, NAMES)
+    figures = json.loads(json.dumps(found.to_dict()))
+    assert figures["per_category"] == {
+        "a": {"given": 4, "wrong": 1, "missing": 1},
+        "b": {"given": 4, "wrong": 1, "missing": 1},
+        "c": {"given": 3, "wrong": 0, "missing": 1},
+    }
+    assert (figures["n"], figures["suspects"]) == (10, 5)
+    assert "not trained on these labels" in figures["note"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_planted_errors_are_found(seed: int) -> None:
+    truth, scores, planted = simulated(seed)
+    found = label_quality(truth ^ planted, scores)
+    for doubt, share, by_chance in (("wrong", 0.95, 0.4), ("missing", 0.45, 0.01)):
+        top = found.ranking(doubt)[:100]  # type: ignore[arg-type]
+        assert len(top) == 100
+        hits = np.mean([planted[one.row, LABELS.index(one.label)] for one in top])
+        side = (truth ^ planted) == (doubt == "wrong")
+        assert planted[side].mean() < by_chance
+        assert hits > share
+    rows = planted.any(axis=1)
+    worst = np.argsort(found.scores)[:200]
+    assert rows[worst].mean() > 0.95 > 2 * rows.mean()
+
+
+def test_estimates_follow_the_number_of_planted_errors() -> None:
+    estimates = []
+    for flipped in (0.0, 0.02, 0.05, 0.1):
+        truth, scores, planted = simulated(7, flipped=flipped, sharpness=20.0)
+        found = label_quality(truth ^ planted, scores).estimates.values()
+        estimates.append(sum((one.wrong or 0) + (one.missing or 0) for one in found))
+        # What a model that is nearly always sure gets wrong itself comes on top: about 30 of the 36,000 decisions.
+        assert abs(estimates[-1] - planted.sum()) < 60
+    assert estimates == sorted(estimates)
+
+
+def test_a_weak_model_takes_its_own_errors_for_errors_of_gold() -> None:
+    truth, scores, _ = simulated(7)
+    assert label_quality(truth, scores).suspect.sum() > 400
+
+
+@pytest.mark.parametrize(
+    ("gold", "scores"),
+    [
+        (GOLD, SCORES[:4]),
+        (GOLD[:, :2], SCORES[:, :2]),
+        (GOLD, SCORES + 0.2),
+        (GOLD, SCORES - 0.2),
+        (GOLD, np.where(SCORES == 0.92, np.nan, SCORES)),
+    ],
+)
+def test_bad_arrays_are_refused(gold: np.ndarray, scores: np.ndarray) -> None:
+    with pytest.raises(ValueError):
+        label_quality(gold, scores, NAMES)
+
+
+def test_no_rows() -> None:
+    found = label_quality(np.zeros((0, 3)), np.zeros((0, 3)), NAMES)
+    assert found.scores.shape == (0,) and found.ranking() == [] and suspect_list([], [], found) == []
+
+
+def test_suspects_are_listed_in_context_worst_row_first() -> None:
+    units = [Sentence("p", index, f"Sentence {index}.", labels=()) for index in range(10)]
+    units[5] = Sentence("p", 5, "Five.", votes={"c": 2 / 3}, extra={"annotators": {"1": ["c"], "2": ["c"], "3": []}})
+    quality = label_quality(GOLD, SCORES, NAMES)
+    listed = json.loads(json.dumps(suspect_list(units, units, quality)))
+    assert [one["index"] for one in listed] == [4, 5, 6, 2, 7]
+    assert listed[1] == {
+        "policy": "p",
+        "index": 5,
+        "text": "Five.",
+        "heading": None,
+        "before": "Sentence 4.",
+        "after": "Sentence 6.",
+        "gold": ["c"],
+        "wrong": {},
+        "missing": {"b": 0.09},
+        "score": 0.2096,
+        "votes": {"c": 0.6667},
+        "annotators": {"1": ["c"], "2": ["c"], "3": []},
+    }
+    assert listed[0]["wrong"] == {"a": 0.07} and listed[0]["gold"] == ["a", "c"]
+    assert listed[0]["votes"] is None and listed[0]["annotators"] is None
+    assert suspect_list(units, units, quality, limit=2) == listed[:2]
+    with pytest.raises(ValueError, match="3 units"):
+        suspect_list(units[:3], units, quality)
