@@ -31,9 +31,9 @@ from clausetag.model.network import HEADS, SentenceTagger, native_bf16, predict_
 from clausetag.model.provenance import versions
 from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, encode_texts, load_tokenizer
 from clausetag.train.config import Recipe, read_recipe, shipped_recipes
-from clausetag.train.corpora import POOL, Source, TrainingData, assemble
 from clausetag.train.start import Start, load_start, start_network
-from clausetag.train.teaching import ABOUT, POOL_FILE, SCORES, passage_key, sentence_key
+from clausetag.train.teacher_scores import ABOUT, POOL_FILE, SCORES, passage_key, sentence_key
+from clausetag.train.training_data import POOL, Source, TrainingData, assemble
 
 _PART = 2000
 """Sentences that are scored between two savings."""

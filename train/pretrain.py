@@ -32,11 +32,11 @@ from clausetag.model.network import load_encoder
 from clausetag.model.provenance import git_revision, versions
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.model.windows import batches
-from clausetag.train.loop import atomic_save
+from clausetag.train.batches import rate_factor
 from clausetag.train.masked import MaskedLanguageModel, masked_loss
-from clausetag.train.pretrain_plan import Policy, Settings, ids_of, learnt_and_held, needed, steps_of, windows_of
-from clausetag.train.steps import rate_factor
-from clausetag.train.teaching import sentence_key
+from clausetag.train.mlm import Policy, Settings, ids_of, learnt_and_held, needed, steps_of, windows_of
+from clausetag.train.teacher_scores import sentence_key
+from clausetag.train.trainer import atomic_save
 
 CONFIG = "config.json"
 

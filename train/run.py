@@ -20,10 +20,10 @@ from clausetag.model.card import write_card
 from clausetag.model.provenance import versions
 from clausetag.model.runtime import Runtime
 from clausetag.train.config import EACH, Recipe, read_recipe, shipped_recipes
-from clausetag.train.corpora import TrainingData, assemble
 from clausetag.train.curves import draw_curves
-from clausetag.train.loop import Trained, train, uses_bf16, write_run
 from clausetag.train.start import load_start
+from clausetag.train.trainer import Trained, train, uses_bf16, write_run
+from clausetag.train.training_data import TrainingData, assemble
 from clausetag.train.validate import (
     Held,
     cross_fitted,

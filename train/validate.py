@@ -16,8 +16,8 @@ from clausetag.model.artifact import HeadSettings
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences, encode_texts
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import Source
 from clausetag.train.targets import inherited_rows, target_rows
+from clausetag.train.training_data import Source
 
 BoolArray = npt.NDArray[np.bool_]
 Predict = Callable[[EncodedPolicies], tuple[FloatArray, FloatArray]]

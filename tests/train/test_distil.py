@@ -24,13 +24,13 @@ from clausetag.model.artifact import load_artifact, write_manifest
 from clausetag.model.network import HEADS, predict_logits
 from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, encode_texts, load_tokenizer
 from clausetag.train import distil as module
-from clausetag.train import loop
+from clausetag.train import trainer
 from clausetag.train.config import Recipe, recipe_from
-from clausetag.train.corpora import POOL, TrainingData, assemble
 from clausetag.train.distil import distil, draw
 from clausetag.train.run import run_training
 from clausetag.train.start import Start, load_start, start_network
-from clausetag.train.teaching import ABOUT, SCORES, load_teaching
+from clausetag.train.teacher_scores import ABOUT, SCORES, load_teaching
+from clausetag.train.training_data import POOL, TrainingData, assemble
 
 TEACHERS = {"000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"}
 """What the tiny artifact was trained on; 004_vtiger chose its thresholds."""
@@ -292,14 +292,14 @@ def test_without_a_pool_the_training_sentences_alone_are_scored(
 ) -> None:
     distil(recipe, data, (), [teacher], tmp_path / "d", quiet=True)
     taught = replace(recipe, distilled=str(tmp_path / "d"), epochs=1)
-    trained = loop.train(taught, assemble(taught), tmp_path / "run", quiet=True)
+    trained = trainer.train(taught, assemble(taught), tmp_path / "run", quiet=True)
     assert trained.progress.step > 0
     # A run goes on with the teaching that it began with, or not at all.
     other = assemble(taught)
     assert other.teaching is not None
     other = replace(other, teaching=replace(other.teaching, hash="another"))
     with pytest.raises(RecipeError, match="run of another recipe"):
-        loop.train(taught, other, tmp_path / "run", quiet=True)
+        trainer.train(taught, other, tmp_path / "run", quiet=True)
 
 
 def test_a_damaged_folder_is_one_clear_line(recipe: Recipe, data: TrainingData, teacher: Start, tmp_path: Path) -> None:

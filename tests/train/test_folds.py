@@ -17,7 +17,7 @@ from clausetag.data.text import is_boilerplate, text_hash
 from clausetag.model.artifact import load_artifact
 from clausetag.train import run
 from clausetag.train.config import Recipe, recipe_from
-from clausetag.train.corpora import assemble
+from clausetag.train.training_data import assemble
 
 POLICIES = ("000_sagenext", "003_empxtrack", "004_vtiger")
 

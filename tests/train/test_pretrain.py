@@ -26,11 +26,11 @@ from clausetag.model.artifact import load_artifact, read_trained_on
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.train import pretrain as module
 from clausetag.train.config import recipe_from
-from clausetag.train.corpora import assemble
 from clausetag.train.masked import masked_loss
+from clausetag.train.mlm import Settings, needed
 from clausetag.train.pretrain import pretrain
-from clausetag.train.pretrain_plan import Settings, needed
 from clausetag.train.run import run_training
+from clausetag.train.training_data import assemble
 
 SAVED = 10
 """Steps between two checkpoints."""

@@ -15,11 +15,11 @@ from clausetag.data.errors import LeakageError, RecipeError
 from clausetag.data.text import text_hash
 from clausetag.model.artifact import load_artifact, write_manifest
 from clausetag.model.tagger import Tagger
-from clausetag.train import loop
+from clausetag.train import trainer
 from clausetag.train.config import Recipe, recipe_from
-from clausetag.train.corpora import assemble
 from clausetag.train.run import run_training
 from clausetag.train.start import load_start, pruned, start_network
+from clausetag.train.training_data import assemble
 
 SEEN = {"000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"}
 """What the tiny artifact was trained on."""
@@ -62,7 +62,7 @@ def test_training_starts_from_the_models_own_weights(recipe: Recipe, tiny_artifa
     assert all(torch.equal(value, saved[name]) for name, value in network.state_dict().items())
     # At a rate of zero, training ends where it started: at the start model, head biases and all.
     still = recipe_from({**recipe.as_dict(), "encoder_lr": 0.0, "head_lr": 0.0})
-    trained = loop.train(still, assemble(still), tmp_path / "run", quiet=True)
+    trained = trainer.train(still, assemble(still), tmp_path / "run", quiet=True)
     assert all(torch.equal(value, saved[name]) for name, value in trained.model.state_dict().items())
 
 
@@ -123,11 +123,11 @@ def test_weights_of_another_network_are_refused(tiny_artifact: Path, tmp_path: P
 
 
 def test_a_changed_start_model_does_not_continue_a_run(recipe: Recipe, tiny_artifact: Path, tmp_path: Path) -> None:
-    loop.train(recipe, assemble(recipe), tmp_path / "run", quiet=True)
+    trainer.train(recipe, assemble(recipe), tmp_path / "run", quiet=True)
     other = recipe_from({**recipe.as_dict(), "start": changed(tiny_artifact, tmp_path / "other", name="other")})
     data = assemble(other)
     with pytest.raises(RecipeError, match="run of another recipe"):
-        loop.train(recipe, data, tmp_path / "run", quiet=True)
+        trainer.train(recipe, data, tmp_path / "run", quiet=True)
 
 
 def test_privacyglue_starts_from_models_that_have_not_seen_opp115(

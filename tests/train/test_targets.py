@@ -12,9 +12,9 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.model.network import HEADS
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import POOL, Source
 from clausetag.train.targets import Lesson, passage_lessons, sentence_lessons
-from clausetag.train.teaching import Teaching, passage_key, sentence_key
+from clausetag.train.teacher_scores import Teaching, passage_key, sentence_key
+from clausetag.train.training_data import POOL, Source
 
 FIRST, SECOND = LABELS[0], LABELS[1]
 

@@ -36,10 +36,7 @@ from clausetag.model.network import (
 from clausetag.model.provenance import git_revision, versions
 from clausetag.model.tokenise import SubwordTokenizer, inference_windows, load_tokenizer
 from clausetag.model.windows import Window, collate
-from clausetag.train.config import Recipe
-from clausetag.train.corpora import TrainingData
-from clausetag.train.start import pruned, start_network
-from clausetag.train.steps import (
+from clausetag.train.batches import (
     Average,
     Examples,
     epoch_batches,
@@ -49,6 +46,9 @@ from clausetag.train.steps import (
     soft_loss,
     unit_targets,
 )
+from clausetag.train.config import Recipe
+from clausetag.train.start import pruned, start_network
+from clausetag.train.training_data import TrainingData
 from clausetag.train.validate import epoch_figures, held_scores, selection_score
 
 

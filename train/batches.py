@@ -15,9 +15,9 @@ from clausetag.model.network import SentenceTagger, layer_depth
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences, encode_texts
 from clausetag.model.windows import Batch, Window, batches, pack, whole_passages
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import POOL, Source
 from clausetag.train.targets import Lesson, passage_lessons, sentence_lessons
-from clausetag.train.teaching import Teaching
+from clausetag.train.teacher_scores import Teaching
+from clausetag.train.training_data import POOL, Source
 
 _BUCKET = 64
 """Windows of about equal length are found among so many neighbours, so that order stays random and padding small."""

@@ -12,11 +12,11 @@ from clausetag.data.errors import RecipeError
 from clausetag.data.labels import LABELS
 from clausetag.model import network
 from clausetag.model.backbone import backbone_path, check_sha256
-from clausetag.train import loop
+from clausetag.train import trainer
+from clausetag.train.batches import Average, rate_factor, soft_loss
 from clausetag.train.config import Recipe, recipe_from
-from clausetag.train.corpora import assemble
 from clausetag.train.run import run_training
-from clausetag.train.steps import Average, rate_factor, soft_loss
+from clausetag.train.training_data import assemble
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def test_a_killed_run_resumes_to_the_same_weights(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = assemble(recipe)
-    whole = loop.train(recipe, data, tmp_path / "whole", quiet=True)
+    whole = trainer.train(recipe, data, tmp_path / "whole", quiet=True)
     steps = 0
-    real = loop.soft_loss
+    real = trainer.soft_loss
 
     def dying(*arguments: torch.Tensor) -> torch.Tensor:
         nonlocal steps
@@ -43,11 +43,11 @@ def test_a_killed_run_resumes_to_the_same_weights(
             raise Killed
         return real(*arguments)
 
-    monkeypatch.setattr(loop, "soft_loss", dying)
+    monkeypatch.setattr(trainer, "soft_loss", dying)
     with pytest.raises(Killed):
-        loop.train(recipe, data, tmp_path / "cut", quiet=True)
-    monkeypatch.setattr(loop, "soft_loss", real)
-    resumed = loop.train(recipe, data, tmp_path / "cut", quiet=True)
+        trainer.train(recipe, data, tmp_path / "cut", quiet=True)
+    monkeypatch.setattr(trainer, "soft_loss", real)
+    resumed = trainer.train(recipe, data, tmp_path / "cut", quiet=True)
     assert resumed.progress.history == whole.progress.history
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
@@ -55,21 +55,21 @@ def test_a_killed_run_resumes_to_the_same_weights(
 
 def test_another_recipe_does_not_continue_a_run(recipe: Recipe, tiny_recipe: dict[str, object], tmp_path: Path) -> None:
     data = assemble(recipe)
-    loop.train(recipe, data, tmp_path, quiet=True)
+    trainer.train(recipe, data, tmp_path, quiet=True)
     with pytest.raises(RecipeError, match="run of another recipe"):
-        loop.train(recipe_from({**tiny_recipe, "epochs": 2, "seed": 9}), data, tmp_path, quiet=True)
+        trainer.train(recipe_from({**tiny_recipe, "epochs": 2, "seed": 9}), data, tmp_path, quiet=True)
     (tmp_path / "checkpoint.pt").write_bytes(b"nonsense")
     with pytest.raises(RecipeError, match="not a checkpoint"):
-        loop.train(recipe, data, tmp_path, quiet=True)
+        trainer.train(recipe, data, tmp_path, quiet=True)
 
 
 def test_the_best_epoch_is_kept_and_patience_stops(
     recipe: Recipe, tiny_recipe: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([0.5, 0.9, 0.4, 0.3, 0.2, 0.1])
-    monkeypatch.setattr(loop, "selection_score", lambda figures: next(scores))
+    monkeypatch.setattr(trainer, "selection_score", lambda figures: next(scores))
     patient = recipe_from({**tiny_recipe, "epochs": 6, "patience": 2})
-    trained = loop.train(patient, assemble(patient), tmp_path, quiet=True)
+    trained = trainer.train(patient, assemble(patient), tmp_path, quiet=True)
     assert trained.progress.best_epoch == 1
     assert trained.progress.epoch == 4
 

@@ -14,8 +14,8 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.data.text import text_hash
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import Source, TrainingData, assemble, without_test_texts
 from clausetag.train.targets import inherited_rows, target_rows
+from clausetag.train.training_data import Source, TrainingData, assemble, without_test_texts
 
 
 def planted(text: str, policy: str = "mine", n: int = 12) -> list[Sentence]:

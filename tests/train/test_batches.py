@@ -12,10 +12,10 @@ from clausetag.data.records import Sentence
 from clausetag.model.network import HEADS
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.model.windows import collate
+from clausetag.train.batches import Examples, epoch_batches, prepare, unit_targets
 from clausetag.train.config import Recipe
-from clausetag.train.corpora import POOL, Source
-from clausetag.train.steps import Examples, epoch_batches, prepare, unit_targets
-from clausetag.train.teaching import Teaching, sentence_key
+from clausetag.train.teacher_scores import Teaching, sentence_key
+from clausetag.train.training_data import POOL, Source
 
 SIZE = 4
 """Sentences of a policy."""

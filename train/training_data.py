@@ -13,7 +13,7 @@ from clausetag.data.text import is_boilerplate, short_hash, text_hash
 from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
 from clausetag.train.config import Recipe
 from clausetag.train.start import Start, load_start
-from clausetag.train.teaching import Teaching, load_teaching
+from clausetag.train.teacher_scores import Teaching, load_teaching
 
 POOL = "pool"
 """Stands in place of a head for the source without labels, from which every head learns what teachers say."""
