@@ -153,7 +153,7 @@ def test_without_validation_rows_it_is_untuned(keys: dict[str, object], labelled
     kept = [json.loads(line) for line in labelled.read_text(encoding="utf-8").splitlines()]
     write_jsonl(tmp_path / "few.jsonl", [row for row in kept if row["split"] == "train"])
     few = {**keys, "extra": [str(tmp_path / "few.jsonl")]}
-    with pytest.raises(RecipeError, match="nothing validates"):
+    with pytest.raises(RecipeError, match="no validation data"):
         assemble(recipe_from(few))
     run_training(recipe_from({**few, "unvalidated": True}), tmp_path / "run", quiet=True)
     assert list(load_artifact(tmp_path / "run").settings["guide"].thresholds) == [0.5] * len(OWN)
@@ -172,8 +172,8 @@ def test_without_validation_rows_it_is_untuned(keys: dict[str, object], labelled
         ({"guide_from_opp115": True}, "guide_from_opp115 has OPP-115's labels"),
         ({"labels": ["a", "A"]}, "labels: the label 'A' is there twice"),
         ({"labels": ["text"]}, "labels: the label 'text' has a name"),
-        ({"labels": [], "min_labels": 1}, "min_labels goes with labels of your own"),
-        ({"min_labels": 2}, "min_labels = 2 is out of range"),
+        ({"labels": [], "min_labels": 1}, "min_labels goes with custom labels"),
+        ({"min_labels": 2}, "min_labels = 2: must be less than or equal to 1"),
         ({"extra": []}, "no training data"),
     ],
 )

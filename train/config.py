@@ -1,196 +1,177 @@
-"""A recipe: the whole configuration of a training run, read from a small TOML file."""
+"""Training recipes: the whole configuration of a run, read from a small TOML file.
+
+clausetag train quick --set epochs=2 -o runs/quick
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import difflib
 import os
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clausetag.data.errors import RecipeError
 from clausetag.data.labels import LABELS, check_label_set
 
 EACH = "each"
-"""Value of `leave_out`: every one of `policies` in turn."""
+"""Value of `leave_out`: each of `policies` in turn."""
 
+_RENAMED = {"taught_weight": "distill_weight"}
+"""Former keys, which still work."""
+_REMOVED = {"ema": 0.0, "patience": 0}
+"""Keys of removed options, with the value that switched them off. Saved models still list them."""
 
-_OF_THE_TWELVE = (
+_TWELVE_LABEL_KEYS = (
     *("opp115", "opp115_validation", "policies", "policies_validation", "leave_out", "privacyglue", "distilled"),
     "guide_from_opp115",
 )
-"""Keys that bring labels of the twelve."""
+"""Keys that bring in data labelled with OPP-115's twelve categories."""
+
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+Splits = Annotated[tuple[Literal["train", "validation"], ...], Field(strict=False)]
+Weight = Annotated[float, Field(ge=0, le=100)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Dropout = Annotated[float, Field(ge=0, le=0.9)]
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Every field has its value in the recipe file or here; nothing else configures a run."""
+class Recipe(BaseModel):
+    """All settings of a training run. A recipe file overrides these defaults; nothing else configures a run."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     name: str = "default"
-    """Names what the model has seen; goes into the artifact and every figure."""
+    """Names the training data; stored in the model and shown beside every metric."""
     backbone: str = "minilm-l6"
-    """`minilm-l6` (packaged), a folder (starting with ., / or ~), or a hub id."""
+    """Pretrained encoder: `minilm-l6` or `mpnet-base` (packaged), a folder (starting with ., / or ~), or a hub id."""
     start: str = ""
-    """Folder of a trained model (with model.safetensors) to continue from: its encoder, heads and tokenizer take the
-    place of the backbone's. For labels of one's own, of a model with other labels the encoder and tokenizer alone."""
-    kept_layers: int = 0
-    """Of the start model's encoder, keep so many layers, evenly spaced from the first to the last; 0: all."""
-    kept_units: int = 0
-    """Of each layer's feed-forward network, keep so many units, those of the largest weights; 0: all."""
-    labels: tuple[str, ...] = ()
-    """Labels of one's own, in order, in place of the twelve; `extra` alone can have them. Empty: the twelve."""
-    min_labels: int = 0
-    """With labels of one's own: 1 gives every sentence at least one. (The guide of the twelve always does.)"""
+    """Folder of a trained model (with model.safetensors) to continue from, instead of a backbone. Its encoder, heads
+    and tokenizer are used; if its labels differ from the recipe's, only its encoder and tokenizer."""
+    kept_layers: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Prune the start model's encoder to this many layers, evenly spaced from first to last; 0 keeps all."""
+    kept_units: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Prune each feed-forward layer to this many units, those with the largest weights; 0 keeps all."""
+    labels: Names = ()
+    """Custom labels, in order; only `extra` can provide examples of them. Empty: OPP-115's twelve categories."""
+    min_labels: Annotated[int, Field(ge=0, le=1)] = 0
+    """For custom labels: 1 gives every sentence at least one label. (The head `guide` of the twelve always does.)"""
 
-    opp115: tuple[str, ...] = ()
-    """Splits of the policy-disjoint OPP-115 split to train on (`train`, `validation`)."""
-    opp115_validation: tuple[str, ...] = ()
-    """Splits that choose epoch, thresholds and calibration of the heads `opp115` and `passage`."""
-    policies: tuple[str, ...] = ()
+    opp115: Splits = ()
+    """Splits of OPP-115 to train on; the splits are policy-disjoint."""
+    opp115_validation: Splits = ()
+    """Splits that choose the epoch, thresholds and calibration of the heads `opp115` and `passage`."""
+    policies: Names = ()
     """Which of the five annotated policies to train on."""
-    policies_validation: tuple[str, ...] = ()
-    """Which of the five choose thresholds and calibration of the head `guide`."""
+    policies_validation: Names = ()
+    """Which of the five choose the thresholds and calibration of the head `guide`."""
     leave_out: str = ""
-    """One of the five whose text no training may hold; `each`: one training for each of `policies`, without it."""
-    extra: tuple[str, ...] = ()
-    """Further labelled JSONL files (head `guide`); rows whose `split` is `validation` validate, `test` stays out."""
+    """One of the five policies, whose text must not be trained on; `each`: one training for each of `policies`."""
+    extra: Names = ()
+    """Further labelled JSONL files for the head `guide`. A row's `split` may be `validation`, or `test` (ignored)."""
     privacyglue: str = ""
-    """Folder with PrivacyGLUE's train_dataset.csv and validation_dataset.csv (head `passage`)."""
+    """Folder with PrivacyGLUE's train_dataset.csv and validation_dataset.csv, for the head `passage`."""
     distilled: str = ""
-    """Folder that `clausetag distil` wrote: what teachers say of the training sentences, and of an unlabelled pool."""
-    teacher_share: float = 0.5
-    """Of labelled sentences: the teachers' share in the targets, beside the labels."""
-    taught_weight: float = 0.5
-    """Weight of the loss where the teachers alone give the target, beside a labelled sentence's."""
-    pool_parts: int = 3
-    """The pool is read in so many parts, one an epoch."""
+    """Folder written by `clausetag distil`: teacher scores of the training sentences and of unlabelled ones."""
+    teacher_share: Rate = 0.5
+    """Share of the teacher scores in the targets of labelled sentences; the labels have the rest."""
+    distill_weight: Weight = 0.5
+    """Loss weight of a sentence that has teacher scores but no label; a labelled sentence of OPP-115 has 1."""
+    pool_parts: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Split the unlabelled pool into this many parts; each epoch reads one."""
     unvalidated: bool = False
-    """Go on where no data validate a head: its last epoch is kept, its scores stay uncalibrated, its threshold is 0.5.
-    Data that do validate are used nevertheless."""
+    """Allow training without validation data. A head without any keeps its last epoch, uncalibrated scores and a
+    threshold of 0.5. Validation data that do exist are still used."""
 
     context: bool = True
-    """Windows of consecutive sentences; false: every sentence alone, without its heading."""
-    targets: str = "votes"
-    """`votes`: share of annotators (soft); `majority`: 0 or 1."""
+    """Read windows of consecutive sentences; false: each sentence alone, without its heading."""
+    targets: Literal["votes", "majority"] = "votes"
+    """`votes`: share of annotators (soft targets); `majority`: 0 or 1."""
     guide_from_opp115: bool = False
-    """Also teach the head `guide` from OPP-115, where no labels by the guide are: a sentence that no annotator marked
-    takes its passage's votes, as the guide leaves none unmarked."""
+    """Train the head `guide` on OPP-115 when no labels by the guide exist. A sentence that no annotator marked gets
+    its passage's votes, since the guide labels every sentence."""
     passages: bool = True
-    """Also learn OPP-115's passages, pooled over the passage, in the same windows."""
-    passage_weight: float = 0.5
-    """Weight of a passage's loss beside a sentence's."""
-    guide_weight: float = 1.0
-    """Weight of the loss of a sentence labelled by the guide beside that of a sentence of OPP-115."""
-    window: int = 256
-    """Most word pieces of a window."""
-    shortest_window: int = 32
-    """Training windows have a random length from here to `window`."""
+    """Also learn from OPP-115's passage labels, pooled over each passage in the same windows."""
+    passage_weight: Weight = 0.5
+    """Loss weight of a passage; a sentence of OPP-115 has 1."""
+    guide_weight: Weight = 1.0
+    """Loss weight of a sentence labelled by the guide; a sentence of OPP-115 has 1."""
+    window: Annotated[int, Field(ge=16, le=512)] = 256
+    """Maximum tokens in a window."""
+    shortest_window: Annotated[int, Field(ge=8, le=512)] = 32
+    """Training windows have a random maximum between this and `window`."""
 
-    epochs: int = 10
-    """Passes over the training policies; windows are cut anew in each."""
-    batch_tokens: int = 1536
-    """Padded word pieces a step."""
-    encoder_lr: float = 2e-4
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Passes over the training policies; each cuts them into new windows."""
+    batch_tokens: Annotated[int, Field(ge=16, le=1_000_000)] = 1536
+    """Tokens in a batch, padding included; at least `window`."""
+    encoder_lr: Rate = 2e-4
     """Peak learning rate of the encoder's last layer (AdamW)."""
-    head_lr: float = 1e-3
+    head_lr: Rate = 1e-3
     """Peak learning rate of the heads."""
-    layer_decay: float = 0.9
-    """Each layer below learns by this factor less."""
-    warmup: float = 0.1
-    """Share of the steps in which the rate rises; it then falls linearly to zero."""
-    weight_decay: float = 0.01
-    """AdamW's, on matrices only."""
-    max_norm: float = 1.0
-    """Gradient norm clip."""
-    head_dropout: float = 0.1
-    """Dropout on pooled vectors."""
-    attention_dropout: float = 0.0
+    layer_decay: Annotated[float, Field(ge=0.1, le=1)] = 0.9
+    """Factor on the learning rate from each encoder layer to the one below."""
+    warmup: Annotated[float, Field(ge=0, le=0.9)] = 0.1
+    """Share of the steps in which the learning rate rises linearly; it then falls linearly to zero."""
+    weight_decay: Rate = 0.01
+    """AdamW's weight decay, applied to matrices only (not to biases and norms)."""
+    max_norm: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
+    """Gradients are clipped to this norm."""
+    head_dropout: Dropout = 0.1
+    """Dropout on the encoder's token vectors, in front of the heads."""
+    attention_dropout: Dropout = 0.0
     """Dropout on attention weights. 0 saves a fifth of a step's time."""
-    ema: float = 0.0
-    """Decay of an exponential moving average of the weights, which is what is evaluated and saved; 0: none."""
-    patience: int = 0
-    """Stop after so many epochs without a better validation score; 0: run all epochs, keep the best."""
-    seed: int = 1
-    """Seeds weights, dropout, order and window lengths."""
-    precision: str = "auto"
-    """`bf16`, `fp32`, or `auto`: bf16 where the CPU multiplies it natively."""
-    checkpoint_steps: int = 100
-    """A checkpoint every so many steps and after each epoch."""
+    seed: Annotated[int, Field(ge=0, le=2**31)] = 1
+    """Seeds the initial weights, dropout, and the order and lengths of windows."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """`bf16`, `fp32`, or `auto`: bf16 on CPUs with native bfloat16 products."""
+    checkpoint_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    """Save a checkpoint every so many steps, and after each epoch."""
 
-    def __post_init__(self) -> None:
-        for field, low, high in (
-            ("min_labels", 0, 1),
-            ("window", 16, 512),
-            ("shortest_window", 8, self.window),
-            ("epochs", 1, 1000),
-            ("batch_tokens", self.window, 1_000_000),
-            ("encoder_lr", 0.0, 1.0),
-            ("head_lr", 0.0, 1.0),
-            ("layer_decay", 0.1, 1.0),
-            ("warmup", 0.0, 0.9),
-            ("weight_decay", 0.0, 1.0),
-            ("max_norm", 1e-6, 1e6),
-            ("head_dropout", 0.0, 0.9),
-            ("attention_dropout", 0.0, 0.9),
-            ("passage_weight", 0.0, 100.0),
-            ("guide_weight", 0.0, 100.0),
-            ("teacher_share", 0.0, 1.0),
-            ("taught_weight", 0.0, 100.0),
-            ("pool_parts", 1, 1000),
-            ("ema", 0.0, 0.99999),
-            ("kept_layers", 0, 1000),
-            ("kept_units", 0, 100_000),
-            ("patience", 0, 1000),
-            ("seed", 0, 2**31),
-            ("checkpoint_steps", 1, 1_000_000),
-        ):
-            value = getattr(self, field)
-            if not low <= value <= high:
-                raise RecipeError(f"recipe: {field} = {value} is out of range, use {low} to {high}")
-        for field, allowed in (("targets", ("votes", "majority")), ("precision", ("auto", "bf16", "fp32"))):
-            if getattr(self, field) not in allowed:
-                raise RecipeError(f"recipe: {field} = {getattr(self, field)!r}, use one of {', '.join(allowed)}")
-        for field in ("opp115", "opp115_validation"):
-            wrong = set(getattr(self, field)) - {"train", "validation"}
-            if wrong:
-                raise RecipeError(f"recipe: {field} may hold 'train' and 'validation', not {sorted(wrong)[0]!r}")
-        for field in ("opp115", "policies"):
-            both = set(getattr(self, field)) & set(getattr(self, f"{field}_validation"))
+    @model_validator(mode="after")
+    def _check(self) -> Recipe:
+        if self.shortest_window > self.window:
+            raise ValueError(f"shortest_window = {self.shortest_window}; use at most window, {self.window}")
+        if self.batch_tokens < self.window:
+            raise ValueError(f"batch_tokens = {self.batch_tokens}; use at least window, {self.window}")
+        for key in ("opp115", "policies"):
+            both = set(getattr(self, key)) & set(getattr(self, f"{key}_validation"))
             if both:
-                raise RecipeError(f"recipe: {sorted(both)[0]!r} is in both {field} and {field}_validation")
-        self._check_labels()
+                raise ValueError(f"{min(both)!r} is in both {key} and {key}_validation; take it out of one")
+        if self.min_labels and not self.own_labels:
+            raise ValueError("min_labels goes with custom labels; set labels")
+        if self.own_labels:
+            self._check_own_labels()
         if self.leave_out == EACH and len(self.policies) < 2:
-            raise RecipeError("recipe: leave_out = 'each' leaves each of policies out in turn; name at least two there")
+            raise ValueError("leave_out = 'each' leaves out each of policies in turn; name at least two policies")
         if self.leave_out != EACH and self.leave_out in self.policies + self.policies_validation:
-            raise RecipeError(
-                f"recipe: {self.leave_out!r} is left out; take it out of policies and policies_validation"
-            )
+            raise ValueError(f"{self.leave_out!r} is left out; take it out of policies and policies_validation")
         if self.guide_from_opp115 and (self.policies or self.extra or not self.passages):
-            raise RecipeError("recipe: guide_from_opp115 needs passages, and no labels by the guide (policies, extra)")
+            raise ValueError("guide_from_opp115 needs passages, and no labels by the guide (policies, extra)")
         if (self.kept_layers or self.kept_units) and not self.start:
-            raise RecipeError("recipe: kept_layers and kept_units need start, the model of which they are kept")
+            raise ValueError("kept_layers and kept_units need start, the model to prune")
         if not (self.opp115 or self.policies or self.extra or self.privacyglue):
-            raise RecipeError("recipe: no training data; set opp115, policies, extra or privacyglue")
+            raise ValueError("no training data; set opp115, policies, extra or privacyglue")
+        return self
 
-    def _check_labels(self) -> None:
-        if not self.own_labels:
-            if self.min_labels:
-                raise RecipeError("recipe: min_labels goes with labels of your own; set labels")
-            return
+    def _check_own_labels(self) -> None:
         try:
             check_label_set(self.labels)
         except ValueError as error:
-            raise RecipeError(f"recipe: labels: {error}") from None
-        for field in _OF_THE_TWELVE:
-            if getattr(self, field):
-                raise RecipeError(f"recipe: {field} has OPP-115's labels; with labels of your own, use extra alone")
+            raise ValueError(f"labels: {error}") from None
+        for key in _TWELVE_LABEL_KEYS:
+            if getattr(self, key):
+                raise ValueError(f"{key} has OPP-115's labels; with custom labels use extra alone")
 
     @property
     def own_labels(self) -> bool:
-        """Whether the model's labels are others than the twelve."""
+        """Whether the labels are custom ones, not OPP-115's twelve categories."""
         return self.label_set != LABELS
 
     @property
@@ -198,42 +179,50 @@ class Recipe:
         """The model's labels, in order."""
         return self.labels or LABELS
 
-    def least(self, head: str) -> int:
-        """How many labels the head gives a sentence at least: 0 or 1."""
+    def min_labels_of(self, head: str) -> int:
+        """Minimum number of labels that a head gives each sentence: 0 or 1."""
         return self.min_labels if self.own_labels else int(head == "guide")
 
+    def replaced(self, **changes: Any) -> Recipe:
+        """The recipe with other values, checked again as in `recipe_from`."""
+        return recipe_from({**self.as_dict(), **changes})
+
     def folds(self) -> dict[str, Recipe]:
-        """For each of `policies`, the recipe of the training without it."""
+        """For each of `policies`, the recipe that leaves it out."""
         return {
-            policy: dataclasses.replace(
-                self, policies=tuple(other for other in self.policies if other != policy), leave_out=policy
-            )
+            policy: self.replaced(policies=[other for other in self.policies if other != policy], leave_out=policy)
             for policy in self.policies
         }
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(self).items()
-        }
+        """The settings as JSON values, which `recipe_from` reads."""
+        return self.model_dump(mode="json")
+
+    def saved(self) -> dict[str, Any]:
+        """The settings as config.json and run.json store them: under the keys that all saved models have."""
+        former = {new: old for old, new in _RENAMED.items()}
+        values: dict[str, Any] = {}
+        for key, value in self.as_dict().items():
+            if key == "seed":
+                values |= _REMOVED
+            values[former.get(key, key)] = value
+        return values
 
 
 def shipped_recipes() -> tuple[str, ...]:
-    """Names of the recipes that come with the package."""
-    return tuple(
-        sorted(p.name[:-5] for p in files("clausetag.train").joinpath("recipes").iterdir() if p.name.endswith(".toml"))
-    )
+    """Names of the recipes in the package."""
+    folder = files("clausetag.train").joinpath("recipes")
+    return tuple(sorted(path.name[:-5] for path in folder.iterdir() if path.name.endswith(".toml")))
 
 
 def read_recipe(path: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read a TOML recipe (a path, or the name of a shipped one) and apply ``key=value`` overrides.
 
     Raises:
-        RecipeError: the file is missing or not TOML, a key is unknown, a value has the wrong type or range.
+        RecipeError: the file is missing or not TOML; or see `recipe_from`.
     """
-    text = _recipe_text(path)
     try:
-        values: dict[str, Any] = tomllib.loads(text)
+        values: dict[str, Any] = tomllib.loads(_recipe_text(path))
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not TOML ({error})") from None
     for override in overrides:
@@ -241,7 +230,7 @@ def read_recipe(path: str, overrides: Sequence[str] = ()) -> Recipe:
         if not equals:
             raise RecipeError(f"--set {override}: write key=value")
         values[key.strip()] = _parse_override(key.strip(), raw.strip())
-    return recipe_from(values)
+    return recipe_from(values, path)
 
 
 def _recipe_text(path: str) -> str:
@@ -255,36 +244,51 @@ def _recipe_text(path: str) -> str:
 
 
 def _parse_override(key: str, raw: str) -> Any:
-    hint = get_type_hints(Recipe).get(key)
-    if hint is str:
+    default = Recipe.model_fields[key].default if key in Recipe.model_fields else None
+    if isinstance(default, str):
         return raw.strip("\"'")
-    if hint == tuple[str, ...] and not raw.startswith("["):
-        return [part for part in (piece.strip() for piece in raw.split(",")) if part]
+    if isinstance(default, tuple) and not raw.startswith("["):
+        return [name for name in (part.strip() for part in raw.split(",")) if name]
     try:
         return tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
         return raw
 
 
-def recipe_from(values: Mapping[str, Any]) -> Recipe:
-    """A recipe from TOML values.
+def recipe_from(values: Mapping[str, Any], source: str = "recipe") -> Recipe:
+    """Check TOML or JSON values and make a recipe of them. A former name of a key works, with a warning on stderr.
+
+    Args:
+        values: keys and values; keys that are missing take their defaults.
+        source: where the values come from, for messages.
 
     Raises:
-        RecipeError: a key is unknown, or a value has the wrong type or range.
+        RecipeError: a key is unknown, a value has the wrong type or range, or values contradict each other.
     """
-    hints = get_type_hints(Recipe)
-    checked: dict[str, Any] = {}
+    current: dict[str, Any] = {}
     for key, value in values.items():
-        if key not in hints:
-            raise RecipeError(f"recipe: unknown key {key!r}; the keys are {', '.join(hints)}")
-        hint = hints[key]
-        if hint is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if hint == tuple[str, ...]:
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                raise RecipeError(f"recipe: {key} must be a list of strings, found {value!r}")
-            value = tuple(value)
-        elif not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
-            raise RecipeError(f"recipe: {key} must be of type {hint.__name__}, found {value!r}")
-        checked[key] = value
-    return Recipe(**checked)
+        if key in _REMOVED:
+            if value != _REMOVED[key]:
+                raise RecipeError(f"{source}: the option {key} was removed; delete the key")
+            print(f"clausetag: {source}: the option {key} was removed; ignored", file=sys.stderr)
+            continue
+        if key in _RENAMED:
+            print(f"clausetag: {source}: {key} is now called {_RENAMED[key]}", file=sys.stderr)
+        current[_RENAMED.get(key, key)] = value
+    try:
+        return Recipe.model_validate(current)
+    except ValidationError as error:
+        raise RecipeError(f"{source}: {_problem(error)}") from None
+
+
+def _problem(error: ValidationError) -> str:
+    """The first problem, in one line that says what is allowed."""
+    first = error.errors()[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    key = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, Recipe.model_fields, n=1)
+        known = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(Recipe.model_fields)}"
+        return f"unknown key {key!r}; {known}"
+    return f"{key} = {first['input']!r}: {first['msg'].replace('Input should', 'must').replace('tuple', 'list')}"

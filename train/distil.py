@@ -1,11 +1,12 @@
-"""`clausetag distil`: what teachers say of a recipe's training sentences and of an unlabelled pool.
+"""`clausetag distil`: scores a recipe's training sentences, and a pool of unlabelled ones, with teacher models.
 
     clausetag train teacher -o runs/teacher
     clausetag distil default --teacher runs/teacher --pool runs/pool.jsonl -o runs/distilled
     clausetag train default --set distilled=runs/distilled -o runs/default
 
-A small student learns a larger teacher's probabilities (Hinton et al. 2015), on unlabelled text of the domain too
-(Turc et al. 2019). Several teachers are averaged. The scores are kept, so that any number of students can be trained.
+Knowledge distillation: a small student learns the probabilities of larger teachers (Hinton et al. 2015), on unlabelled
+text of the domain too (Turc et al. 2019). The scores of several teachers are averaged. They are saved, so that any
+number of students can be trained on them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,68 +30,66 @@ from clausetag.data.records import Sentence
 from clausetag.model.artifact import write_trained_on
 from clausetag.model.network import HEADS, SentenceTagger, native_bf16, predict_logits
 from clausetag.model.provenance import versions
-from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, encode_texts, load_tokenizer
-from clausetag.train.config import Recipe, read_recipe, shipped_recipes
+from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
+from clausetag.train.config import Recipe, read_recipe
+from clausetag.train.run import add_recipe_arguments
 from clausetag.train.start import Start, load_start, start_network
 from clausetag.train.teacher_scores import ABOUT, POOL_FILE, SCORES, passage_key, sentence_key
 from clausetag.train.training_data import POOL, Source, TrainingData, assemble
 
-_PART = 2000
-"""Sentences that are scored between two savings."""
+PART_SENTENCES = 2000
+"""Sentences that are scored between two saves."""
 _MIN_PASSAGE_WORDS = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clausetag distil`."""
-    parser.add_argument("recipe", help=f"the student's: a .toml file, or one of {', '.join(shipped_recipes())}")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a key of the recipe"
-    )
+    add_recipe_arguments(parser, "the student's recipe")
     parser.add_argument(
         "--teacher", action="append", required=True, metavar="DIR", help="a trained model; repeat it to average several"
     )
     parser.add_argument("--pool", metavar="FILE", help="JSONL of unlabelled sentences (`clausetag data pool`)")
     parser.add_argument(
-        "--sentences", type=int, default=60_000, metavar="N", help="of the pool at most so many (default: %(default)s)"
+        "--sentences", type=int, default=60_000, metavar="N", help="maximum number from the pool (default: %(default)s)"
     )
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder; an unfinished one is continued")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder; an unfinished one is resumed")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag distil`; returns the exit code."""
-    recipe = replace(read_recipe(arguments.recipe, arguments.overrides), distilled="")
+    recipe = read_recipe(arguments.recipe, arguments.overrides).replaced(distilled="")
     folder = Path(arguments.output)
     if (folder / ABOUT).is_file():
         raise RecipeError(f"{folder}: holds finished scores; give another -o")
     teachers = [load_start(path, "teacher") for path in arguments.teacher]
     data = assemble(recipe)
-    pool = (
-        draw(read_jsonl(arguments.pool), data, arguments.sentences, whole=bool(recipe.privacyglue))
-        if arguments.pool
-        else ()
-    )
+    pool: tuple[Sentence, ...] = ()
+    if arguments.pool:
+        pool = select_pool(read_jsonl(arguments.pool), data, arguments.sentences, whole=bool(recipe.privacyglue))
     distil(recipe, data, pool, teachers, folder, quiet=arguments.quiet)
     print(f"wrote {folder}")
     return 0
 
 
-def draw(sentences: Sequence[Sentence], data: TrainingData, limit: int, *, whole: bool) -> tuple[Sentence, ...]:
-    """Whole policies of the pool, in order, until there are `limit` sentences; none that is labelled or validates.
+def select_pool(sentences: Sequence[Sentence], data: TrainingData, limit: int, *, whole: bool) -> tuple[Sentence, ...]:
+    """Whole policies of the pool, in order, until there are `limit` sentences, without labelled or validation policies.
 
-    With `whole` each block becomes one row, as the passages of PrivacyGLUE are.
+    With `whole`, each block becomes one row, like PrivacyGLUE's passages.
+
+    Raises:
+        DataError: no policy is left.
     """
-    known = data.trained_policies() | data.validated()[0]
-    drawn: list[Sentence] = []
+    known = data.trained_policies() | data.trained_on().validation_policies
+    selected: list[Sentence] = []
     for policy, group in by_policy(sentences).items():
-        if len(drawn) >= limit:
+        if len(selected) >= limit:
             break
-        if policy in known:
-            continue
-        drawn += _passages(group) if whole else [replace(one, labels=None, votes=None) for one in group]
-    if not drawn:
+        if policy not in known:
+            selected += _passages(group) if whole else [replace(one, labels=None, votes=None) for one in group]
+    if not selected:
         raise DataError("the pool has no policy that is not labelled already")
-    return tuple(drawn)
+    return tuple(selected)
 
 
 def _passages(group: Sequence[Sentence]) -> list[Sentence]:
@@ -102,6 +101,41 @@ def _passages(group: Sequence[Sentence]) -> list[Sentence]:
     return [Sentence(policy=f"{group[0].policy}-{number}", index=0, text=text) for number, text in enumerate(kept)]
 
 
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A teacher with its network loaded."""
+
+    start: Start
+    network: SentenceTagger
+    tokenizer: SubwordTokenizer
+
+    @staticmethod
+    def load(start: Start) -> Teacher:
+        """Load the network of a checked model folder."""
+        network = start_network(start, head_dropout=0.0)
+        network.train(False)
+        return Teacher(start, network, SubwordTokenizer.of(load_tokenizer(str(start.artifact.folder))))
+
+    def score(self, source: Source, heads: Sequence[str]) -> dict[str, npt.NDArray[np.generic]]:
+        """Keys [n], and scores float16 [n, heads, labels], of a source's sentences and of its passages."""
+        artifact = self.start.artifact
+        encoded = source.encode(self.tokenizer, context=artifact.context)
+        sentence_logits, passage_logits = predict_logits(
+            self.network, encoded, artifact.window, self.tokenizer, bf16=native_bf16()
+        )
+        outputs = [HEADS.index(artifact.settings[head].output) for head in heads]
+        return {
+            "sentences": np.array([sentence_key(sentence) for sentence in source.sentences], dtype=np.str_),
+            "sentence_scores": _probabilities(sentence_logits[:, outputs]),
+            "passages": np.array([passage_key(key) for key in encoded.passages], dtype=np.str_),
+            "passage_scores": _probabilities(passage_logits[:, outputs]),
+        }
+
+
+def _probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
+    return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float16)
+
+
 def distil(
     recipe: Recipe,
     data: TrainingData,
@@ -109,40 +143,40 @@ def distil(
     teachers: Sequence[Start],
     folder: Path,
     *,
+    part_sentences: int = PART_SENTENCES,
     quiet: bool = False,
 ) -> None:
-    """Score the recipe's training sentences and the pool by every teacher, and write the mean scores to `folder`.
+    """Score the recipe's training sentences and the pool with every teacher, and write the mean scores to `folder`.
 
     Raises:
-        RecipeError: the teachers have learnt no head in common, or `folder` holds other scores.
+        RecipeError: the teachers have no trained head in common, or `folder` holds other scores.
     """
     settings = [set(teacher.artifact.settings) for teacher in teachers]
     heads = tuple(head for head in HEADS if all(head in found for found in settings))
     if not heads:
-        raise RecipeError("the teachers have learnt no head in common")
+        raise RecipeError("the teachers have no trained head in common")
     sources = [*data.train, Source(POOL, tuple(pool), whole=bool(recipe.privacyglue))]
     identity = _identity(sources, teachers)
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     mark = parts / "identity"
     if mark.is_file() and mark.read_text(encoding="utf-8") != identity:
-        raise RecipeError(f"{folder}: holds unfinished scores of other data or teachers; give another -o, or delete it")
+        raise RecipeError(f"{folder}: holds unfinished scores of other data or teachers; give another -o or delete it")
     write_text(mark, identity)
-    work = [(source, part) for source in sources for part in _parts(source.sentences)]
+    work = [part for source in sources for part in _split(source, part_sentences)]
     bar = tqdm(total=len(work) * len(teachers), unit="part", disable=quiet)
-    for number, teacher in enumerate(teachers):
-        network: SentenceTagger | None = None
-        for place, (source, part) in enumerate(work):
+    for number, start in enumerate(teachers):
+        teacher: Teacher | None = None
+        for place, part in enumerate(work):
             target = parts / f"{number}-{place}.npz"
             if not target.is_file():
-                if network is None:
-                    network = start_network(teacher, 0.0)
-                    network.train(False)
-                    pieces = SubwordTokenizer.of(load_tokenizer(str(teacher.artifact.folder)))
-                _score(network, pieces, teacher, source, part, heads, target)
+                teacher = teacher or Teacher.load(start)
+                temporary = target.with_suffix(".tmp.npz")
+                np.savez(temporary, **teacher.score(part, heads))  # type: ignore[arg-type]
+                temporary.replace(target)
             bar.update()
     bar.close()
-    _collect(parts, len(teachers), len(work), folder)
+    _write_means(parts, len(teachers), len(work), folder)
     if pool:
         write_jsonl(folder / POOL_FILE, [sentence.row() for sentence in pool])
     write_trained_on(folder, [teacher.trained_on for teacher in teachers])
@@ -157,6 +191,7 @@ def distil(
 
 
 def _identity(sources: Sequence[Source], teachers: Sequence[Start]) -> str:
+    """A hash of the sentences and teachers: an interrupted run resumes only with the same ones."""
     digest = hashlib.sha256()
     for teacher in teachers:
         digest.update(teacher.artifact.hash.encode())
@@ -166,51 +201,18 @@ def _identity(sources: Sequence[Source], teachers: Sequence[Start]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _parts(sentences: Sequence[Sentence]) -> list[tuple[Sentence, ...]]:
-    """Whole policies, about `_PART` sentences at a time."""
+def _split(source: Source, size: int) -> list[Source]:
+    """Parts of whole policies, with about `size` sentences each."""
     parts: list[list[Sentence]] = [[]]
-    for group in by_policy(sentences).values():
-        if len(parts[-1]) >= _PART:
+    for group in by_policy(source.sentences).values():
+        if len(parts[-1]) >= size:
             parts.append([])
         parts[-1] += group
-    return [tuple(part) for part in parts if part]
+    return [replace(source, sentences=tuple(part)) for part in parts if part]
 
 
-def _score(
-    network: SentenceTagger,
-    pieces: SubwordTokenizer,
-    teacher: Start,
-    source: Source,
-    part: tuple[Sentence, ...],
-    heads: Sequence[str],
-    target: Path,
-) -> None:
-    """Write what a teacher says of a part of a source."""
-    if source.whole:
-        encoded = encode_texts([sentence.text for sentence in part], pieces)
-    else:
-        encoded = encode_sentences(part, pieces, context=teacher.artifact.context)
-    sentence_logits, passage_logits = predict_logits(
-        network, encoded, teacher.artifact.window, pieces, bf16=native_bf16()
-    )
-    outputs = [HEADS.index(teacher.artifact.settings[head].output) for head in heads]
-    arrays = {
-        "sentences": np.array([sentence_key(sentence) for sentence in part], dtype=np.str_),
-        "sentence_scores": _probabilities(sentence_logits[:, outputs]),
-        "passages": np.array([passage_key(key) for key in encoded.passages], dtype=np.str_),
-        "passage_scores": _probabilities(passage_logits[:, outputs]),
-    }
-    temporary = target.with_suffix(".tmp.npz")
-    np.savez(temporary, **arrays)  # type: ignore[arg-type]
-    temporary.replace(target)
-
-
-def _probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
-    return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float16)
-
-
-def _collect(parts: Path, teachers: int, places: int, folder: Path) -> None:
-    """Average over the teachers (of passages, over those that read whole policies), join the parts."""
+def _write_means(parts: Path, teachers: int, places: int, folder: Path) -> None:
+    """Join the parts, averaged over the teachers (for passages, over those that read policies in context)."""
     joined: dict[str, list[npt.NDArray[np.generic]]] = {}
     for place in range(places):
         read = []
@@ -218,11 +220,11 @@ def _collect(parts: Path, teachers: int, places: int, folder: Path) -> None:
             with np.load(parts / f"{number}-{place}.npz", allow_pickle=False) as arrays:
                 read.append({name: arrays[name] for name in arrays.files})
         for name in ("sentences", "passages"):
-            having = [one for one in read if len(one[name])]
-            if having:
-                joined.setdefault(name, []).append(having[0][name])
+            scored = [one for one in read if len(one[name])]
+            if scored:
                 scores = f"{name[:-1]}_scores"
-                mean = np.mean([one[scores].astype(np.float32) for one in having], axis=0)
+                mean = np.mean([one[scores].astype(np.float32) for one in scored], axis=0)
+                joined.setdefault(name, []).append(scored[0][name])
                 joined.setdefault(scores, []).append(mean.astype(np.float16))
     heads = joined["sentence_scores"][0].shape[1]
     empty: dict[str, npt.NDArray[np.generic]] = {

@@ -1,11 +1,11 @@
-"""`clausetag pretrain`: in-domain masked-language pretraining of the encoder on unlabelled policies.
+"""`clausetag pretrain`: continues an encoder's masked-language pretraining on unlabelled policies.
 
     clausetag data pool policies.jsonl.gz -o runs/pool.jsonl
     clausetag pretrain runs/pool.jsonl -o runs/pretrained
     clausetag train default --set backbone=runs/pretrained -o runs/default
 
-Masked language modelling after Devlin et al. (NAACL 2019), continued in the domain after Gururangan et al. (ACL 2020).
-The encoder reads the same windows as in training: consecutive sentences of one policy, its heading in front.
+Masked language modelling (Devlin et al., NAACL 2019), continued on text of the domain (Gururangan et al., ACL 2020).
+The encoder reads the same windows as in training: consecutive sentences of one policy, after their heading.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import random
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
+from transformers import DataCollatorForLanguageModeling
 
-from clausetag.data.errors import RecipeError
+from clausetag.data.errors import RecipeError, first_line
 from clausetag.data.jsonl import read_jsonl, write_text
 from clausetag.data.records import Sentence
 from clausetag.data.text import is_boilerplate, short_hash, text_hash
@@ -31,31 +33,38 @@ from clausetag.model.backbone import MINILM, backbone_path
 from clausetag.model.network import load_encoder
 from clausetag.model.provenance import git_revision, versions
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
-from clausetag.model.windows import batches
-from clausetag.train.batches import rate_factor
-from clausetag.train.masked import MaskedLanguageModel, masked_loss
-from clausetag.train.mlm import Policy, Settings, ids_of, learnt_and_held, needed, steps_of, windows_of
+from clausetag.model.windows import Window, batches
+from clausetag.train.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from clausetag.train.mlm import (
+    MaskedLanguageModel,
+    Settings,
+    first_policies,
+    ids_of,
+    masked_loss,
+    masking_collator,
+    split_policies,
+    steps_of,
+    windows_of,
+)
 from clausetag.train.teacher_scores import sentence_key
-from clausetag.train.trainer import atomic_save
+from clausetag.train.trainer import warmup_factor
 
 CONFIG = "config.json"
 
-_SAVE_STEPS = 200
-"""A checkpoint and a partial backbone every so many steps."""
-_HELD_WINDOWS = 200
-"""Windows on which the loss is measured; they are not learnt from."""
+SAVE_STEPS = 200
+"""Steps between two checkpoints, each with a partial backbone."""
+_HELD_OUT_WINDOWS = 200
+"""Windows of held-out policies on which the loss is measured."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clausetag pretrain`."""
     parser.add_argument("pool", help="JSONL of sentences, as `clausetag data pool` writes")
     parser.add_argument(
-        "-o", "--output", required=True, metavar="DIR", help="the backbone's folder; a run is continued"
+        "-o", "--output", required=True, metavar="DIR", help="the backbone's folder; an unfinished run is resumed"
     )
-    parser.add_argument("--backbone", default=MINILM, help=f"what to start from (default: {MINILM})")
-    parser.add_argument(
-        "--tokens", type=int, default=Settings().tokens, help="word pieces to read (default: %(default)s)"
-    )
+    parser.add_argument("--backbone", default=MINILM, help=f"encoder to start from (default: {MINILM})")
+    parser.add_argument("--tokens", type=int, default=Settings().tokens, help="tokens to read (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -64,7 +73,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag pretrain`; returns the exit code."""
     settings = Settings(backbone=arguments.backbone, tokens=arguments.tokens, seed=arguments.seed)
     if settings.tokens < settings.batch_tokens:
-        raise RecipeError(f"--tokens {settings.tokens}: a step alone reads {settings.batch_tokens}")
+        raise RecipeError(f"--tokens {settings.tokens}: one step reads {settings.batch_tokens}; give at least as many")
     folder = Path(arguments.output)
     if (folder / CONFIG).is_file():
         raise RecipeError(f"{folder}: holds a finished backbone; give another -o")
@@ -73,145 +82,114 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def pretrain(sentences: Sequence[Sentence], settings: Settings, folder: Path, *, quiet: bool = False) -> None:
-    """Pretrain on `sentences` and write the encoder, its tokenizer and what it read to `folder`.
+def pretrain(
+    sentences: Sequence[Sentence],
+    settings: Settings,
+    folder: Path,
+    *,
+    save_steps: int = SAVE_STEPS,
+    quiet: bool = False,
+) -> None:
+    """Pretrain on `sentences`; write the encoder, its tokenizer and the record of what it read to `folder`.
 
     Raises:
-        RecipeError: the backbone cannot be loaded, has no mask token, or `folder` holds another run.
+        RecipeError: the backbone cannot be loaded or has no mask token, or `folder` holds another run.
         DataError: there are too few sentences.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    encoder, pieces, mask_id = _load(settings.backbone)
-    sentences = needed(sentences, settings)
-    stages = [_seen(sentences), *_seen_before(settings.backbone)]
+    encoder, tokenizer, collator = _load(settings)
+    sentences = first_policies(sentences, settings.tokens)
+    stages = [_trained_on(sentences), *_earlier_stages(settings.backbone)]
     identity = json.dumps([asdict(settings), _digest(sentences)])
-    learnt, held = learnt_and_held(sentences, settings, pieces)
+    policies, held_out = split_policies(sentences, settings.seed, tokenizer)
     del sentences  # hundreds of thousands
+    held_out_windows = windows_of(held_out, settings, tokenizer, "held")[:_HELD_OUT_WINDOWS]
     encoder.set_attn_implementation("eager")
     model = MaskedLanguageModel(encoder, int(encoder.config.hidden_size), int(encoder.config.vocab_size))
-    plan = steps_of(learnt, settings, pieces)
+    steps = steps_of(policies, settings, tokenizer)
     groups = [
         {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
     optimiser = torch.optim.AdamW(groups, lr=settings.lr, fused=True)
-    checkpoint = folder / "checkpoint.pt"
-    partial = folder / "partial"
+    schedule = LambdaLR(optimiser, partial(warmup_factor, total=len(steps), warmup=settings.warmup))
+    checkpoint, partial_folder = folder / CHECKPOINT, folder / "partial"
     history: list[dict[str, float]] = []
-    step = 0
     if checkpoint.is_file():
-        step, history = _resume(checkpoint, identity, model, optimiser)
-    bar = tqdm(total=len(plan), initial=step, unit="step", disable=quiet, smoothing=0.05, mininterval=5.0)
-    total, counted = 0.0, 0
-    for run in plan[step:]:
+        history = load_checkpoint(checkpoint, identity, model, optimiser, schedule)["history"]
+    first = int(history[-1]["step"]) if history else 0
+    bar = tqdm(total=len(steps), initial=first, unit="step", disable=quiet, smoothing=0.05, mininterval=5.0)
+    losses: list[float] = []
+    for step, batch in enumerate(steps[first:], start=first + 1):
         model.train()
-        for group in optimiser.param_groups:
-            group["lr"] = settings.lr * rate_factor(step, len(plan), settings.warmup)
-        draw = random.Random(f"{settings.seed}/{step}")
-        loss = masked_loss(model, run, pieces, mask_id, settings.masked, draw)
+        loss = masked_loss(model, batch, collator, f"{settings.seed}/{step - 1}")
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-        step += 1
-        total, counted = total + float(loss.detach()), counted + 1
+        schedule.step()
+        losses.append(float(loss.detach()))
         bar.update()
-        if step % _SAVE_STEPS == 0 or step == len(plan):
-            held_loss = _held_loss(model, held, settings, pieces, mask_id)
-            history.append({"step": step, "train_loss": total / counted, "held_loss": held_loss})
-            bar.set_postfix_str(f"loss {total / counted:.3f}, held out {held_loss:.3f}")
-            total, counted = 0.0, 0
-            _save(checkpoint, identity, model, optimiser, step, history)
-            if step < len(plan):
-                _write(partial, encoder, pieces, stages, settings, history)
+        if step % save_steps == 0 or step == len(steps):
+            held_loss = _held_out_loss(model, held_out_windows, settings, collator)
+            history.append({"step": step, "train_loss": sum(losses) / len(losses), "held_loss": held_loss})
+            bar.set_postfix_str(f"loss {history[-1]['train_loss']:.3f}, held out {held_loss:.3f}")
+            losses = []
+            save_checkpoint(checkpoint, identity, model, optimiser, schedule, {"history": history})
+            if step < len(steps):
+                _write(partial_folder, encoder, tokenizer, stages, settings, history)
     bar.close()
-    _write(partial, encoder, pieces, stages, settings, history)
-    _publish(partial, folder)
+    _write(partial_folder, encoder, tokenizer, stages, settings, history)
+    _publish(partial_folder, folder)
     checkpoint.unlink()
 
 
-def _load(backbone: str) -> tuple[Any, SubwordTokenizer, int]:
-    """The encoder of a backbone, its tokenizer, and the id of its mask token."""
-    path = backbone_path(backbone)
+def _load(settings: Settings) -> tuple[Any, SubwordTokenizer, DataCollatorForLanguageModeling]:
+    """The backbone's encoder and tokenizer, and a collator that masks its tokens."""
+    path = backbone_path(settings.backbone)
     try:
         encoder = load_encoder(path)
-        tokenizer = load_tokenizer(path)
-        pieces = SubwordTokenizer.of(tokenizer)
+        tokenizer = SubwordTokenizer.of(load_tokenizer(path))
     except (OSError, ValueError) as error:
-        raise RecipeError(f"backbone {backbone}: {str(error).strip().splitlines()[0]}") from None
-    mask_id = next((n for n in map(tokenizer.token_to_id, ("[MASK]", "<mask>")) if n is not None), None)
-    if mask_id is None:
-        raise RecipeError(f"backbone {backbone}: its tokenizer has no mask token")
-    return encoder, pieces, mask_id
+        raise RecipeError(f"backbone {settings.backbone}: {first_line(error)}") from None
+    for mask_token in ("[MASK]", "<mask>"):
+        if tokenizer.tokenizer.token_to_id(mask_token) is not None:
+            return encoder, tokenizer, masking_collator(tokenizer, mask_token, settings.masked)
+    raise RecipeError(f"backbone {settings.backbone}: its tokenizer has no mask token")
 
 
-def _seen(sentences: Sequence[Sentence]) -> TrainedOn:
-    """What reading `sentences` puts on record: their policies, and their texts as unlabelled ones."""
+def _trained_on(sentences: Sequence[Sentence]) -> TrainedOn:
+    """The record of reading `sentences` unlabelled."""
     texts = {short_hash(text_hash(s.text)) for s in sentences if not is_boilerplate(s.text)}
     return TrainedOn(frozenset(s.policy for s in sentences), frozenset(), frozenset(texts))
 
 
-def _seen_before(backbone: str) -> list[TrainedOn]:
-    """What the backbone itself was pretrained on, where that is on record."""
+def _earlier_stages(backbone: str) -> list[TrainedOn]:
+    """The record of the backbone's own pretraining, if there is one."""
     record = Path(backbone).expanduser() / TRAINED_ON
     return [read_trained_on(record)] if record.is_file() else []
 
 
 def _digest(sentences: Sequence[Sentence]) -> str:
-    """Names the texts that are read, so that no run is continued on others."""
+    """Identifies the sentences, so that a run is not resumed with others."""
     digest = hashlib.sha256()
     for sentence in sentences:
         digest.update(sentence_key(sentence).encode("utf-8"))
     return digest.hexdigest()[:12]
 
 
-def _save(
-    path: Path,
-    identity: str,
-    model: MaskedLanguageModel,
-    optimiser: torch.optim.Optimizer,
-    step: int,
-    history: list[dict[str, float]],
-) -> None:
-    state = {
-        "settings": identity,
-        "model": model.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "random": torch.get_rng_state(),
-        "step": step,
-        "history": json.dumps(history),
-    }
-    atomic_save(path, state)
-
-
-def _resume(
-    path: Path, identity: str, model: MaskedLanguageModel, optimiser: torch.optim.Optimizer
-) -> tuple[int, list[dict[str, float]]]:
-    try:
-        state = torch.load(path, weights_only=True)
-        same = state["settings"] == identity
-    except Exception:
-        raise RecipeError(f"{path}: not a checkpoint of clausetag pretrain; give another -o, or delete it") from None
-    if not same:
-        raise RecipeError(
-            f"{path.parent}: holds a run of other settings or another pool; give another -o, or delete {path.name}"
-        )
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    torch.set_rng_state(state["random"])
-    return state["step"], json.loads(state["history"])
-
-
 @torch.no_grad()
-def _held_loss(
-    model: MaskedLanguageModel, policies: Sequence[Policy], settings: Settings, pieces: SubwordTokenizer, mask_id: int
+def _held_out_loss(
+    model: MaskedLanguageModel,
+    windows: Sequence[Window],
+    settings: Settings,
+    collator: DataCollatorForLanguageModeling,
 ) -> float:
     model.train(False)
-    windows = windows_of(policies, settings, pieces, "held")[:_HELD_WINDOWS]
     losses = [
-        float(masked_loss(model, list(map(ids_of, run)), pieces, mask_id, settings.masked, random.Random(f"held/{n}")))
-        for n, run in enumerate(batches(windows, settings.batch_tokens))
+        float(masked_loss(model, list(map(ids_of, batch)), collator, f"held/{number}"))
+        for number, batch in enumerate(batches(windows, settings.batch_tokens))
     ]
     return sum(losses) / len(losses)
 
@@ -219,14 +197,14 @@ def _held_loss(
 def _write(
     folder: Path,
     encoder: Any,
-    pieces: SubwordTokenizer,
+    tokenizer: SubwordTokenizer,
     stages: Sequence[TrainedOn],
     settings: Settings,
     history: list[dict[str, float]],
 ) -> None:
-    """The backbone as transformers loads it. In `partial` a trial can use it before the run is finished."""
+    """Write the backbone as transformers loads it. In `partial` it can be tried before the run is finished."""
     folder.mkdir(exist_ok=True)
-    pieces.tokenizer.save(str(folder / "tokenizer.json"))
+    tokenizer.tokenizer.save(str(folder / "tokenizer.json"))
     run = {"settings": asdict(settings), "versions": versions("train"), "git": git_revision(), "history": history}
     write_text(folder / "run.json", json.dumps(run, indent=1) + "\n")
     write_trained_on(folder, stages)
@@ -236,8 +214,8 @@ def _write(
     encoder.set_attn_implementation(implementation)
 
 
-def _publish(partial: Path, folder: Path) -> None:
+def _publish(partial_folder: Path, folder: Path) -> None:
     """Move the finished files to `folder`; config.json comes last, so that its presence means complete."""
-    for path in sorted(partial.iterdir(), key=lambda path: path.name == CONFIG):
+    for path in sorted(partial_folder.iterdir(), key=lambda path: path.name == CONFIG):
         path.replace(folder / path.name)
-    partial.rmdir()
+    partial_folder.rmdir()

@@ -1,10 +1,11 @@
-"""The trained model that a recipe continues from (`start`), instead of the bare backbone.
+"""Trained models to continue from: a recipe's `start`, and the teachers of a distillation.
 
     clausetag train opp115 -o runs/opp115
     clausetag train lopo --set start=runs/opp115 -o runs/lopo
 
-Encoder and heads go on where they were; a model of other labels lends its encoder alone. Thresholds and calibration do
-not carry over, since the encoder changes. What the start model has seen, over every stage, the new one has seen too.
+Training continues with the start model's encoder and heads; if its labels differ, with its encoder alone. Thresholds
+and calibration are fitted again, since the encoder changes. The new model's record of what it was trained on includes
+all that the start model's record has.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clausetag.data.errors import ArtifactError, RecipeError
+from clausetag.data.errors import ArtifactError, RecipeError, first_line
 from clausetag.data.labels import LABELS
 from clausetag.model.artifact import Artifact, TrainedOn, load_artifact
 
@@ -25,31 +26,34 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 _LAYER = "encoder.encoder.layer."
-_INWARD = "intermediate.dense"
-_OUTWARD = "output.dense.weight"
+_UP, _DOWN = "intermediate.dense", "output.dense.weight"
+"""BERT's names of a feed-forward network's two layers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A checked model folder with full-precision weights, and what its training saw."""
+    """A checked model folder with full-precision weights, and the record of what the model was trained on."""
 
     artifact: Artifact
     trained_on: TrainedOn
 
     def described(self) -> dict[str, str | None]:
-        """The line of the new model's config.json that says what it continues: folder name, hash, recipe."""
+        """Folder name, hash and recipe, for the config.json of the model that continues from this one."""
         recipe = self.artifact.config.get("recipe")
         name = recipe.get("name") if isinstance(recipe, dict) else None
         return {"name": self.artifact.folder.resolve().name, "hash": self.artifact.hash, "recipe": name}
 
 
 def load_start(path: str, what: str = "start", *, other_labels: bool = False) -> Start:
-    """Check the folder that a recipe's `start` names; `what` it is called in messages.
+    """Load and check a trained model's folder.
 
-    With `other_labels` any model will do, since its encoder is what is wanted of it.
+    Args:
+        path: the folder.
+        what: what messages call it.
+        other_labels: allow other labels and heads than OPP-115's, if only the encoder will be used.
 
     Raises:
-        RecipeError: it is no complete model, has int8 weights alone, or has other labels or heads than this version.
+        RecipeError: it is no complete model, has 8-bit weights only, or has other labels or heads than this version.
     """
     from clausetag.model.network import HEADS
 
@@ -60,81 +64,79 @@ def load_start(path: str, what: str = "start", *, other_labels: bool = False) ->
         raise RecipeError(f"{what}: {error}") from None
     if not (artifact.folder / WEIGHTS).is_file():
         raise RecipeError(
-            f"{what}: {path} has no {WEIGHTS}, and int8 weights cannot be trained on; "
+            f"{what}: {path} has no {WEIGHTS}, and 8-bit weights cannot be trained; "
             "give a folder that `clausetag train` wrote"
         )
     if not other_labels and (artifact.labels != LABELS or artifact.heads != HEADS):
-        raise RecipeError(f"{what}: {path} has other labels or heads than this version; train it anew")
+        raise RecipeError(f"{what}: {path} has other labels or heads than this version; train it again")
     return Start(artifact, trained_on)
 
 
 def start_network(start: Start, head_dropout: float, attention_dropout: float = 0.0) -> SentenceTagger:
-    """The start model's network, with its weights.
+    """The model's network, with its weights.
 
     Raises:
-        RecipeError: the weights are not those of the network that its config.json describes.
+        RecipeError: the weights do not fit the network that config.json describes.
     """
     from safetensors.torch import load_file
 
     from clausetag.model.network import SentenceTagger, SentenceTaggerConfig, with_attention_dropout
 
     artifact = start.artifact
-    # Built anew from what describes the network: the artifact's other keys (thresholds, figures) are not the heirs'.
+    # A new configuration: the artifact's other keys (thresholds, metrics) belong to the old model alone.
     encoder_config = with_attention_dropout(artifact.config["encoder_config"], attention_dropout)
-    config = SentenceTaggerConfig(encoder_config, artifact.labels, artifact.heads, head_dropout)
-    network = SentenceTagger(config)
+    network = SentenceTagger(SentenceTaggerConfig(encoder_config, artifact.labels, artifact.heads, head_dropout))
     try:
         network.load_state_dict(load_file(artifact.folder / WEIGHTS))
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
         raise RecipeError(
-            f"start: {artifact.folder}: weights and config.json do not belong together ({reason})"
+            f"start: {artifact.folder}: weights and config.json do not belong together ({first_line(error)})"
         ) from None
     return network
 
 
 def pruned(network: SentenceTagger, kept_layers: int = 0, kept_units: int = 0) -> SentenceTagger:
-    """The network with fewer of its encoder's layers and of the units of their feed-forward networks; 0 keeps all.
+    """A copy of the network with fewer encoder layers and feed-forward units; 0 keeps all.
 
-    The layers are evenly spaced from the first to the last (Sanh et al. 2019 start a small student so). The units are
-    those whose weights in and out are largest: a unit's share in the layer's output is at most the product of the two
-    norms.
+    Layers are evenly spaced from first to last, as in DistilBERT (Sanh et al. 2019). Units are kept by the product of
+    the norms of their weights in and out, a bound of what a unit contributes to the layer's output.
 
     Raises:
-        RecipeError: the encoder has not so many layers or units, or does not name them as BERT does.
+        RecipeError: the encoder has fewer layers or units, or is not built like BERT.
     """
     from clausetag.model.network import SentenceTagger, SentenceTaggerConfig
 
     config = network.config
     layers = int(config.encoder_config.get("num_hidden_layers", 0))
     units = int(config.encoder_config.get("intermediate_size", 0))
-    for key, kept, there in (("kept_layers", kept_layers, layers), ("kept_units", kept_units, units)):
-        if kept > there:
-            raise RecipeError(f"recipe: {key} = {kept}, but the start model's encoder has {there}")
+    for key, kept, available in (("kept_layers", kept_layers, layers), ("kept_units", kept_units, units)):
+        if kept > available:
+            raise RecipeError(f"recipe: {key} = {kept}, but the start model's encoder has {available}")
     kept_layers, kept_units = kept_layers or layers, kept_units or units
     smaller = {**config.encoder_config, "num_hidden_layers": kept_layers, "intermediate_size": kept_units}
     small = SentenceTagger(SentenceTaggerConfig(smaller, config.labels, config.heads, config.head_dropout))
     state = network.state_dict()
-    own = {name: value for name, value in state.items() if not name.startswith(_LAYER)}
+    kept_state = {name: value for name, value in state.items() if not name.startswith(_LAYER)}
     numbers = [round(place) for place in np.linspace(0, layers - 1, kept_layers)] if kept_layers > 1 else [0]
     try:
         for new, old in enumerate(numbers):
             prefix = f"{_LAYER}{old}."
             layer = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
-            own |= {f"{_LAYER}{new}.{name}": value for name, value in _pruned_layer(layer, kept_units).items()}
-        small.load_state_dict(own)
+            kept_state |= {f"{_LAYER}{new}.{name}": value for name, value in _pruned_layer(layer, kept_units).items()}
+        small.load_state_dict(kept_state)
     except (KeyError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise RecipeError(f"recipe: kept_layers, kept_units: not an encoder of BERT's kind ({reason})") from None
+        raise RecipeError(
+            f"recipe: kept_layers and kept_units need an encoder built like BERT ({first_line(error)})"
+        ) from None
     return small
 
 
 def _pruned_layer(layer: dict[str, Tensor], kept: int) -> dict[str, Tensor]:
-    inward, outward = layer[f"{_INWARD}.weight"], layer[_OUTWARD]
-    share = inward.norm(dim=1) * outward.norm(dim=0)
-    units = share.topk(kept).indices.sort().values
+    """The tensors of a layer with `kept` of its feed-forward units."""
+    up, down = layer[f"{_UP}.weight"], layer[_DOWN]
+    units = (up.norm(dim=1) * down.norm(dim=0)).topk(kept).indices.sort().values
     return layer | {
-        f"{_INWARD}.weight": inward[units],
-        f"{_INWARD}.bias": layer[f"{_INWARD}.bias"][units],
-        _OUTWARD: outward[:, units],
+        f"{_UP}.weight": up[units],
+        f"{_UP}.bias": layer[f"{_UP}.bias"][units],
+        _DOWN: down[:, units],
     }

@@ -1,4 +1,4 @@
-"""Assemble a recipe's training and validation data: sources of sentences, each with the head that learns from it."""
+"""Assemble a recipe's training and validation data: sources of sentences, each for one head of the network."""
 
 from __future__ import annotations
 
@@ -11,97 +11,103 @@ from clausetag.data.jsonl import by_policy, read_jsonl
 from clausetag.data.records import Sentence
 from clausetag.data.text import is_boilerplate, short_hash, text_hash
 from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
+from clausetag.model.tokenise import EncodedPolicies, SubwordTokenizer, encode_sentences, encode_texts
 from clausetag.train.config import Recipe
 from clausetag.train.start import Start, load_start
-from clausetag.train.teacher_scores import Teaching, load_teaching
+from clausetag.train.teacher_scores import TeacherScores, load_teacher_scores
 
 POOL = "pool"
-"""Stands in place of a head for the source without labels, from which every head learns what teachers say."""
+"""In place of a head, for the unlabelled source: every head learns its teacher scores."""
 
 SAME_POLICY = 0.1
-"""A training policy that holds more than this share of a test policy's sentences is taken for that policy."""
+"""A training policy with more than this share of a test policy's sentences is taken to be that policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Policies whose labels come from one kind of labelling, for the head of that name."""
+    """Policies labelled in one way, for the head of that name."""
 
     head: str
     sentences: tuple[Sentence, ...]
     passages: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
-    """Votes of (policy, passage), where passages are labelled too."""
+    """Votes of each labelled (policy, passage)."""
     whole: bool = False
-    """Each row is a text of its own, read as one passage (PrivacyGLUE)."""
+    """Whether each row is a text of its own, read as one passage (PrivacyGLUE)."""
+
+    def encode(self, tokenizer: SubwordTokenizer, *, context: bool) -> EncodedPolicies:
+        """Tokenise the sentences, in policies, or each alone without `context`."""
+        if self.whole:
+            return encode_texts([sentence.text for sentence in self.sentences], tokenizer)
+        return encode_sentences(self.sentences, tokenizer, context=context)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What a recipe trains on, what chooses its thresholds, what it continues from, and the fingerprint of all that
-    was learnt."""
+    """All data of a training run, and what earlier stages have seen."""
 
     train: tuple[Source, ...]
     validation: tuple[Source, ...]
+    """Chooses the epoch, thresholds and calibration."""
     notes: tuple[str, ...]
     start: Start | None = None
-    teaching: Teaching | None = None
-    """What teachers say about these sentences."""
+    teacher_scores: TeacherScores | None = None
     stages: tuple[TrainedOn, ...] = ()
-    """What earlier stages saw: pretraining, the start model's training, the teachers'."""
+    """Seen by earlier stages: pretraining, training of the start model and of the teachers."""
 
-    def taught_heads(self) -> set[str]:
-        """Heads that have training data of their own."""
+    def trained_heads(self) -> set[str]:
+        """Heads that have training data."""
         passages = {"passage" for source in self.train if source.passages}
-        taught = set(self.teaching.heads) if self.teaching else set()
-        return {source.head for source in self.train if source.head != POOL} | passages | taught
+        distilled = set(self.teacher_scores.heads) if self.teacher_scores else set()
+        return {source.head for source in self.train if source.head != POOL} | passages | distilled
 
     def trained_policies(self) -> set[str]:
-        """Ids of all policies trained on, in earlier stages too."""
+        """Ids of all policies trained on, earlier stages included."""
         policies = {sentence.policy for source in self.train for sentence in source.sentences}
         return policies.union(*(stage.policies for stage in self.stages))
 
-    def validated(self) -> tuple[set[str], set[str]]:
-        """Policies, and hashes of the labelled texts, that choose epoch, thresholds or calibration, in every stage."""
-        rows = [sentence for source in self.validation for sentence in source.sentences if sentence.labelled]
-        policies, hashes = {row.policy for row in rows}, {text_hash(row.text) for row in rows}
-        policies.update(*(stage.validation_policies for stage in self.stages))
-        hashes.update(*(stage.validation for stage in self.stages))
-        return policies, hashes
-
-    def trained_hashes(self) -> tuple[set[str], set[str]]:
-        """Hashes of the texts whose labels were learnt, and of those that were only read, unlabelled, over every
-        stage."""
-        learnt: set[str] = set()
+    def trained_on(self) -> TrainedOn:
+        """Everything that the trained model has seen, over all stages."""
+        labelled: set[str] = set()
         read: set[str] = set()
         for source in self.train:
             for sentence in source.sentences:
                 key = text_hash(sentence.text)
                 read.add(short_hash(key) if source.head == POOL else key)
                 if sentence.labelled:
-                    learnt.add(key)
-        learnt.update(*(stage.hashes for stage in self.stages))
+                    labelled.add(key)
+        labelled.update(*(stage.hashes for stage in self.stages))
         read.update(*(stage.context for stage in self.stages))
-        return learnt, read - learnt
+        held_out = [row for source in self.validation for row in source.sentences if row.labelled]
+        return TrainedOn(
+            policies=frozenset(self.trained_policies()),
+            hashes=frozenset(labelled),
+            context=frozenset(read - labelled),
+            validation_policies=frozenset(row.policy for row in held_out).union(
+                *(stage.validation_policies for stage in self.stages)
+            ),
+            validation=frozenset(text_hash(row.text) for row in held_out).union(
+                *(stage.validation for stage in self.stages)
+            ),
+        )
 
 
 def assemble(recipe: Recipe) -> TrainingData:
-    """Read everything that `recipe` names.
+    """Read all data that `recipe` names.
 
     Raises:
         DataError: a corpus or file is missing or wrong.
-        LeakageError: a test policy, the policy left out, or text of either, is among the training data.
-        RecipeError: nothing is left to validate with, so no threshold could be chosen; or `start` is no model to
-            continue from.
+        LeakageError: the training data hold a test policy, the policy left out, or text of either.
+        RecipeError: there are no validation data to choose thresholds on, or `start` is no model to continue from.
     """
     train: list[Source] = []
     validation: list[Source] = []
     notes: list[str] = []
-    test_sentences: list[Sentence] = []
+    held_out: list[Sentence] = []
     start = load_start(recipe.start, other_labels=recipe.own_labels) if recipe.start else None
     stages = [start.trained_on] if start else []
     pretrained = Path(recipe.backbone).expanduser() / TRAINED_ON
     if pretrained.is_file():
         stages.append(read_trained_on(pretrained))
-    teaching = load_teaching(recipe.distilled) if recipe.distilled else None
     if recipe.opp115 or recipe.opp115_validation:
         from clausetag.data.corpora.opp115 import find_opp115, read_opp115
         from clausetag.data.corpora.splits import policy_split
@@ -109,7 +115,7 @@ def assemble(recipe: Recipe) -> TrainingData:
         corpus = read_opp115(find_opp115(download=True))
         notes += corpus.notes
         split = policy_split()
-        test_sentences = [sentence for sentence in corpus.sentences if sentence.policy in split["test"]]
+        held_out += [sentence for sentence in corpus.sentences if sentence.policy in split["test"]]
         for names, into in ((recipe.opp115, train), (recipe.opp115_validation, validation)):
             wanted = {policy for name in names for policy in split[name]}
             passages = {
@@ -123,40 +129,45 @@ def assemble(recipe: Recipe) -> TrainingData:
     for key, into in (("policies", train), ("policies_validation", validation)):
         if getattr(recipe, key):
             into.append(Source("guide", _of_the_five(getattr(recipe, key), key)))
-    left_out = _of_the_five([recipe.leave_out], "leave_out") if recipe.leave_out else ()
     for path in recipe.extra:
-        rows = read_jsonl(path, recipe.label_set)
-        held = [row for row in rows if row.extra.get("split") == "validation"]
-        learnt = [row for row in rows if row.extra.get("split") not in ("validation", "test")]
-        if not learnt:
+        by_split: dict[str, list[Sentence]] = {"train": [], "validation": [], "test": []}
+        for row in read_jsonl(path, recipe.label_set):
+            split_name = row.extra.get("split")
+            by_split[split_name if split_name in ("validation", "test") else "train"].append(row)
+        if not by_split["train"]:
             raise DataError(f"{path}: no row to train on (every row's split is validation or test)")
-        train.append(Source("guide", tuple(learnt)))
-        if held:
-            validation.append(Source("guide", tuple(held)))
+        train.append(Source("guide", tuple(by_split["train"])))
+        if by_split["validation"]:
+            validation.append(Source("guide", tuple(by_split["validation"])))
     if recipe.privacyglue:
-        train_source, validation_source, glue_notes = _privacyglue(Path(recipe.privacyglue))
-        train.append(train_source)
-        validation.append(validation_source)
-        notes += glue_notes
-    if teaching:
-        train.append(Source(POOL, teaching.pool, whole=bool(recipe.privacyglue)))
-        stages += teaching.trained_on
-    data = TrainingData(tuple(train), tuple(validation), tuple(notes), start, teaching, tuple(stages))
+        for name, into in (("train", train), ("validation", validation)):
+            source, found = _privacyglue(Path(recipe.privacyglue), name)
+            into.append(source)
+            notes += found
+    teacher_scores = load_teacher_scores(recipe.distilled) if recipe.distilled else None
+    if teacher_scores:
+        train.append(Source(POOL, teacher_scores.pool, whole=bool(recipe.privacyglue)))
+        stages += teacher_scores.trained_on
+    data = TrainingData(tuple(train), tuple(validation), tuple(notes), start, teacher_scores, tuple(stages))
+    if recipe.leave_out:
+        held_out += _of_the_five([recipe.leave_out], "leave_out")
     if recipe.privacyglue:
         if recipe.opp115 or recipe.policies or recipe.extra:
             raise DataError("recipe: privacyglue trains on its own files alone; its split crosses every policy split")
         _refuse_opp115(stages)
     _check_disjoint(data)
-    data = data if recipe.privacyglue else without_test_texts(data, (*test_sentences, *left_out))
+    if not recipe.privacyglue:
+        data = without_test_texts(data, held_out)
     if not validation and not recipe.unvalidated:
         raise RecipeError(
-            "recipe: nothing validates; set a *_validation key, or give rows of extra the split validation"
+            "recipe: no validation data; set a *_validation key, give rows of extra the split validation, "
+            "or set unvalidated = true"
         )
     return data
 
 
 def _refuse_opp115(stages: Sequence[TrainedOn]) -> None:
-    """PrivacyGLUE's test texts come from OPP-115's policies: no earlier stage may have seen one."""
+    """PrivacyGLUE's test texts come from OPP-115's policies, so no earlier stage may have seen one."""
     from clausetag.data.corpora.splits import policy_split
 
     corpus = {policy for names in policy_split().values() for policy in names}
@@ -177,54 +188,49 @@ def _of_the_five(wanted: Sequence[str], key: str) -> tuple[Sentence, ...]:
     return tuple(sentence for sentence in read_five() if sentence.policy in wanted)
 
 
-def _privacyglue(folder: Path) -> tuple[Source, Source, list[str]]:
+def _privacyglue(folder: Path, name: str) -> tuple[Source, tuple[str, ...]]:
+    """One of PrivacyGLUE's files as a source, and the reader's notes."""
     from clausetag.data.corpora.privacyglue import read_privacyglue
 
-    sources: list[Source] = []
-    notes: list[str] = []
-    for name in ("train", "validation"):
-        rows, found = read_privacyglue(folder / f"{name}_dataset.csv")
-        notes += found
-        named = tuple(
-            Sentence(policy=f"privacyglue-{name}-{row.index}", index=0, text=row.text, labels=row.labels)
-            for row in rows
-        )
-        sources.append(Source("passage", named, whole=True))
-    return sources[0], sources[1], notes
+    rows, notes = read_privacyglue(folder / f"{name}_dataset.csv")
+    sentences = tuple(
+        Sentence(policy=f"privacyglue-{name}-{row.index}", index=0, text=row.text, labels=row.labels) for row in rows
+    )
+    return Source("passage", sentences, whole=True), notes
 
 
 def _check_disjoint(data: TrainingData) -> None:
-    held = {sentence.policy for source in data.validation for sentence in source.sentences}
-    both = sorted(held & data.trained_policies())
+    validation = {sentence.policy for source in data.validation for sentence in source.sentences}
+    both = sorted(validation & data.trained_policies())
     if both:
         raise LeakageError(f"policy {both[0]!r} is both trained on and validated with; take it out of one of them")
 
 
 def without_test_texts(data: TrainingData, test: Sequence[Sentence]) -> TrainingData:
-    """Refuse training data that hold a held-out policy; drop sentences that recur in held-out policies.
+    """Refuse training data that hold a held-out policy, and drop sentences that also occur in held-out policies.
 
-    Held out are the policies of `test`, those of OPP-115's test split (by id, whether `test` has them or not), and
-    those that validate. What the start model was trained on counts, though nothing of it can be dropped.
+    Held out are the policies of `test`, OPP-115's test split (by id, even if `test` lacks them), and the validation
+    policies. What earlier stages were trained on counts too, but cannot be dropped.
 
-    Policies copy from each other: 3.3 % of the test split's sentences stand, word for word, in its training split too.
-    Left in, they would flatter every figure; texts of under five words ("Contact us") are left alone.
+    Policies copy from each other: 3.3 % of the test split's sentences occur word for word in its training split. They
+    would inflate every metric. Texts of under five words ("Contact us") are kept.
 
     Args:
         data: the assembled sources.
-        test: sentences of the test split (where the recipe does not use the corpus none) and of the policy left out.
+        test: sentences of the test split, if the recipe uses OPP-115, and of the policy left out.
 
     Raises:
-        LeakageError: a training policy is a policy held out, by id or by more than a tenth of its sentences.
+        LeakageError: a training policy is held out, by its id or by more than a tenth of its sentences.
     """
     from clausetag.data.corpora.splits import policy_split
 
     trained = data.trained_policies()
-    planted = sorted(trained & set(policy_split()["test"]))
-    if planted:
-        raise LeakageError(f"policy {planted[0]!r} belongs to OPP-115's test split and may not be trained on")
-    planted = sorted(trained & {sentence.policy for sentence in test})
-    if planted:
-        raise LeakageError(f"policy {planted[0]!r} is left out and may not be trained on, nor may the start model be")
+    leaked = sorted(trained & set(policy_split()["test"]))
+    if leaked:
+        raise LeakageError(f"policy {leaked[0]!r} belongs to OPP-115's test split and may not be trained on")
+    leaked = sorted(trained & {sentence.policy for sentence in test})
+    if leaked:
+        raise LeakageError(f"policy {leaked[0]!r} is left out: neither this training nor an earlier stage may use it")
     owners: dict[str, set[str]] = {}
     sizes: dict[str, int] = {}
     for policy, sentences in by_policy(test).items():
@@ -236,8 +242,8 @@ def without_test_texts(data: TrainingData, test: Sequence[Sentence]) -> Training
         if source.head != "opp115":
             _refuse_same_policy(source, owners, sizes)
     validation = [sentence for source in data.validation for sentence in source.sentences]
-    held = set(owners) | {text_hash(row.text) for row in validation if not is_boilerplate(row.text)}
-    kept = tuple(_without(source, held) for source in data.train)
+    held_out = set(owners) | {text_hash(row.text) for row in validation if not is_boilerplate(row.text)}
+    kept = tuple(_without(source, held_out) for source in data.train)
     dropped = sum(len(a.sentences) - len(b.sentences) for a, b in zip(data.train, kept, strict=True))
     note = f"training sentences dropped because a validation or test policy has them too: {dropped}"
     return replace(data, train=kept, notes=(*data.notes, note) if dropped else data.notes)
@@ -252,17 +258,17 @@ def _refuse_same_policy(source: Source, owners: Mapping[str, set[str]], sizes: M
     for (policy, owner), found in shared.items():
         if len(found) > SAME_POLICY * sizes[owner]:
             raise LeakageError(
-                f"{len(found)} of {sizes[owner]} sentences of the held-out policy {owner!r} stand in the training "
+                f"{len(found)} of {sizes[owner]} sentences of the held-out policy {owner!r} occur in the training "
                 f"policy {policy!r}; take it out of the training data"
             )
 
 
-def _without(source: Source, held: set[str]) -> Source:
-    """The source without the sentences whose text is in `held`, and without the labels of the passages they cut."""
+def _without(source: Source, held_out: set[str]) -> Source:
+    """The source without sentences whose text hash is in `held_out`, and without the labels of their passages."""
     kept: list[Sentence] = []
     passages = dict(source.passages)
     for sentence in source.sentences:
-        if text_hash(sentence.text) not in held:
+        if text_hash(sentence.text) not in held_out:
             kept.append(sentence)
         elif sentence.passage is not None:
             passages.pop((sentence.policy, sentence.passage), None)

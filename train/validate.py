@@ -1,4 +1,4 @@
-"""Validation: logits and gold per head, an epoch's figures, and thresholds and calibration for the artifact."""
+"""Validation: logits and gold labels of held-out policies, metrics of an epoch, and thresholds and calibration."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from clausetag.eval.metrics.gold import gold_matrix
 from clausetag.eval.metrics.thresholds import expected_f1_thresholds, fit_calibration
 from clausetag.model.artifact import HeadSettings
 from clausetag.model.decision import calibrate, decide
-from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences, encode_texts
+from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer
 from clausetag.train.config import Recipe
-from clausetag.train.targets import inherited_rows, target_rows
+from clausetag.train.targets import guide_targets_from_opp115, label_targets
 from clausetag.train.training_data import Source
 
 BoolArray = npt.NDArray[np.bool_]
@@ -25,155 +25,152 @@ Predict = Callable[[EncodedPolicies], tuple[FloatArray, FloatArray]]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Validation rows of one head: logits float [n, labels], gold bool [n, labels], the policy of each row."""
+class HeldOut:
+    """Validation rows of one head: logits float [n, labels], gold labels bool [n, labels], the policy of each row."""
 
     logits: FloatArray
     gold: BoolArray
     policies: tuple[str, ...]
-    marked: BoolArray
-    """Labels that at least one annotator gave; where there are no votes, the gold labels."""
+    any_vote: BoolArray
+    """Labels given by at least one annotator; the gold labels where there are no votes."""
 
-    def rows(self, kept: BoolArray) -> Held:
-        """The rows that `kept`, bool [n], marks."""
+    def rows(self, kept: BoolArray) -> HeldOut:
+        """The rows marked in `kept`, bool [n]."""
         names = tuple(name for name, keep in zip(self.policies, kept, strict=True) if keep)
-        return Held(self.logits[kept], self.gold[kept], names, self.marked[kept])
+        return HeldOut(self.logits[kept], self.gold[kept], names, self.any_vote[kept])
 
 
-def held_scores(
-    predict: Predict, heads: Sequence[str], sources: Sequence[Source], recipe: Recipe, pieces: SubwordTokenizer
-) -> dict[str, Held]:
-    """Score the validation sources by a network's `predict`, whose outputs are `heads`; only labelled rows are kept,
-    each for its source's head (and `passage`)."""
-    parts: dict[str, list[Held]] = {}
+def score_held_out(
+    predict: Predict, heads: Sequence[str], sources: Sequence[Source], recipe: Recipe, tokenizer: SubwordTokenizer
+) -> dict[str, HeldOut]:
+    """The labelled rows of the validation sources, for each head that they validate, with the logits of `predict`.
+
+    Args:
+        predict: computes logits, for all `heads`.
+        heads: names of the network's heads, in order.
+        sources: validation sources; each validates its own head, and `passage` if it has labelled passages.
+        recipe: says how to read the sources.
+        tokenizer: the network's.
+    """
+    parts: dict[str, list[HeldOut]] = {}
     for source in sources:
-        if source.whole:
-            encoded = encode_texts([sentence.text for sentence in source.sentences], pieces)
-        else:
-            encoded = encode_sentences(source.sentences, pieces, context=recipe.context)
+        encoded = source.encode(tokenizer, context=recipe.context)
         sentence_logits, passage_logits = predict(encoded)
-        rows = [number for number, sentence in enumerate(source.sentences) if sentence.labelled]
-        gold = gold_matrix([source.sentences[number] for number in rows], recipe.label_set)
-        names = tuple(source.sentences[number].policy for number in rows)
+        rows = [row for row, sentence in enumerate(source.sentences) if sentence.labelled]
+        labelled = [source.sentences[row] for row in rows]
+        names = tuple(sentence.policy for sentence in labelled)
         logits = sentence_logits[rows, heads.index(source.head)]
-        shares, _ = target_rows([source.sentences[number] for number in rows], "votes", recipe.label_set)
-        parts.setdefault(source.head, []).append(Held(logits, gold, names, shares > 0))
+        shares, _ = label_targets(labelled, "votes", recipe.label_set)
+        gold = gold_matrix(labelled, recipe.label_set)
+        parts.setdefault(source.head, []).append(HeldOut(logits, gold, names, shares > 0))
         if recipe.guide_from_opp115 and source.head == "opp115":
-            shares, mask = inherited_rows(source)
+            shares, mask = guide_targets_from_opp115(source)
             known = np.flatnonzero(mask)
+            names = tuple(source.sentences[row].policy for row in known)
             logits, shares = sentence_logits[known, heads.index("guide")], shares[known]
-            names = tuple(source.sentences[number].policy for number in known)
-            parts.setdefault("guide", []).append(Held(logits, shares > 0.5, names, shares > 0))
-        keys = [(row, key) for row, key in enumerate(encoded.passages) if key in source.passages]
+            parts.setdefault("guide", []).append(HeldOut(logits, shares > 0.5, names, shares > 0))
+        keys = {row: key for row, key in enumerate(encoded.passages) if key in source.passages}
         if keys:
-            votes = [[source.passages[key].get(label, 0.0) for label in recipe.label_set] for _, key in keys]
-            logits = passage_logits[[row for row, _ in keys], heads.index("passage")]
-            held = Held(logits, np.array(votes) > 0.5, tuple(key[0] for _, key in keys), np.array(votes) > 0)
-            parts.setdefault("passage", []).append(held)
+            votes = [source.passages[key] for key in keys.values()]
+            of_passages = np.array([[vote.get(label, 0.0) for label in recipe.label_set] for vote in votes])
+            names = tuple(policy for policy, _ in keys.values())
+            logits = passage_logits[list(keys), heads.index("passage")]
+            parts.setdefault("passage", []).append(HeldOut(logits, of_passages > 0.5, names, of_passages > 0))
     return {
-        head: Held(
+        head: HeldOut(
             np.concatenate([part.logits for part in found]),
             np.concatenate([part.gold for part in found]),
             tuple(name for part in found for name in part.policies),
-            np.concatenate([part.marked for part in found]),
+            np.concatenate([part.any_vote for part in found]),
         )
         for head, found in parts.items()
     }
 
 
-def fit_settings(held: Held, min_labels: int) -> HeadSettings:
-    """Calibration and thresholds from validation scores.
+def fit_settings(held_out: HeldOut, min_labels: int) -> HeadSettings:
+    """Fit calibration and thresholds to validation rows.
 
-    A label's threshold stands halfway between what is best for its own expected F1 and for that of all labels together.
-    Gold labels calibrate and do no more: thresholds tuned on those of a few policies fit these policies (docs/LOG.md,
-    29).
+    A label's threshold is halfway between the one that is best for its own expected F1 and the one that is best for
+    all labels together. Gold labels are used for calibration only: thresholds tuned on the gold labels of a few
+    policies overfit these policies (docs/LOG.md, 29).
 
     Args:
-        held: rows that no training saw.
-        min_labels: 1 where every sentence gets a label, else 0.
-
-    Returns:
-        Calibration and thresholds, each float [labels].
+        held_out: rows that were not trained on.
+        min_labels: 1 if every sentence gets a label, else 0.
 
     Raises:
-        ValueError: there is no row, or a logit is not finite.
+        ValueError: there are no rows, or a logit is not finite.
     """
-    slope, intercept = fit_calibration(held.logits, held.gold)
-    scores = calibrate(held.logits, slope, intercept)
+    slope, intercept = fit_calibration(held_out.logits, held_out.gold)
+    scores = calibrate(held_out.logits, slope, intercept)
     shared = expected_f1_thresholds(scores.reshape(-1, 1))
     return HeadSettings((expected_f1_thresholds(scores) + shared) / 2, slope, intercept, min_labels)
 
 
-def liberal_settings(held: Held) -> HeadSettings:
-    """Settings of a head `guide` that OPP-115 taught, from OPP-115's validation rows.
+def any_vote_settings(held_out: HeldOut) -> HeadSettings:
+    """Settings of a head `guide` that was trained on OPP-115, from OPP-115's validation rows.
 
-    The guide's reader marks whatever any of three annotators would, and leaves no sentence bare: scores are calibrated
-    to P(at least one annotator gives the label), a label is given where that is more likely than not (tuned thresholds
-    would follow OPP-115's habits), and at least one label is given. What that is worth stands in docs/LOG.md.
+    The guide marks what any of OPP-115's three annotators would mark, and labels every sentence. So scores are
+    calibrated to P(at least one annotator gives the label), thresholds are 0.5 (tuned ones would follow OPP-115's
+    habits), and every sentence gets a label. docs/LOG.md has the measurements.
     """
-    slope, intercept = fit_calibration(held.logits, held.marked)
-    return HeadSettings(np.full(held.marked.shape[1], 0.5), slope, intercept, 1)
+    slope, intercept = fit_calibration(held_out.logits, held_out.any_vote)
+    return HeadSettings(np.full(held_out.any_vote.shape[1], 0.5), slope, intercept, 1)
 
 
-def untuned_settings(n: int, min_labels: int) -> HeadSettings:
-    """Settings for `n` labels of a head that nothing validates: bare sigmoids, and a label wherever it is more likely
-    than not."""
+def default_settings(n: int, min_labels: int) -> HeadSettings:
+    """Settings of a head without validation data, for `n` labels: uncalibrated scores, thresholds of 0.5."""
     return HeadSettings(np.full(n, 0.5), np.ones(n), np.zeros(n), min_labels)
 
 
-def cross_fitted(held: Held, fit: Callable[[Held], HeadSettings]) -> BoolArray:
-    """Decisions on each validation policy by thresholds and calibration fitted on the other policies, bool [n, labels].
+def cross_fitted(held_out: HeldOut, fit: Callable[[HeldOut], HeadSettings]) -> BoolArray:
+    """Decisions bool [n, labels] on each policy, by settings fitted to the other policies.
 
-    Figures of thresholds on the rows that they were tuned on flatter; these do not.
+    Metrics on the rows that thresholds were fitted to would be too high.
     """
-    decided = np.zeros_like(held.gold)
-    names = np.array(held.policies)
-    for name in dict.fromkeys(held.policies):
+    decided = np.zeros_like(held_out.gold)
+    names = np.array(held_out.policies)
+    for name in dict.fromkeys(held_out.policies):
         inside = names == name
-        if inside.all():
-            inside = np.ones_like(inside)
-            others = held
-        else:
-            others = held.rows(~inside)
-        settings = fit(others)
-        scores = calibrate(held.logits[inside], settings.slope, settings.intercept)
+        # With a single policy there are no others.
+        settings = fit(held_out if inside.all() else held_out.rows(~inside))
+        scores = calibrate(held_out.logits[inside], settings.slope, settings.intercept)
         decided[inside] = decide(scores, settings.thresholds, settings.min_labels)
     return decided
 
 
 def f1_summary(gold: BoolArray, decided: BoolArray) -> dict[str, float]:
     """Macro F1 over the labels that occur in `gold`, and micro F1, of bool [n, labels] arrays; 0 where undefined."""
-    names = [str(number) for number in range(gold.shape[1])]  # which is which is no matter to the means
+    names = [str(number) for number in range(gold.shape[1])]
     scores = multilabel_metrics(decided, gold, names)
     return {"macro_f1": scores.macro_f1 or 0.0, "micro_f1": scores.micro_f1 or 0.0}
 
 
 def average_precision(scores: FloatArray, gold: BoolArray) -> float:
-    """Mean average precision over the labels that occur in `gold`, threshold-free; arrays are [n, labels]."""
+    """Mean average precision over the labels that occur in `gold`, without thresholds; arrays are [n, labels]."""
     from sklearn.metrics import average_precision_score
 
     present = gold.any(0)
     return float(average_precision_score(gold[:, present], scores[:, present])) if present.any() else 0.0
 
 
-def epoch_figures(held: dict[str, Held], recipe: Recipe) -> dict[str, dict[str, float]]:
-    """Of each head: loss, macro average precision, and cross-fitted macro and micro F1."""
-    figures: dict[str, dict[str, float]] = {}
-    for head, rows in held.items():
+def epoch_metrics(held_out: dict[str, HeldOut], recipe: Recipe) -> dict[str, dict[str, float]]:
+    """Loss, mean average precision, and cross-fitted macro and micro F1 of each head."""
+    metrics: dict[str, dict[str, float]] = {}
+    for head, rows in held_out.items():
         z = rows.logits.astype(np.float64)
-        loss = float((np.logaddexp(0, z) - z * rows.gold).sum(1).mean())
-        decided = cross_fitted(rows, partial(fit_settings, min_labels=recipe.least(head)))
-        figures[head] = {
-            "loss": loss,
+        decided = cross_fitted(rows, partial(fit_settings, min_labels=recipe.min_labels_of(head)))
+        metrics[head] = {
+            "loss": float((np.logaddexp(0, z) - z * rows.gold).sum(1).mean()),
             "average_precision": average_precision(rows.logits, rows.gold),
             **f1_summary(rows.gold, decided),
         }
-    return figures
+    return metrics
 
 
-def selection_score(figures: dict[str, dict[str, float]]) -> float:
-    """What early stopping maximises: average precision plus micro F1, averaged over heads.
+def selection_score(metrics: dict[str, dict[str, float]]) -> float:
+    """The score by which the best epoch is chosen: average precision plus micro F1, averaged over heads.
 
-    The former sees rare labels without a threshold, the latter the common ones.
+    Average precision shows rare labels without a threshold, micro F1 the frequent ones.
     """
-    return float(np.mean([figure["average_precision"] + figure["micro_f1"] for figure in figures.values()]))
+    return float(np.mean([values["average_precision"] + values["micro_f1"] for values in metrics.values()]))

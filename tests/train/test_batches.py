@@ -14,7 +14,7 @@ from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.model.windows import collate
 from clausetag.train.batches import Examples, epoch_batches, prepare, unit_targets
 from clausetag.train.config import Recipe
-from clausetag.train.teacher_scores import Teaching, sentence_key
+from clausetag.train.teacher_scores import TeacherScores, sentence_key
 from clausetag.train.training_data import POOL, Source
 
 SIZE = 4
@@ -30,7 +30,7 @@ def policies(name: str, number: int, *, labelled: bool) -> tuple[Sentence, ...]:
 
 
 @pytest.fixture(scope="module")
-def pieces(tiny_backbone: Path) -> SubwordTokenizer:
+def tokenizer(tiny_backbone: Path) -> SubwordTokenizer:
     return SubwordTokenizer.of(load_tokenizer(str(tiny_backbone)))
 
 
@@ -40,11 +40,11 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def examples(pieces: SubwordTokenizer, recipe: Recipe) -> Examples:
+def examples(tokenizer: SubwordTokenizer, recipe: Recipe) -> Examples:
     pool = policies("pool", 7, labelled=False)
     scores = np.full((len(pool), 2, len(LABELS)), 0.25, dtype=np.float16)
     scores[:, 1] = 0.75
-    teaching = Teaching(
+    teacher_scores = TeacherScores(
         ("opp115", "guide"),
         {sentence_key(one): row for row, one in enumerate(pool)},
         scores,
@@ -55,14 +55,14 @@ def examples(pieces: SubwordTokenizer, recipe: Recipe) -> Examples:
         "hash",
     )
     sources = (Source("guide", policies("own", 2, labelled=True)), Source(POOL, pool))
-    return prepare(sources, recipe, pieces, HEADS, teaching)
+    return prepare(sources, recipe, tokenizer, HEADS, teacher_scores)
 
 
-def read(examples: Examples, recipe: Recipe, pieces: SubwordTokenizer, epoch: int) -> tuple[set[int], set[int]]:
+def read(examples: Examples, recipe: Recipe, tokenizer: SubwordTokenizer, epoch: int) -> tuple[set[int], set[int]]:
     """Numbers of the labelled policies and of the pool's that an epoch reads; of each, every sentence just once."""
     rows: tuple[list[int], list[int]] = ([], [])
-    for run in epoch_batches(examples, recipe, pieces, epoch):
-        for item in run:
+    for batch_windows in epoch_batches(examples, recipe, tokenizer, epoch):
+        for item in batch_windows:
             rows[item.source].extend(unit.row for unit in item.window.sentences)
     for found in rows:
         assert len(found) == len(set(found))
@@ -71,9 +71,9 @@ def read(examples: Examples, recipe: Recipe, pieces: SubwordTokenizer, epoch: in
 
 
 def test_each_epoch_reads_one_part_of_the_pool_and_so_many_epochs_all(
-    examples: Examples, recipe: Recipe, pieces: SubwordTokenizer
+    examples: Examples, recipe: Recipe, tokenizer: SubwordTokenizer
 ) -> None:
-    epochs = [read(examples, recipe, pieces, epoch) for epoch in range(4)]
+    epochs = [read(examples, recipe, tokenizer, epoch) for epoch in range(4)]
     assert all(own == {0, 1} for own, _ in epochs)
     parts = [pool for _, pool in epochs]
     assert [len(part) for part in parts[:3]] == [3, 2, 2]
@@ -82,19 +82,19 @@ def test_each_epoch_reads_one_part_of_the_pool_and_so_many_epochs_all(
 
 
 def test_a_unit_stands_once_for_each_head_that_learns_from_it(
-    examples: Examples, recipe: Recipe, pieces: SubwordTokenizer
+    examples: Examples, recipe: Recipe, tokenizer: SubwordTokenizer
 ) -> None:
     pool = units = 0
-    for run in epoch_batches(examples, recipe, pieces, 0):
-        batch = collate([item.window for item in run], pieces.pad_id)
-        window, place, head, targets, weights = unit_targets(run, batch, examples)
+    for batch_windows in epoch_batches(examples, recipe, tokenizer, 0):
+        batch = collate([item.window for item in batch_windows], tokenizer.pad_id)
+        window, place, head, targets, weights = unit_targets(batch_windows, batch, examples)
         assert len(window) == len(place) == len(head) == len(targets) == len(weights)
         for at, head_of, target, weight in zip(window, head, targets, weights, strict=True):
-            if run[int(at)].source == 0:
+            if batch_windows[int(at)].source == 0:
                 assert (HEADS[int(head_of)], float(weight), float(target.sum())) == ("guide", 1.0, 1.0)
                 units += 1
             else:
-                said = {"opp115": 0.25, "guide": 0.75}[HEADS[int(head_of)]]
-                assert float(weight) == 0.5 and set(target.tolist()) == {said}
+                expected = {"opp115": 0.25, "guide": 0.75}[HEADS[int(head_of)]]
+                assert float(weight) == 0.5 and set(target.tolist()) == {expected}
                 pool += 1
     assert (units, pool) == (2 * SIZE, 2 * 3 * SIZE)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from clausetag.data.errors import RecipeError
-from clausetag.train.config import Recipe, read_recipe, shipped_recipes
+from clausetag.train.config import Recipe, read_recipe, recipe_from, shipped_recipes
 
 
 def write(tmp_path: Path, text: str) -> str:
@@ -37,14 +38,21 @@ def test_overrides_are_typed() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epoch = 3", "unknown key 'epoch'"),
-        ("epochs = 0", "epochs = 0 is out of range, use 1 to"),
-        ("epochs = 'many'", "epochs must be of type int"),
-        ("epochs = true", "epochs must be of type int"),
-        ("opp115 = ['test']", "not 'test'"),
-        ("opp115 = 'train'", "must be a list of strings"),
-        ("targets = 'mean'", "use one of votes, majority"),
-        ("shortest_window = 300", "shortest_window = 300 is out of range"),
+        ("epoch = 3", "unknown key 'epoch'; did you mean 'epochs'?"),
+        ("colour = 3", "unknown key 'colour'; the keys are name, backbone"),
+        ("epochs = 0", "epochs = 0: must be greater than or equal to 1"),
+        ("epochs = 'many'", "epochs = 'many': must be a valid integer"),
+        ("epochs = true", "epochs = True: must be a valid integer"),
+        ("encoder_lr = nan", "encoder_lr = nan: must be a finite number"),
+        ("encoder_lr = '1'", "encoder_lr = '1': must be a valid number"),
+        ("warmup = 1", "warmup = 1: must be less than or equal to 0.9"),
+        ("context = 1", "context = 1: must be a valid boolean"),
+        ("opp115 = ['test']", "opp115 = 'test': must be 'train' or 'validation'"),
+        ("opp115 = 'train'", "opp115 = 'train': must be a valid list"),
+        ("policies = [3]", "policies = 3: must be a valid string"),
+        ("targets = 'mean'", "targets = 'mean': must be 'votes' or 'majority'"),
+        ("shortest_window = 300", "shortest_window = 300; use at most window, 256"),
+        ("batch_tokens = 100", "batch_tokens = 100; use at least window, 256"),
         ("opp115 = ['train']\nopp115_validation = ['train']", "in both"),
         ("name = 'x'", "no training data"),
         ("policies = ['004_vtiger']\nleave_out = '004_vtiger'", "'004_vtiger' is left out; take it out of policies"),
@@ -54,8 +62,39 @@ def test_overrides_are_typed() -> None:
     ],
 )
 def test_a_bad_recipe_says_what_to_change(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(RecipeError, match=message):
-        read_recipe(write(tmp_path, text))
+    path = write(tmp_path, text)
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(path)
+    assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_a_former_key_works_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    assert recipe_from({"policies": ["x"], "taught_weight": 0.25}).distill_weight == 0.25
+    assert read_recipe("quick", ["taught_weight=0.75"]).distill_weight == 0.75
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "clausetag: recipe: taught_weight is now called distill_weight"
+    assert second == "clausetag: quick: taught_weight is now called distill_weight"
+
+
+def test_a_removed_key_is_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    recipe_from({"policies": ["x"], "ema": 0.0})
+    assert capsys.readouterr().err == "clausetag: recipe: the option ema was removed; ignored\n"
+    with pytest.raises(RecipeError, match="the option patience was removed; delete the key"):
+        recipe_from({"policies": ["x"], "patience": 2})
+
+
+def test_saved_models_keep_their_keys() -> None:
+    from clausetag.model.artifact import load_artifact
+
+    recipe = read_recipe("quick")
+    assert set(recipe.saved()) >= set(load_artifact("standard").config["recipe"])
+    assert recipe.saved()["taught_weight"] == recipe.distill_weight
+    assert not {"ema", "patience", "taught_weight"} & set(recipe.as_dict())
+
+
+def test_every_key_is_documented() -> None:
+    assert all(field.description for field in Recipe.model_fields.values())
 
 
 def test_folds_train_on_all_but_the_one_that_they_leave_out() -> None:
@@ -80,4 +119,4 @@ def test_an_override_without_value() -> None:
 
 def test_a_recipe_goes_through_json() -> None:
     recipe = Recipe(policies=("000_sagenext",))
-    assert Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in recipe.as_dict().items()}) == recipe
+    assert recipe_from(json.loads(json.dumps(recipe.as_dict()))) == recipe

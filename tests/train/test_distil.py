@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,11 @@ from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, encode_
 from clausetag.train import distil as module
 from clausetag.train import trainer
 from clausetag.train.config import Recipe, recipe_from
-from clausetag.train.distil import distil, draw
+from clausetag.train.distil import Teacher, distil, select_pool
 from clausetag.train.run import run_training
 from clausetag.train.start import Start, load_start, start_network
-from clausetag.train.teacher_scores import ABOUT, SCORES, load_teaching
-from clausetag.train.training_data import POOL, TrainingData, assemble
+from clausetag.train.teacher_scores import ABOUT, SCORES, load_teacher_scores
+from clausetag.train.training_data import POOL, Source, TrainingData, assemble
 
 TEACHERS = {"000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"}
 """What the tiny artifact was trained on; 004_vtiger chose its thresholds."""
@@ -108,24 +109,23 @@ def full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_training_sentence_and_the_pool_are_scored(
-    recipe: Recipe, data: TrainingData, teacher: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, data: TrainingData, teacher: Start, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(module, "_PART", 7)
-    distil(recipe, data, POOL_ROWS, [teacher], tmp_path / "d", quiet=True)
-    teaching = load_teaching(str(tmp_path / "d"))
-    assert teaching.heads == ("guide",)
-    assert teaching.pool == POOL_ROWS
+    distil(recipe, data, POOL_ROWS, [teacher], tmp_path / "d", part_sentences=7, quiet=True)
+    scores = load_teacher_scores(str(tmp_path / "d"))
+    assert scores.heads == ("guide",)
+    assert scores.pool == POOL_ROWS
     own = data.train[0].sentences
     for sentences in (own, POOL_ROWS):
-        said, known = teaching.of_sentences(sentences)
+        found, known = scores.of_sentences(sentences)
         expected, of_passages = probabilities(teacher, sentences)
         assert known.all()
-        np.testing.assert_allclose(said[:, 0], expected[:, HEADS.index("guide")], atol=2e-3)
+        np.testing.assert_allclose(found[:, 0], expected[:, HEADS.index("guide")], atol=2e-3)
         keys = list(dict.fromkeys((one.policy, one.passage) for one in sentences if one.passage is not None))
-        said, known = teaching.of_passages(keys)
+        found, known = scores.of_passages(keys)
         assert known.all() and len(keys) == len(of_passages)
-        np.testing.assert_allclose(said[:, 0], of_passages[:, HEADS.index("guide")], atol=2e-3)
-    assert len(teaching.sentences) == len(own) + len(POOL_ROWS)
+        np.testing.assert_allclose(found[:, 0], of_passages[:, HEADS.index("guide")], atol=2e-3)
+    assert len(scores.sentences) == len(own) + len(POOL_ROWS)
     assert not (tmp_path / "d" / "parts").exists()
     about = json.loads((tmp_path / "d" / ABOUT).read_text(encoding="utf-8"))
     assert about["teachers"] == [teacher.described()]
@@ -136,14 +136,14 @@ def test_two_teachers_are_averaged_over_the_heads_that_both_have_learnt(
 ) -> None:
     second = variant(tiny_artifact, tmp_path / "second", bias=1.5, heads=("opp115", "guide"))
     distil(recipe, data, POOL_ROWS, [teacher, second], tmp_path / "d", quiet=True)
-    teaching = load_teaching(str(tmp_path / "d"))
-    assert teaching.heads == ("guide",)
+    scores = load_teacher_scores(str(tmp_path / "d"))
+    assert scores.heads == ("guide",)
     one, two = (probabilities(start, POOL_ROWS)[0][:, HEADS.index("guide")] for start in (teacher, second))
     assert np.abs(one - two).max() > 0.1
-    np.testing.assert_allclose(teaching.of_sentences(POOL_ROWS)[0][:, 0], (one + two) / 2, atol=2e-3)
+    np.testing.assert_allclose(scores.of_sentences(POOL_ROWS)[0][:, 0], (one + two) / 2, atol=2e-3)
 
     third = variant(tiny_artifact, tmp_path / "third", heads=("passage",))
-    with pytest.raises(RecipeError, match="no head in common"):
+    with pytest.raises(RecipeError, match="no trained head in common"):
         distil(recipe, data, POOL_ROWS, [teacher, third], tmp_path / "e", quiet=True)
 
 
@@ -152,10 +152,10 @@ def test_a_teacher_that_reads_no_context_has_no_say_on_passages(
 ) -> None:
     alone = variant(tiny_artifact, tmp_path / "alone", bias=1.0, context=False)
     distil(recipe, data, POOL_ROWS, [alone, teacher], tmp_path / "d", quiet=True)
-    said, known = load_teaching(str(tmp_path / "d")).of_passages([("shop-0", 0), ("shop-0", 1)])
+    found, known = load_teacher_scores(str(tmp_path / "d")).of_passages([("shop-0", 0), ("shop-0", 1)])
     assert known.all()
     expected = probabilities(teacher, POOL_ROWS)[1][:2, HEADS.index("guide")]
-    np.testing.assert_allclose(said[:, 0], expected, atol=2e-3)
+    np.testing.assert_allclose(found[:, 0], expected, atol=2e-3)
 
 
 def test_a_head_that_reads_anothers_output_teaches_what_it_reads(
@@ -165,68 +165,61 @@ def test_a_head_that_reads_anothers_output_teaches_what_it_reads(
     settings = {"opp115": {**config["settings"]["guide"], "output": "guide"}}
     borrowing = variant(tiny_artifact, tmp_path / "t", heads=("opp115",), settings=settings)
     distil(recipe, data, POOL_ROWS, [borrowing], tmp_path / "d", quiet=True)
-    teaching = load_teaching(str(tmp_path / "d"))
-    assert teaching.heads == ("opp115",)
+    scores = load_teacher_scores(str(tmp_path / "d"))
+    assert scores.heads == ("opp115",)
     expected = probabilities(borrowing, POOL_ROWS)[0]
-    np.testing.assert_allclose(teaching.of_sentences(POOL_ROWS)[0][:, 0], expected[:, HEADS.index("guide")], atol=2e-3)
+    np.testing.assert_allclose(scores.of_sentences(POOL_ROWS)[0][:, 0], expected[:, HEADS.index("guide")], atol=2e-3)
     assert np.abs(expected[:, HEADS.index("guide")] - expected[:, HEADS.index("opp115")]).max() > 0.01
 
 
 def test_a_killed_run_goes_on_where_it_was(
     recipe: Recipe, data: TrainingData, teacher: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PART", 4)
-    distil(recipe, data, POOL_ROWS, [teacher], tmp_path / "whole", quiet=True)
-    real, calls = module._score, 0
+    distil(recipe, data, POOL_ROWS, [teacher], tmp_path / "whole", part_sentences=4, quiet=True)
+    real, calls, killed_at = Teacher.score, 0, 4
 
-    def dying(*arguments: Any) -> None:
+    def score(teacher: Teacher, source: Source, heads: Sequence[str]) -> dict[str, Any]:
         nonlocal calls
         calls += 1
-        if calls == 4:
+        if calls == killed_at:
             raise Killed
-        real(*arguments)
-
-    def counting(*arguments: Any) -> None:
-        nonlocal calls
-        calls += 1
-        real(*arguments)
+        return real(teacher, source, heads)
 
     cut = tmp_path / "cut"
-    monkeypatch.setattr(module, "_score", dying)
+    monkeypatch.setattr(Teacher, "score", score)
     with pytest.raises(Killed):
-        distil(recipe, data, POOL_ROWS, [teacher], cut, quiet=True)
+        distil(recipe, data, POOL_ROWS, [teacher], cut, part_sentences=4, quiet=True)
     with pytest.raises(RecipeError, match="holds no finished scores"):
-        load_teaching(str(cut))
-    monkeypatch.setattr(module, "_score", real)
+        load_teacher_scores(str(cut))
+    killed_at = 0
     with pytest.raises(RecipeError, match="unfinished scores of other data or teachers"):
         distil(recipe, data, POOL_ROWS[:-1], [teacher], cut, quiet=True)
     with pytest.raises(RecipeError, match="unfinished scores of other data or teachers"):
         distil(recipe, data, POOL_ROWS, [teacher, teacher], cut, quiet=True)
     calls = 0
-    monkeypatch.setattr(module, "_score", counting)
-    distil(recipe, data, POOL_ROWS, [teacher], cut, quiet=True)
+    distil(recipe, data, POOL_ROWS, [teacher], cut, part_sentences=4, quiet=True)
     assert calls == 5 - 3  # one part of the labelled policy, four of the pool
     whole, resumed = arrays_of(tmp_path / "whole"), arrays_of(cut)
     assert set(whole) == set(resumed)
     for name, values in whole.items():
         np.testing.assert_array_equal(resumed[name], values)
-    assert load_teaching(str(cut)).hash == load_teaching(str(tmp_path / "whole")).hash
+    assert load_teacher_scores(str(cut)).hash == load_teacher_scores(str(tmp_path / "whole")).hash
 
 
 def test_the_pool_is_drawn_from_policies_that_nobody_has_labelled(recipe: Recipe, data: TrainingData) -> None:
     rows = (*read_five(), *POOL_ROWS)
-    drawn = draw(rows, data, 100_000, whole=False)
-    assert {row.policy for row in drawn} == (TEACHERS | {f"shop-{p}" for p in range(4)}) - {"003_empxtrack"}
-    assert not any(row.labelled for row in drawn)
-    assert draw(POOL_ROWS, data, 6, whole=False) == POOL_ROWS[:10]  # whole policies
+    selected = select_pool(rows, data, 100_000, whole=False)
+    assert {row.policy for row in selected} == (TEACHERS | {f"shop-{p}" for p in range(4)}) - {"003_empxtrack"}
+    assert not any(row.labelled for row in selected)
+    assert select_pool(POOL_ROWS, data, 6, whole=False) == POOL_ROWS[:10]  # whole policies
     with pytest.raises(DataError, match="no policy that is not labelled already"):
-        draw([row for row in rows if row.policy in ("003_empxtrack", "004_vtiger")], data, 100, whole=False)
+        select_pool([row for row in rows if row.policy in ("003_empxtrack", "004_vtiger")], data, 100, whole=False)
 
 
 def test_whole_blocks_become_rows_of_their_own(data: TrainingData) -> None:
-    drawn = draw(POOL_ROWS[:5], data, 100, whole=True)
+    selected = select_pool(POOL_ROWS[:5], data, 100, whole=True)
     first, second = (" ".join(row.text for row in POOL_ROWS[i : i + 2]) for i in (0, 2))
-    assert [(row.policy, row.index, row.text) for row in drawn] == [("shop-0-0", 0, first), ("shop-0-1", 0, second)]
+    assert [(row.policy, row.index, row.text) for row in selected] == [("shop-0-0", 0, first), ("shop-0-1", 0, second)]
 
 
 def test_privacyglues_student_learns_whole_texts(
@@ -239,14 +232,14 @@ def test_privacyglues_student_learns_whole_texts(
     recipe = recipe_from({**kept, "privacyglue": str(tmp_path), "teacher_share": 1.0})
     teacher = variant(tiny_artifact, tmp_path / "teacher", heads=("passage",))
     data = assemble(recipe)
-    pool = draw(POOL_ROWS, data, 100, whole=True)
+    pool = select_pool(POOL_ROWS, data, 100, whole=True)
     distil(recipe, data, pool, [teacher], tmp_path / "d", quiet=True)
-    teaching = load_teaching(str(tmp_path / "d"))
-    said, known = teaching.of_sentences(pool)
-    assert known.all() and not teaching.passages
+    scores = load_teacher_scores(str(tmp_path / "d"))
+    found, known = scores.of_sentences(pool)
+    assert known.all() and not scores.passages
     expected, _ = probabilities(teacher, pool, whole=True)
-    np.testing.assert_allclose(said[:, 0], expected[:, HEADS.index("passage")], atol=2e-3)
-    student = assemble(replace(recipe, distilled=str(tmp_path / "d")))
+    np.testing.assert_allclose(found[:, 0], expected[:, HEADS.index("passage")], atol=2e-3)
+    student = assemble(recipe.replaced(distilled=str(tmp_path / "d")))
     assert [(source.head, source.whole) for source in student.train] == [("passage", True), (POOL, True)]
 
 
@@ -266,40 +259,40 @@ def test_the_command_scores_and_a_recipe_trains_on_what_it_wrote(
     command = ["distil", str(toml), "--teacher", str(tiny_artifact), "-o", str(folder), "--quiet"]
     command += ["--pool", str(tmp_path / "pool.jsonl"), "--sentences", "11"]
     assert main(command) == 0
-    teaching = load_teaching(str(folder))
-    assert set(by_policy(teaching.pool)) == {"shop-0", "shop-1", "shop-2"}
+    scores = load_teacher_scores(str(folder))
+    assert set(by_policy(scores.pool)) == {"shop-0", "shop-1", "shop-2"}
     assert main(command) == 2
     assert "holds finished scores; give another -o" in capsys.readouterr().err
 
-    taught = replace(recipe, distilled=str(folder))
-    run_training(taught, tmp_path / "run", quiet=True)
+    student = recipe.replaced(distilled=str(folder))
+    run_training(student, tmp_path / "run", quiet=True)
     seen, teachers = (load_artifact(path).trained_on() for path in (tmp_path / "run", tiny_artifact))
     assert seen.policies == TEACHERS | {"shop-0", "shop-1", "shop-2"}
     assert seen.hashes >= teachers.hashes and teachers.hashes
-    assert {short_hash(text_hash(row.text)) for row in teaching.pool} <= seen.context
-    assert not {short_hash(text_hash(row.text)) for row in teaching.pool} & seen.hashes
+    assert {short_hash(text_hash(row.text)) for row in scores.pool} <= seen.context
+    assert not {short_hash(text_hash(row.text)) for row in scores.pool} & seen.hashes
     assert seen.validation_policies == {"004_vtiger"}
     run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     assert [part["head"] for part in run["data"]["train"]] == ["guide", POOL]
     assert str(tmp_path) not in (tmp_path / "run" / "config.json").read_text(encoding="utf-8")
     # What the teachers learnt may not validate, as if the student had learnt it itself.
     with pytest.raises(LeakageError, match="'000_sagenext' is both trained on and validated with"):
-        assemble(replace(taught, policies_validation=("000_sagenext",)))
+        assemble(student.replaced(policies_validation=["000_sagenext"]))
 
 
 def test_without_a_pool_the_training_sentences_alone_are_scored(
     recipe: Recipe, data: TrainingData, teacher: Start, tmp_path: Path
 ) -> None:
     distil(recipe, data, (), [teacher], tmp_path / "d", quiet=True)
-    taught = replace(recipe, distilled=str(tmp_path / "d"), epochs=1)
-    trained = trainer.train(taught, assemble(taught), tmp_path / "run", quiet=True)
+    student = recipe.replaced(distilled=str(tmp_path / "d"), epochs=1)
+    trained = trainer.train(student, assemble(student), tmp_path / "run", quiet=True)
     assert trained.progress.step > 0
-    # A run goes on with the teaching that it began with, or not at all.
-    other = assemble(taught)
-    assert other.teaching is not None
-    other = replace(other, teaching=replace(other.teaching, hash="another"))
-    with pytest.raises(RecipeError, match="run of another recipe"):
-        trainer.train(taught, other, tmp_path / "run", quiet=True)
+    # A run goes on with the scores that it began with, or not at all.
+    other = assemble(student)
+    assert other.teacher_scores is not None
+    other = replace(other, teacher_scores=replace(other.teacher_scores, hash="another"))
+    with pytest.raises(RecipeError, match="holds a run with other settings or data"):
+        trainer.train(student, other, tmp_path / "run", quiet=True)
 
 
 def test_a_damaged_folder_is_one_clear_line(recipe: Recipe, data: TrainingData, teacher: Start, tmp_path: Path) -> None:
@@ -330,12 +323,12 @@ def test_a_damaged_folder_is_one_clear_line(recipe: Recipe, data: TrainingData, 
         with pytest.raises(
             RecipeError, match=r"^distilled: .* is damaged \(.+\); run clausetag distil again"
         ) as caught:
-            load_teaching(str(folder))
+            load_teacher_scores(str(folder))
         assert "\n" not in str(caught.value)
     for short in ("sentence_scores", "passage_scores"):
         np.savez(good / SCORES, **{**arrays, short: arrays[short][1:]})
         with pytest.raises(RecipeError, match="do not belong together"):
-            load_teaching(str(good))
+            load_teacher_scores(str(good))
     assert arrays["sentence_scores"].shape[1:] == (1, len(LABELS))
     with pytest.raises(RecipeError, match="holds no finished scores; run clausetag distil first"):
-        load_teaching(str(tmp_path / "nowhere"))
+        load_teacher_scores(str(tmp_path / "nowhere"))

@@ -12,7 +12,7 @@ from clausetag.data.errors import ClausetagError
 from clausetag.data.labels import LABELS
 from clausetag.model.artifact import load_artifact
 from clausetag.model.tagger import Tagger
-from clausetag.train.run import ship
+from clausetag.train.export import export
 
 
 def metrics(path: Path, model_hash: str, /, **changed: Any) -> str:
@@ -47,7 +47,7 @@ def test_figures_come_with_the_command_that_gives_them(
     name: str, own: bool, command: str, tiny_artifact: Path, tmp_path: Path
 ) -> None:
     given = metrics(tmp_path / "metrics.json", load_artifact(tiny_artifact).hash if own else "0123456789ab")
-    ship(str(tiny_artifact), tmp_path / name, [given], name)
+    export(str(tiny_artifact), tmp_path / name, [given], name)
     (figure,) = Tagger.load(tmp_path / name).config["figures"]
     assert (figure["command"], figure["macro_f1"]) == (command, 0.512346)
     card = (tmp_path / name / "README.md").read_text(encoding="utf-8")
@@ -56,7 +56,7 @@ def test_figures_come_with_the_command_that_gives_them(
 
 def test_full_precision_weights_stay_behind(tiny_artifact: Path, tmp_path: Path) -> None:
     assert (tiny_artifact / "model.safetensors").is_file()
-    ship(str(tiny_artifact), tmp_path / "small", [], "small")
+    export(str(tiny_artifact), tmp_path / "small", [], "small")
     assert {path.name for path in (tmp_path / "small").iterdir()} == {
         *("README.md", "config.json", "manifest.json", "model.onnx", "tokenizer.json", "trained_on.json")
     }
@@ -70,5 +70,5 @@ def test_what_is_no_figure_for_a_card(
 ) -> None:
     given = metrics(tmp_path / "metrics.json", "", **changed)
     with pytest.raises(ClausetagError, match=message):
-        ship(str(tiny_artifact), tmp_path / "small", [given], "small")
+        export(str(tiny_artifact), tmp_path / "small", [given], "small")
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]

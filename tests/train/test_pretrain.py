@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -26,8 +24,7 @@ from clausetag.model.artifact import load_artifact, read_trained_on
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.train import pretrain as module
 from clausetag.train.config import recipe_from
-from clausetag.train.masked import masked_loss
-from clausetag.train.mlm import Settings, needed
+from clausetag.train.mlm import MaskedLanguageModel, Settings, first_policies, masked_loss, masking_collator
 from clausetag.train.pretrain import pretrain
 from clausetag.train.run import run_training
 from clausetag.train.training_data import assemble
@@ -48,13 +45,6 @@ def invented(policies: int, sentences: int) -> list[Sentence]:
     ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def small_steps() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_SAVE_STEPS", SAVED)
-        yield
-
-
 @pytest.fixture(scope="module")
 def pool() -> list[Sentence]:
     """The five policies' sentences, unlabelled, as policies of 40 sentences under other names."""
@@ -72,7 +62,7 @@ def settings(tiny_backbone: Path) -> Settings:
 def pretrained(pool: list[Sentence], settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished backbone, of a run that nothing interrupted."""
     folder = tmp_path_factory.mktemp("pretrained")
-    pretrain(pool, settings, folder, quiet=True)
+    pretrain(pool, settings, folder, save_steps=SAVED, quiet=True)
     return folder
 
 
@@ -91,7 +81,7 @@ def cut(pool: list[Sentence], settings: Settings, tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr(module, "masked_loss", dying)
         with pytest.raises(Killed):
-            pretrain(pool, settings, tmp_path / "cut", quiet=True)
+            pretrain(pool, settings, tmp_path / "cut", save_steps=SAVED, quiet=True)
     return tmp_path / "cut"
 
 
@@ -124,7 +114,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
 ) -> None:
     assert (cut / "partial" / "model.safetensors").is_file() and not (cut / "config.json").exists()
     assert history(cut / "partial") == history(pretrained)[:1]
-    pretrain(pool, settings, cut, quiet=True)
+    pretrain(pool, settings, cut, save_steps=SAVED, quiet=True)
     assert_same_run(cut, pretrained)
 
 
@@ -139,12 +129,12 @@ def test_a_run_killed_while_it_writes_its_end_is_still_finished(
 ) -> None:
     """Killed before the last files are written, or when all but one of them stand in their place."""
     last = len(history(pretrained))
-    write, replace_file, moves = module._write, Path.replace, 0
+    write, replace_file, moves = module.write_text, Path.replace, 0
 
-    def dying_write(folder: Path, *arguments: Any) -> None:
-        if len(arguments[-1]) == last:
+    def dying_write(path: Path, text: str) -> None:
+        if path.name == "run.json" and len(json.loads(text)["history"]) == last:
             raise Killed
-        write(folder, *arguments)
+        write(path, text)
 
     def dying_replace(path: Path, target: Path) -> Path:
         nonlocal moves
@@ -156,27 +146,27 @@ def test_a_run_killed_while_it_writes_its_end_is_still_finished(
 
     with monkeypatch.context() as patch:
         if moved is None:
-            patch.setattr(module, "_write", dying_write)
+            patch.setattr(module, "write_text", dying_write)
         else:
             patch.setattr(Path, "replace", dying_replace)
         with pytest.raises(Killed):
-            pretrain(pool, settings, cut, quiet=True)
+            pretrain(pool, settings, cut, save_steps=SAVED, quiet=True)
     assert not (cut / "config.json").exists()
-    pretrain(pool, settings, cut, quiet=True)
+    pretrain(pool, settings, cut, save_steps=SAVED, quiet=True)
     assert_same_run(cut, pretrained)
 
 
 def test_a_run_is_continued_by_itself_alone(cut: Path, pool: list[Sentence], settings: Settings) -> None:
     for sentences, other in ((pool, replace(settings, lr=1e-3)), ([*pool[:50], *pool[51:]], settings)):
-        with pytest.raises(RecipeError, match="run of other settings or another pool; give another -o"):
-            pretrain(sentences, other, cut, quiet=True)
+        with pytest.raises(RecipeError, match="a run with other settings or data; give another -o"):
+            pretrain(sentences, other, cut, save_steps=SAVED, quiet=True)
     for content in (b"nonsense", None):
         if content is None:  # as `clausetag train` leaves one
             torch.save({"recipe": "[]"}, cut / "checkpoint.pt")
         else:
             (cut / "checkpoint.pt").write_bytes(content)
-        with pytest.raises(RecipeError, match="not a checkpoint of clausetag pretrain") as caught:
-            pretrain(pool, settings, cut, quiet=True)
+        with pytest.raises(RecipeError, match="not a usable checkpoint") as caught:
+            pretrain(pool, settings, cut, save_steps=SAVED, quiet=True)
         assert "\n" not in str(caught.value)
 
 
@@ -215,43 +205,58 @@ def test_a_second_pretraining_keeps_the_record_of_the_first(
 
 def test_only_what_is_needed_is_read_and_recorded() -> None:
     rows = invented(policies=5, sentences=10)  # 110 words a policy
-    assert {row.policy for row in needed(rows, Settings(tokens=110))} == {"shop-0"}
-    assert {row.policy for row in needed(rows, Settings(tokens=111))} == {"shop-0", "shop-1"}
-    assert len(needed(rows, Settings(tokens=10_000))) == 50
+    assert {row.policy for row in first_policies(rows, 110)} == {"shop-0"}
+    assert {row.policy for row in first_policies(rows, 111)} == {"shop-0", "shop-1"}
+    assert len(first_policies(rows, 10_000)) == 50
 
 
-def test_masking_hides_a_share_of_the_pieces_and_no_special_one(tiny_backbone: Path) -> None:
-    pieces = SubwordTokenizer.of(load_tokenizer(str(tiny_backbone)))
-    mask_id = pieces.tokenizer.token_to_id("[MASK]")
+def test_masking_hides_a_share_of_the_tokens_and_no_special_one(tiny_backbone: Path) -> None:
+    """80 % of the hidden tokens are masked, 10 % random, 10 % as they were (Devlin et al. 2019)."""
+    tokenizer = SubwordTokenizer.of(load_tokenizer(str(tiny_backbone)))
+    collator = masking_collator(tokenizer, "[MASK]", 0.15)
+    mask_id = tokenizer.tokenizer.token_to_id("[MASK]")
+    size = tokenizer.tokenizer.get_vocab_size()
     shown: list[torch.Tensor] = []
     asked: list[torch.Tensor] = []
 
-    class Recorder:
-        bias = torch.zeros(1200)
-
-        def __call__(self, ids: torch.Tensor, attention: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
-            shown.append(ids)
-            asked.append(at)
-            assert torch.equal(attention == 0, torch.from_numpy(padding))
-            return torch.zeros(int(at.sum()), 1200)
+    def model(ids: torch.Tensor, attention: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
+        assert torch.equal(attention == 0, torch.from_numpy(padding))
+        shown.append(ids)
+        asked.append(predicted)
+        return torch.zeros(int(predicted.sum()), size)
 
     words = np.arange(20, 220, dtype=np.int32)
-    run = [np.array([pieces.cls_id, *words[: 190 + row], pieces.sep_id], dtype=np.int32) for row in range(10)]
-    original = np.full((10, 201), pieces.pad_id)
-    for row, window in enumerate(run):
+    batch = [np.array([tokenizer.cls_id, *words[: 150 + row], tokenizer.sep_id], dtype=np.int32) for row in range(50)]
+    original = np.full((50, 201), tokenizer.pad_id)
+    for row, window in enumerate(batch):
         original[row, : len(window)] = window
-    padding = original == pieces.pad_id
-    model: Any = Recorder()
-    loss = masked_loss(model, run, pieces, mask_id, 0.15, random.Random(1))
-    masked_loss(model, run, pieces, mask_id, 0.15, random.Random(1))
-    assert loss.item() == pytest.approx(np.log(1200), abs=1e-4)
+    padding = original == tokenizer.pad_id
+    network = cast(MaskedLanguageModel, model)
+    loss = masked_loss(network, batch, collator, "1/0")
+    for seed in ("1/0", "1/1"):
+        masked_loss(network, batch, collator, seed)
+    assert loss.item() == pytest.approx(np.log(size), abs=1e-4)
     assert torch.equal(shown[0], shown[1]) and torch.equal(asked[0], asked[1])
+    assert not torch.equal(asked[0], asked[2])
     at, changed = asked[0].numpy(), shown[0].numpy() != original
-    assert not at[np.isin(original, (pieces.cls_id, pieces.sep_id, pieces.pad_id))].any()
-    assert 0.12 < at.sum() / (original >= 20).sum() < 0.18
+    assert not at[np.isin(original, (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id))].any()
+    assert 0.13 < at.sum() / (original >= 20).sum() < 0.17
     assert not changed[~at].any()
-    assert 0.72 < (shown[0].numpy()[at] == mask_id).mean() < 0.88
-    assert 0.04 < (~changed[at]).mean() < 0.17
+    assert 0.76 < (shown[0].numpy()[at] == mask_id).mean() < 0.84
+    assert 0.07 < (~changed[at]).mean() < 0.13
+
+
+def test_a_batch_of_few_tokens_still_has_one_to_predict(tiny_backbone: Path) -> None:
+    tokenizer = SubwordTokenizer.of(load_tokenizer(str(tiny_backbone)))
+    collator = masking_collator(tokenizer, "[MASK]", 0.0)
+    asked: list[int] = []
+
+    def model(ids: torch.Tensor, attention: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
+        asked.append(int(predicted.sum()))
+        return torch.zeros(asked[-1], 100)
+
+    window = np.array([tokenizer.cls_id, 30, 31, tokenizer.sep_id], dtype=np.int32)
+    assert masked_loss(cast(MaskedLanguageModel, model), [window], collator, "x").isfinite() and asked == [1]
 
 
 def test_a_pool_that_is_too_small_is_refused(settings: Settings, tmp_path: Path) -> None:
@@ -292,7 +297,7 @@ def test_the_command_writes_a_backbone_and_does_not_overwrite_it(
     write_jsonl(tmp_path / "pool.jsonl", [row.row() for row in invented(policies=2, sentences=5)])
     command = ["pretrain", str(tmp_path / "pool.jsonl"), "-o", str(tmp_path / "out"), "--quiet", "--seed", "7"]
     assert main([*command, "--tokens", "4095"]) == 2
-    assert "--tokens 4095: a step alone reads 4096" in capsys.readouterr().err
+    assert "--tokens 4095: one step reads 4096" in capsys.readouterr().err
     assert main([*command, "--tokens", "5000", "--backbone", str(tiny_backbone)]) == 0
     count, given = found.pop()
     assert (count, given.quiet) == (10, True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -87,7 +86,8 @@ def test_what_the_start_model_saw_is_on_record_over_every_stage(
         {**recipe.as_dict(), "start": str(tmp_path / "second"), "extra": [str(tmp_path / "more.jsonl")]}
     )
     assert assemble(third).trained_policies() == {*SEEN, "mine", "more"}
-    assert assemble(third).trained_hashes() == ({*seen.hashes, text_hash("More.")}, set(seen.context))
+    third_seen = assemble(third).trained_on()
+    assert (third_seen.hashes, third_seen.context) == ({*seen.hashes, text_hash("More.")}, seen.context)
 
 
 def test_what_the_start_model_saw_neither_validates_nor_is_left_out(recipe: Recipe) -> None:
@@ -103,7 +103,7 @@ def test_a_start_model_that_cannot_go_on_is_one_clear_line(tiny_artifact: Path, 
     write_manifest(tmp_path / "int8")
     labels = load_artifact(tiny_artifact).config["labels"]
     cases = [
-        (str(tmp_path / "int8"), r"no model.safetensors, and int8 weights cannot be trained on"),
+        (str(tmp_path / "int8"), r"no model.safetensors, and 8-bit weights cannot be trained"),
         (str(tmp_path / "nowhere"), "no such folder"),
         (changed(tiny_artifact, tmp_path / "labels", labels=[labels[1], labels[0], *labels[2:]]), "other labels"),
         (changed(tiny_artifact, tmp_path / "heads", heads=["guide", "opp115", "passage"]), "other labels or heads"),
@@ -126,7 +126,7 @@ def test_a_changed_start_model_does_not_continue_a_run(recipe: Recipe, tiny_arti
     trainer.train(recipe, assemble(recipe), tmp_path / "run", quiet=True)
     other = recipe_from({**recipe.as_dict(), "start": changed(tiny_artifact, tmp_path / "other", name="other")})
     data = assemble(other)
-    with pytest.raises(RecipeError, match="run of another recipe"):
+    with pytest.raises(RecipeError, match="holds a run with other settings or data"):
         trainer.train(recipe, data, tmp_path / "run", quiet=True)
 
 
@@ -187,12 +187,12 @@ def test_of_feed_forward_units_those_of_small_weights_go_first(tiny_backbone: Pa
 def test_more_than_there_is_and_some_of_nothing(recipe: Recipe, tmp_path: Path, key: str) -> None:
     too_many: dict[str, Any] = {key: 999}
     with pytest.raises(RecipeError, match=f"{key} = 999, but the start model"):
-        run_training(dataclasses.replace(recipe, **too_many), tmp_path / "run")
+        run_training(recipe.replaced(**too_many), tmp_path / "run")
     with pytest.raises(RecipeError, match=f"{key}.* need"):
-        dataclasses.replace(recipe, **{"start": "", key: 1})
+        recipe.replaced(**{"start": "", key: 1})
 
 
 def test_a_smaller_run_writes_a_model_that_loads(recipe: Recipe, tmp_path: Path) -> None:
-    run_training(dataclasses.replace(recipe, kept_layers=1, kept_units=8), tmp_path / "run", quiet=True)
+    run_training(recipe.replaced(kept_layers=1, kept_units=8), tmp_path / "run", quiet=True)
     encoder = Tagger.load(tmp_path / "run").config["encoder_config"]
     assert (encoder["num_hidden_layers"], encoder["intermediate_size"]) == (1, 8)

@@ -13,7 +13,6 @@ from clausetag.data.labels import LABELS
 from clausetag.model import network
 from clausetag.model.backbone import backbone_path, check_sha256
 from clausetag.train import trainer
-from clausetag.train.batches import Average, rate_factor, soft_loss
 from clausetag.train.config import Recipe, recipe_from
 from clausetag.train.run import run_training
 from clausetag.train.training_data import assemble
@@ -21,7 +20,7 @@ from clausetag.train.training_data import assemble
 
 @pytest.fixture
 def recipe(tiny_recipe: dict[str, object]) -> Recipe:
-    return recipe_from({**tiny_recipe, "epochs": 2, "ema": 0.9})
+    return recipe_from({**tiny_recipe, "epochs": 2})
 
 
 class Killed(BaseException):
@@ -56,22 +55,25 @@ def test_a_killed_run_resumes_to_the_same_weights(
 def test_another_recipe_does_not_continue_a_run(recipe: Recipe, tiny_recipe: dict[str, object], tmp_path: Path) -> None:
     data = assemble(recipe)
     trainer.train(recipe, data, tmp_path, quiet=True)
-    with pytest.raises(RecipeError, match="run of another recipe"):
+    with pytest.raises(RecipeError, match="holds a run with other settings or data"):
         trainer.train(recipe_from({**tiny_recipe, "epochs": 2, "seed": 9}), data, tmp_path, quiet=True)
     (tmp_path / "checkpoint.pt").write_bytes(b"nonsense")
-    with pytest.raises(RecipeError, match="not a checkpoint"):
+    with pytest.raises(RecipeError, match="not a usable checkpoint"):
         trainer.train(recipe, data, tmp_path, quiet=True)
 
 
-def test_the_best_epoch_is_kept_and_patience_stops(
-    recipe: Recipe, tiny_recipe: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_weights_of_the_best_epoch_are_kept(
+    tiny_recipe: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scores = iter([0.5, 0.9, 0.4, 0.3, 0.2, 0.1])
-    monkeypatch.setattr(trainer, "selection_score", lambda figures: next(scores))
-    patient = recipe_from({**tiny_recipe, "epochs": 6, "patience": 2})
-    trained = trainer.train(patient, assemble(patient), tmp_path, quiet=True)
+    recipe = recipe_from({**tiny_recipe, "epochs": 3})
+    scores = iter([0.5, 0.9, 0.4])
+    monkeypatch.setattr(trainer, "selection_score", lambda metrics: next(scores))
+    trained = trainer.train(recipe, assemble(recipe), tmp_path, quiet=True)
     assert trained.progress.best_epoch == 1
-    assert trained.progress.epoch == 4
+    best = torch.load(tmp_path / "best.pt", weights_only=True)
+    last = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["model"]
+    assert all(torch.equal(value, best[name]) for name, value in trained.model.state_dict().items())
+    assert not all(torch.equal(value, last[name]) for name, value in best.items())
 
 
 def test_run_json_and_curves_are_written(tiny_artifact: Path, tiny_recipe: dict[str, Any]) -> None:
@@ -109,7 +111,7 @@ def test_the_packaged_backbones_sum_is_checked(tmp_path: Path, monkeypatch: pyte
 
 
 def test_learning_rate_rises_then_falls_to_zero() -> None:
-    factors = [rate_factor(step, 100, 0.1) for step in range(101)]
+    factors = [trainer.warmup_factor(step, 100, 0.1) for step in range(101)]
     assert factors[9] == 1.0 and factors[0] == pytest.approx(0.1) and factors[100] == 0.0
     assert all(a >= b for a, b in itertools.pairwise(factors[9:]))
 
@@ -117,20 +119,12 @@ def test_learning_rate_rises_then_falls_to_zero() -> None:
 def test_loss_is_weighted_and_ignores_weight_zero() -> None:
     logits = torch.zeros(3, 2)
     targets = torch.tensor([[1.0, 0.0], [0.5, 0.5], [1.0, 1.0]])
-    full = soft_loss(logits, targets, torch.tensor([1.0, 1.0, 0.0]))
+    full = trainer.soft_loss(logits, targets, torch.tensor([1.0, 1.0, 0.0]))
     assert full.item() == pytest.approx(2 * 0.6931, abs=1e-3)
-    wrong = soft_loss(torch.tensor([[9.0, -9.0], [0.0, 0.0], [-99.0, 0.0]]), targets, torch.tensor([1.0, 1.0, 0.0]))
+    wrong = trainer.soft_loss(
+        torch.tensor([[9.0, -9.0], [0.0, 0.0], [-99.0, 0.0]]), targets, torch.tensor([1.0, 1.0, 0.0])
+    )
     assert wrong.item() == pytest.approx(0.6931, abs=1e-2)
-
-
-def test_average_follows_slowly() -> None:
-    layer = torch.nn.Linear(1, 1)
-    average = Average(layer, 0.9)
-    start = average.state["weight"].clone()
-    with torch.no_grad():
-        layer.weight += 1.0
-    average.update(layer, step=1000)
-    assert (average.state["weight"] - start).item() == pytest.approx(0.1, abs=1e-5)
 
 
 def test_heads_start_as_one_and_priors_set_the_bias(tiny_backbone: Path) -> None:

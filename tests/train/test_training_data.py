@@ -14,7 +14,7 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.data.text import text_hash
 from clausetag.train.config import Recipe
-from clausetag.train.targets import inherited_rows, target_rows
+from clausetag.train.targets import guide_targets_from_opp115, label_targets
 from clausetag.train.training_data import Source, TrainingData, assemble, without_test_texts
 
 
@@ -88,24 +88,25 @@ def test_extra_rows_go_where_their_split_says(tmp_path: Path) -> None:
 
 
 def test_the_five_by_id() -> None:
-    with pytest.raises(RecipeError, match="nothing validates"):
+    with pytest.raises(RecipeError, match="no validation data"):
         assemble(Recipe(policies=("000_sagenext",)))
     found = assemble(Recipe(policies=("000_sagenext",), policies_validation=("004_vtiger",)))
     assert found.trained_policies() == {"000_sagenext"}
-    learnt, read = found.trained_hashes()
-    assert len(learnt) == len({s.text for s in read_five() if s.policy == "000_sagenext"}) and not read
+    seen = found.trained_on()
+    assert len(seen.hashes) == len({s.text for s in read_five() if s.policy == "000_sagenext"}) and not seen.context
+    assert seen.validation_policies == {"004_vtiger"}
     with pytest.raises(DataError, match="none of 000_sagenext"):
         assemble(Recipe(policies=("005_nobody",)))
 
 
 def test_targets_are_vote_shares_in_label_order_and_unlabelled_rows_are_context() -> None:
     voted = Sentence("p", 0, "a", votes={"Data Security": 2 / 3, "Policy Change": 1 / 3}, labels=("Data Security",))
-    values, mask = target_rows([voted, Sentence("p", 1, "b"), Sentence("p", 2, "c", labels=())], "votes")
+    values, mask = label_targets([voted, Sentence("p", 1, "b"), Sentence("p", 2, "c", labels=())], "votes")
     assert values[0, LABELS.index("Data Security")] == pytest.approx(2 / 3)
     assert values[0, LABELS.index("Policy Change")] == pytest.approx(1 / 3)
     assert values[0].sum() == pytest.approx(1.0)
     np.testing.assert_array_equal(mask, [1, 0, 1])
-    hard, _ = target_rows([voted], "majority")
+    hard, _ = label_targets([voted], "majority")
     assert hard[0].tolist() == [float(label == "Data Security") for label in LABELS]
 
 
@@ -117,7 +118,7 @@ def test_unmarked_sentences_inherit_their_passages_votes_for_the_guides_head() -
         Sentence("p", 3, "We encrypt.", passage=4),
     )
     votes = {("p", 4): {"Data Security": 1.0, "Policy Change": 1 / 3}, ("p", 5): {}}
-    values, mask = inherited_rows(Source("opp115", rows, votes))
+    values, mask = guide_targets_from_opp115(Source("opp115", rows, votes))
     assert mask.tolist() == [1, 1, 0, 0]
     assert values[0].sum() == pytest.approx(4 / 3)
     assert values[1].sum() == pytest.approx(1 / 3)
@@ -126,15 +127,13 @@ def test_unmarked_sentences_inherit_their_passages_votes_for_the_guides_head() -
 
 def test_majority_from_votes_alone_needs_two_of_three() -> None:
     voted = Sentence("p", 0, "a", votes={"Data Security": 2 / 3, "Policy Change": 1 / 3})
-    values, _ = target_rows([voted], "majority")
+    values, _ = label_targets([voted], "majority")
     assert [LABELS[i] for i in np.flatnonzero(values[0])] == ["Data Security"]
 
 
 def test_texts_read_without_labels_are_recorded_apart() -> None:
-    learnt, read = data(
-        Sentence("p", 0, "one", labels=()), Sentence("p", 1, "two"), Sentence("q", 0, "one")
-    ).trained_hashes()
-    assert (learnt, read) == ({text_hash("one")}, {text_hash("two")})
+    seen = data(Sentence("p", 0, "one", labels=()), Sentence("p", 1, "two"), Sentence("q", 0, "one")).trained_on()
+    assert (seen.hashes, seen.context) == ({text_hash("one")}, {text_hash("two")})
 
 
 def test_the_corpus_is_split_by_policy(opp115_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
