@@ -1,4 +1,4 @@
-"""The README's commands exist, parse, and its Python runs; recipes and targets that it names are there."""
+"""The documents agree with the code: their commands parse, their Python runs, the files that they link to exist."""
 
 from __future__ import annotations
 
@@ -13,50 +13,51 @@ from clausetag.cli import COMMANDS, SUBCOMMANDS, parse
 from clausetag.data.labels import LABELS
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "data" / "DATASHEET.md"]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def commands(program: str) -> list[list[str]]:
+def commands(program: str, *paths: Path) -> list[list[str]]:
+    """The arguments of every call of `program` in the shell blocks of `paths`."""
     found: list[list[str]] = []
-    for block in blocks("sh"):
-        for line in block.splitlines():
-            for part in line.split("|"):
-                words = shlex.split(part, comments=True)
-                if words and words[0] == program:
-                    found.append(words[1:])
+    for path in paths or DOCUMENTS:
+        for block in blocks(path, "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                for part in re.split(r"[|]|&&", line):
+                    words = [word for word in shlex.split(part, comments=True) if not re.match(r"[A-Z_0-9]+=", word)]
+                    if words and words[0] == program:
+                        found.append(words[1:])
     return found
 
 
-def test_every_command_line_of_the_readme_parses() -> None:
+def test_every_documented_command_line_parses() -> None:
     lines = commands("clausetag")
-    assert len(lines) >= 8
+    assert len(lines) >= 40
     for words in lines:
         module = parse(words)[1]
         below = tuple(words[:2])
         assert module == (SUBCOMMANDS[below][0] if below in SUBCOMMANDS else COMMANDS[words[0]][0])
 
 
-def test_every_verb_is_documented() -> None:
-    used = {words[0] for words in commands("clausetag")} | set(re.findall(r"`clausetag (\w+)", README))
-    assert set(COMMANDS) <= used
-    assert set(SUBCOMMANDS) <= {tuple(words[:2]) for words in commands("clausetag")}
+def test_every_command_is_documented() -> None:
+    lines = commands("clausetag")
+    assert set(COMMANDS) <= {words[0] for words in lines}
+    assert set(SUBCOMMANDS) <= {tuple(words[:2]) for words in lines}
 
 
-def test_every_make_target_of_the_readme_exists() -> None:
+def test_every_documented_make_target_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    for words in commands("make"):
-        for word in words:
-            assert "=" in word or word in targets
+    for word in (word for words in commands("make") for word in words):
+        assert "=" in word or word in targets, word
     assert {"all", "test", "train", "eval", "predict", "serve", "check", "clean", "help"} <= targets
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
-    assert ["test"] in commands("make")
+    assert ["test"] in commands("make", ROOT / "README.md")
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
@@ -64,21 +65,24 @@ def test_the_python_of_the_readme_runs(
     tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CLAUSETAG_MODEL", str(tiny_artifact))
-    (code,) = blocks("python")
+    (code,) = blocks(ROOT / "README.md", "python")
     exec(compile(code, "README", "exec"), {})
     assert "We never sell your data." in capsys.readouterr().out
 
 
 def test_the_row_of_the_readme_is_a_row() -> None:
-    (row,) = (json.loads(block) for block in blocks("json"))
+    (row,) = (json.loads(block) for block in blocks(ROOT / "README.md", "json"))
     assert list(row) == ["policy", "index", "passage", "start", "end", "text", "heading", "labels", "scores"]
     assert list(row["scores"]) == list(LABELS)
     assert row["end"] - row["start"] == len(row["text"])
 
 
-def test_every_file_that_the_readme_links_to_is_there() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_that_a_document_links_to_is_there(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" not in target and not target.startswith(("#", "mailto:")):
+            assert (path.parent / target.partition("#")[0]).exists(), target
 
 
 def test_every_package_and_data_file_is_in_the_wheels_list() -> None:
