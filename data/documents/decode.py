@@ -1,38 +1,40 @@
-"""Bytes of unknown encoding to text: what a file, a crawler or standard input hands over."""
+"""Bytes of unknown encoding to text."""
 
 from __future__ import annotations
 
 import codecs
 import re
 
+import webencodings
+
 from clausetag.data.errors import DocumentError
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, because it begins with the mark of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b")) + b"\x7f"
 _MAX_CONTROL = 0.02
-"""Share of control bytes from which a file is binary: compressed data has about 0.1, text none or a stray one."""
+"""Share of control bytes above which content is binary; compressed data has about 0.1, text almost none."""
 _META_CHARSET = re.compile(
     rb"""<(?:meta|\?xml)[^>]{0,300}?(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
 )
 _ASCII = re.compile("[\x00-\x7f]+")
 _WESTERN = re.compile(
-    "[\x00-\x7f\xa0-\xcf\xd1-\xdd\xdf-\xef\xf1-\xfd"  # ASCII and Latin-1 without what only damage brings: eth, thorn, ÿ
+    "[\x00-\x7f\xa0-\xcf\xd1-\xdd\xdf-\xef\xf1-\xfd"  # ASCII and Latin-1 without letters that only damage brings: eth, thorn, ÿ
     "\u2018-\u201e\u2013\u2014\u2022\u2026\u2122\u20ac\u2039\u203a\u0152\u0153\u0160\u0161\u017d\u017e\u0178]+"
 )
 _MULTIBYTE = ("big5", "cp932", "cp949", "cp950", "euc", "gb", "hz", "iso2022", "johab", "shift")
 _MIN_COHERENCE = 0.2
-"""How well a guess's letters fit a language, from 0 to 1: junk has 0 to 0.1, one sentence of text 0.4 and more. East
-Asian encodings get no such figure, but seldom decode by accident."""
+"""How well a guess must fit a language, from 0 to 1: junk has 0 to 0.1, one sentence of text 0.4 and more. East Asian
+encodings have no such figure, but seldom decode by accident."""
 
 
 def decode(content: bytes) -> str:
-    """Bytes to text: byte-order mark, UTF-8, the page's own declaration, else a guess from the bytes.
+    """Bytes to text, by the byte-order mark, as UTF-8, as the page declares, or by a guess from the bytes.
 
     Raises:
         DocumentError: code "binary" or "encoding".
@@ -42,7 +44,7 @@ def decode(content: bytes) -> str:
             try:
                 return content[len(mark) :].decode(encoding)
             except UnicodeDecodeError:
-                break  # another encoding that happens to begin with these bytes, or damage
+                break  # damage, or another encoding that begins with the same bytes
     if (utf16 := _utf16_without_mark(content)) is not None:
         return content.decode(utf16, "replace")
     controls = len(content) - len(content.translate(None, _CONTROL))
@@ -57,7 +59,7 @@ def decode(content: bytes) -> str:
         return text
     if (text := _as_damaged_utf8(content)) is not None or (text := _as_western(content)) is not None:
         return text
-    # Imported late: it is needed for few documents.
+    # Imported here because few documents need it.
     from charset_normalizer import from_bytes
 
     guess = from_bytes(content).best()
@@ -67,7 +69,7 @@ def decode(content: bytes) -> str:
 
 
 def _utf16_without_mark(content: bytes) -> str | None:
-    """UTF-16 text of mostly Latin letters has a zero in nearly every other byte."""
+    """The byte order of UTF-16 text in mostly Latin letters, where almost every other byte is zero; otherwise None."""
     head = content[:4096]
     half = len(head) // 2
     if half and len(content) % 2 == 0:
@@ -77,22 +79,22 @@ def _utf16_without_mark(content: bytes) -> str | None:
     return None
 
 
-def _decode_as(content: bytes, encoding: str) -> str | None:
-    """Decode as a page declares; browsers read latin-1 as windows-1252 and replace what is damaged, within limits."""
-    try:
-        name = codecs.lookup(encoding).name
-        if name in ("iso8859-1", "ascii"):
-            name = "cp1252"
-        text = content.decode(name, "replace")
-    except (LookupError, ValueError, TypeError):
+def _decode_as(content: bytes, label: str) -> str | None:
+    """Decode as a page declares; None if the label is unknown or more than 1 % of the text is damaged.
+
+    As in browsers, a label can stand for a larger encoding: latin-1 is read as windows-1252.
+    """
+    encoding = webencodings.lookup(label)
+    if encoding is None:
         return None
-    return text if isinstance(text, str) and text.count("\ufffd") <= 0.01 * len(text) else None
+    text = encoding.codec_info.decode(content, "replace")[0]
+    return text if text.count("\ufffd") <= 0.01 * len(text) else None
 
 
 def _as_damaged_utf8(content: bytes) -> str | None:
-    """UTF-8 with some bad bytes (a cut end, a pasted line of another encoding): its good sequences outnumber those.
+    """Decode UTF-8 with some bad bytes (a cut end, a pasted line in another encoding), or None if it is not UTF-8.
 
-    Two bytes of another encoding are a good sequence by rare accident only; so they need not outnumber them by much.
+    Bytes of another encoding are rarely valid UTF-8 sequences, so these don't have to outnumber the bad ones by much.
     """
     replaced = content.decode("utf-8", "replace")
     bad = replaced.count("\ufffd")
@@ -103,18 +105,19 @@ def _as_damaged_utf8(content: bytes) -> str | None:
 
 
 def _pasted(error: UnicodeError) -> tuple[str, int]:
-    """What windows-1252 makes of a byte that is no UTF-8, unless it is the rest of a sequence that was cut off."""
+    """Error handler of codecs: reads a byte that is not UTF-8 as windows-1252, unless a sequence was cut off there."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     bad = error.object[error.start : error.end]
-    return ("\ufffd" if len(bad) > 1 or error.end == len(error.object) else bad.decode("cp1252", "replace")), error.end
+    is_cut_off = len(bad) > 1 or error.end == len(error.object)
+    return "\ufffd" if is_cut_off else bad.decode("cp1252", "replace"), error.end
 
 
 codecs.register_error("clausetag.pasted", _pasted)
 
 
 def _as_western(content: bytes) -> str | None:
-    """windows-1252, where all that is not ASCII is what Western European text holds, and little of it."""
+    """Decode as windows-1252, if all characters outside ASCII are those of Western European text, and few; or None."""
     try:
         text = content.decode("cp1252")
     except UnicodeDecodeError:

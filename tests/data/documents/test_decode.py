@@ -53,3 +53,19 @@ def test_what_is_no_text_is_an_error(content: bytes, code: str) -> None:
     with pytest.raises(DocumentError) as caught:
         decode(content)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("label", "codec"),
+    [("gb2312", "gbk"), ("x-sjis", "cp932"), ("windows-31j", "cp932"), ("ISO-8859-9", "cp1254"), ("latin1", "cp1252")],
+)
+def test_labels_mean_what_they_mean_in_browsers(label: str, codec: str) -> None:
+    text = {"gbk": "數據", "cp932": "個人情報①", "cp1254": "“Kişisel” bilgiler", "cp1252": "we don’t"}[codec]
+    page = f'<html><meta charset="{label}"><p>{text}</p>'
+    assert decode(page.encode(codec)) == page
+
+
+@pytest.mark.parametrize("label", ["no-such", "iso-2022-kr", "rot13", "hex", "bz2"])
+def test_an_unknown_label_is_ignored(label: str) -> None:
+    page = f'<html><meta charset="{label}"><p>{_ENGLISH}</p>'
+    assert decode(page.encode("cp1252")) == page
