@@ -24,7 +24,7 @@ _META_CHARSET = re.compile(
 )
 _ASCII = re.compile("[\x00-\x7f]+")
 _WESTERN = re.compile(
-    "[\x00-\x7f\xa0-\xcf\xd1-\xdd\xdf-\xef\xf1-\xfd"  # ASCII and Latin-1 without letters that only damage brings: eth, thorn, ÿ
+    "[\x00-\x7f\xa0-\xcf\xd1-\xdd\xdf-\xef\xf1-\xfd"  # ASCII, and Latin-1 without eth, thorn and ÿ, which damage brings
     "\u2018-\u201e\u2013\u2014\u2022\u2026\u2122\u20ac\u2039\u203a\u0152\u0153\u0160\u0161\u017d\u017e\u0178]+"
 )
 _MULTIBYTE = ("big5", "cp932", "cp949", "cp950", "euc", "gb", "hz", "iso2022", "johab", "shift")

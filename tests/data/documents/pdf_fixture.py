@@ -33,7 +33,9 @@ class PageOfText:
         self.content.append(b"q %d 0 0 %d 50 50 cm /Im0 Do Q" % (size, size))
 
 
-def write_pdf(pages: Sequence[PageOfText], trailer: bytes = b"", extra: Iterable[bytes] = ()) -> bytes:
+def write_pdf(
+    pages: Sequence[PageOfText], trailer: bytes = b"", extra: Iterable[bytes] = (), compress: bool = False
+) -> bytes:
     """The bytes of a PDF of these pages; `extra` objects are numbered from 6 on."""
     shared = list(extra)
     first = 6 + len(shared)
@@ -57,7 +59,8 @@ def write_pdf(pages: Sequence[PageOfText], trailer: bytes = b"", extra: Iterable
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R /Resources << /Font << /F1 3 0 R "
             b"/F2 4 0 R >> /XObject << /Im0 5 0 R%s >> >> >>" % (WIDTH, HEIGHT, first + 2 * number + 1, form)
         )
-        objects.append(_stream(b"\n".join(page.content)))
+        content = b"\n".join(page.content)
+        objects.append(_stream(zlib.compress(content, 1), b"/Filter /FlateDecode") if compress else _stream(content))
     return _file(objects, trailer)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,6 @@ import pytest
 
 from clausetag.data.documents import docx, tables
 from clausetag.data.documents.inputs import read_inputs
-from clausetag.data.documents.pdf import lines as pdf_lines
 from clausetag.data.errors import is_machine_error
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.segment import segment
@@ -120,7 +120,7 @@ def _zip_member(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _pdf(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(pdf_lines.subprocess, "run", _raises)
+    monkeypatch.setattr(subprocess, "run", _raises)
     (folder / "a.pdf").write_bytes(b"%PDF-1.4")
     return folder / "a.pdf"
 

@@ -24,8 +24,10 @@ from hypothesis import strategies as st
 
 from clausetag.data.documents.docx import docx_document
 from clausetag.data.documents.inputs import read_inputs
-from clausetag.data.documents.pdf import lines as pdf_lines
+from clausetag.data.documents.pdf import pdfium
 from clausetag.data.documents.pdf.blocks import line_blocks
+from clausetag.data.documents.pdf.layout import ordered_lines
+from clausetag.data.documents.pdf.lines import Line, Page, pages_of
 from clausetag.data.documents.quality import quality_flags
 from clausetag.data.documents.sniff import document_from_bytes, extract_html, extract_text
 from clausetag.data.errors import DocumentError
@@ -252,12 +254,12 @@ def test_pdf(effort: int) -> None:
     """The reading in a process of its own is in test_pdf.py: here is the same code, called at once."""
 
     def test(content: bytes) -> None:
-        answer = pdf_lines._answer(content)
+        answer = pdfium.read(content, 2_000, 2_000_000)
         if "code" in answer:
             assert answer["code"] in _CODES
             return
         json.dumps(answer)
-        lines = [pdf_lines.Line(n, *line) for n, page in enumerate(answer["pages"]) for line in page["lines"]]
+        lines = [line for page in pages_of(answer) for line in page.lines]
         assert all(text.strip() for text, _ in line_blocks(lines))
 
     fuzz(effort, 60, test, changed(_sound_pdf()))
@@ -265,8 +267,6 @@ def test_pdf(effort: int) -> None:
 
 @EFFORTS
 def test_pdf_lines_anywhere(effort: int) -> None:
-    from clausetag.data.documents.pdf import reader as pdf
-
     number = st.one_of(st.integers(-50, 900).map(float), st.sampled_from([0.0, 700.0, 712.0, 1e5]))
     lines = st.lists(
         st.tuples(st.integers(0, 2), st.one_of(_SENTENCES, st.sampled_from(["1", "Page 2 of 3", "o data", "• name", "A .... 3", "x-"])),
@@ -275,9 +275,9 @@ def test_pdf_lines_anywhere(effort: int) -> None:
     )  # fmt: skip
 
     def test(values: list[tuple[Any, ...]]) -> None:
-        made = [pdf_lines.Line(*value) for value in values]
-        pages = [pdf_lines.Page(0, 792, tuple(line for line in made if line.page == n), False) for n in range(3)]
-        kept = pdf._without_frame(pages)
+        made = [Line(*value) for value in values]
+        pages = [Page(0, 792, tuple(line for line in made if line.page == n), False) for n in range(3)]
+        kept = ordered_lines(pages)
         assert {id(line.text) for line in kept} <= {id(line.text) for line in made}
         given, found = (
             sorted(re.findall(r"\w", "".join(texts))) for texts in ([line.text for line in kept], [t for t, _ in line_blocks(kept)])

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clausetag.data.corpora.five import FIVE, document_of
-from clausetag.data.documents.pdf import lines as pdf_lines
+from clausetag.data.documents.pdf import pdfium
 from clausetag.data.documents.pdf.blocks import line_blocks
+from clausetag.data.documents.pdf.lines import PDF_LIMITS, Line, PdfLimits, pages_of
 from clausetag.data.documents.pdf.reader import PARTLY_SCANNED, pdf_document
 from clausetag.data.errors import DocumentError
 from clausetag.data.records import Document
@@ -34,9 +35,9 @@ def _page(*lines: tuple[float, float, str]) -> PageOfText:
     return page
 
 
-def _code(content: bytes) -> str:
+def _code(content: bytes, limits: PdfLimits = PDF_LIMITS) -> str:
     with pytest.raises(DocumentError) as caught:
-        pdf_document("p", content)
+        pdf_document("p", content, limits)
     assert "\n" not in str(caught.value)
     return caught.value.code
 
@@ -240,32 +241,37 @@ def test_broken_files_are_named() -> None:
 def test_absurd_sizes_and_places_are_no_crash(font: str, matrix: str) -> None:
     page = _page((72, 700, _PROSE[0]))
     page.content += [f"BT /F1 {font} Tf {matrix} Tm (We sell nothing at all.) Tj T* (a) Tj ET".encode()] * 2
-    answer = pdf_lines._answer(write_pdf([page]))
-    lines = [pdf_lines.Line(0, *line) for line in answer["pages"][0]["lines"]]
+    (read,) = pages_of(pdfium.read(write_pdf([page]), 10, 1_000_000))
+    lines = read.lines
     assert all(abs(value) < 1e6 for line in lines for value in (line.left, line.right, line.y, line.size))
     assert all(text for text, _ in line_blocks(lines))
 
 
-def test_limits_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_and_size_are_limited() -> None:
     # Twelve forms, each of which draws the next ten times: a file of 4 kB that would take pdfium a day.
     forms = [form(b"/X Do " * 10, draws=7 + number) for number in range(12)]
     page = PageOfText()
     page.content.append(b"/X Do")
-    monkeypatch.setattr(pdf_lines, "_MAX_SECONDS", 2)
-    assert _code(write_pdf([page], extra=[*forms, form(b"BT /F1 9 Tf (a) Tj ET", draws=6)])) == "too_large"
-    monkeypatch.setattr("clausetag.data.documents.pdf.reader._MAX_BYTES", 100)
-    assert _code(write_pdf([PageOfText()])) == "too_large"
+    slow = write_pdf([page], extra=[*forms, form(b"BT /F1 9 Tf (a) Tj ET", draws=6)])
+    assert _code(slow, PdfLimits(seconds=2)) == "too_large"
+    assert _code(write_pdf([PageOfText()]), PdfLimits(size=100)) == "too_large"
 
 
-def test_too_many_pages_or_characters_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_limited() -> None:
+    pytest.importorskip("resource", reason="Windows has no such limit")
+    page = _page((72, 700, _PROSE[0]))
+    page.content.append(b" " * 80_000_000)
+    small = write_pdf([page], compress=True)
+    assert len(small) < 500_000
+    assert pdf_document("p", small).text == _PROSE[0]
+    assert _code(small, PdfLimits(memory=100_000_000)) in ("too_large", "unreadable")
+
+
+def test_too_many_pages_or_characters_are_refused() -> None:
     content = write_pdf([_page((72, 700, _PROSE[0]))] * 3)
-    monkeypatch.setattr(pdf_lines, "_MAX_PAGES", 2)
-    assert pdf_lines._answer(content)["code"] == "too_large"
-    monkeypatch.setattr(pdf_lines, "_MAX_PAGES", 3)
-    monkeypatch.setattr(pdf_lines, "_MAX_CHARACTERS", 100)
-    assert pdf_lines._answer(content)["code"] == "too_large"
-    monkeypatch.setattr(pdf_lines, "_MAX_CHARACTERS", 1000)
-    assert len(pdf_lines._answer(content)["pages"]) == 3
+    assert _code(content, PdfLimits(pages=2)) == "too_large"
+    assert _code(content, PdfLimits(pages=3, characters=100)) == "too_large"
+    assert len(pdfium.read(content, 3, 1000)["pages"]) == 3
 
 
 _SOUND = write_pdf(typeset([(prose, "paragraph") for prose in _PROSE] * 4, header="Example Ltd"))
@@ -299,7 +305,5 @@ def _changed(changes: list[tuple[int, bytes]]) -> bytes:
 
 
 def test_a_line_without_width_is_no_crash() -> None:
-    lines = [
-        pdf_lines.Line(0, text, 72, 72, y, 10, False, False, 1) for text, y in (("We sell", 700), ("nothing.", 688))
-    ]
+    lines = [Line(0, text, 72, 72, y, 10, False, False, 1) for text, y in (("We sell", 700), ("nothing.", 688))]
     assert "".join(text for text, _ in line_blocks(lines)).replace(" ", "") == "Wesellnothing."
