@@ -116,9 +116,11 @@ def _read_binary(kind: str, policy: str, content: bytes) -> Document:
     try:
         # Imported here because most documents need neither.
         if kind == "PDF":
-            from clausetag.data.documents.pdf.reader import pdf_document as read
-        else:
-            from clausetag.data.documents.docx import docx_document as read
-        return read(policy, content)
+            from clausetag.data.documents.pdf.reader import pdf_document
+
+            return pdf_document(policy, content)
+        from clausetag.data.documents.docx import docx_document
+
+        return docx_document(policy, content)
     except ModuleNotFoundError as error:
         raise DocumentError("unsupported", f"reading {kind} needs the package {error.name}: install it") from None
