@@ -143,7 +143,7 @@ def page(report: Report) -> str:
         "filters": "".join(_filter(c.label, colours) for c in counts),
         "changes": "\n".join(_rows(report.changes, colours)),
     }
-    template = Path(__file__).with_name("diff.html").read_text(encoding="utf-8")
+    template = (Path(__file__).parents[1] / "pages" / "templates" / "diff.html").read_text(encoding="utf-8")
     # One pass, so that a document's own braces are left alone.
     return _SLOT.sub(lambda slot: slots[slot[1]], template)
 

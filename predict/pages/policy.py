@@ -160,8 +160,8 @@ def details(figures: str | None) -> str:
 def template(name: str, labels: tuple[str, ...] = LABELS) -> tuple[str, str]:
     """The page `name`.html with its style, that of the labels too, and its script, split at the slot `policies`."""
     colours = palette(labels)
-    here = Path(__file__)
-    styles = [here.with_name(file).read_text(encoding="utf-8") for file in ("common.css", f"{name}.css")]
+    here = Path(__file__).with_name("templates") / "x"
+    styles = [here.with_name(file).read_text(encoding="utf-8") for file in ("base.css", f"{name}.css")]
     codes = (f'.l{colours.key(label)} {{ --code: "{code}"; }}' for label, code in colours.codes.items())
     style = "\n".join((*map(str.strip, styles), *map(colours.hue_rules, labels), *codes))
     script = here.with_name(f"{name}.js").read_text(encoding="utf-8").strip()
@@ -182,7 +182,7 @@ def fill(text: str, slots: Mapping[str, str]) -> str:
 
 
 def _frame(slots: Mapping[str, str], labels: tuple[str, ...]) -> tuple[str, str]:
-    before, after = template("page", labels)
+    before, after = template("policy", labels)
     return fill(before, slots), fill(after, slots)
 
 

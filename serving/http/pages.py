@@ -21,7 +21,7 @@ ASSETS = {
 def asset(path: str) -> tuple[bytes, str] | None:
     """Content and type of a file of the package; None if it has none such."""
     name, kind = ASSETS[path]
-    found = files("clausetag.serving").joinpath("static", name)
+    found = files("clausetag.serving").joinpath("templates" if name.endswith("html") else "static", name)
     return (found.read_bytes(), kind) if found.is_file() else None
 
 

@@ -78,7 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
             thresholds = dict.fromkeys(LABELS, THRESHOLD)
             self._json(200, {"labels": LABELS, "thresholds": thresholds, "min_labels": 1, "limits": limits})
         elif name in {"page.html", "page.css", "page.js"}:
-            self._send(200, (PAGE / name).read_bytes(), f"{_TYPES[name.split('.')[1]]}; charset=utf-8")
+            self._send(
+                200,
+                (PAGE.parent / ("templates" if name.endswith("html") else "static") / name).read_bytes(),
+                f"{_TYPES[name.split('.')[1]]}; charset=utf-8",
+            )
         else:
             self._json(404, {"error": {"code": "not_found", "message": "there is nothing here", "request_id": "r0"}})
 

@@ -21,7 +21,10 @@ from tests.serving.process import service
 
 
 def test_nothing_is_parsed_as_markup_inlined_stored_or_loaded_from_elsewhere() -> None:
-    files = {name: (PAGE / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")}
+    files = {
+        name: (PAGE.parent / ("templates" if name.endswith("html") else "static") / name).read_text(encoding="utf-8")
+        for name in ("page.html", "page.css", "page.js")
+    }
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|new Function", files["page.js"])
     assert not re.search(
         r"localStorage|sessionStorage|indexedDB|document\.cookie|location\.(hash|search)", files["page.js"]
