@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 
 from clausetag.data import labels as names
 from clausetag.data.labels import LABELS
@@ -69,15 +68,6 @@ class Palette:
         lines = " ".join(f"--{name}-colour: hsl({hue} {saturation}% var(--{name}));" for name in ("edge", "badge"))
         return f".l{self.key(label)} {{ {tints} {lines} }}"
 
-    def badge(self, label: str, sign: str = "") -> str:
-        """A label's code in its colour, a sign in front."""
-        code = escape(self.codes[label])
-        return f'<span class="b l{self.key(label)}" title="{escape(label)}">{sign}{code}</span>'
-
-    def chip(self, label: str, number: int) -> str:
-        """A label's button in a legend; `number` is what it counts."""
-        return chip(self.key(label), self.badge(label), label, number, f" l{self.key(label)}")
-
 
 @cache
 def palette(labels: tuple[str, ...] = LABELS) -> Palette:
@@ -108,12 +98,3 @@ def _candidates(label: str, place: int) -> Iterator[str]:
         yield letters[0].upper() + letter.lower()
     for number in (*range(place + 1, 100), *range(place + 1)):
         yield f"{number:02}"
-
-
-def chip(key: str, code: str, name: str, number: int, style: str = "") -> str:
-    """A button of the legend, which a script makes a filter; `key` is what it filters by, `number` what it counts."""
-    return (
-        f'<button type="button" class="chip{style}{"" if number else " empty"}" data-l="{key}" aria-pressed="false" '
-        f'disabled title="{escape(name)}">{code}<span class="name">{escape(name)}</span>'
-        f'<span class="n">{number:,}</span></button>'
-    )

@@ -94,7 +94,7 @@ def main(arguments: argparse.Namespace) -> int:
     progress = Progress(sys.stderr, quiet=arguments.quiet)
     pipeline = Pipeline(tagger, head, arguments.strict, progress, arguments.threads or available_cores())
     found = read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO())
-    figures = figures_line(tagger.config)
+    quality = quality_note(tagger.config)
     table = arguments.table or arguments.output is None
 
     def say(document: Document, sentences: list[Sentence]) -> None:
@@ -131,7 +131,7 @@ def main(arguments: argparse.Namespace) -> int:
             "strict": arguments.strict,
             "threads": arguments.threads,
         }
-        run = Run(target, formats, figures, tuple(arguments.inputs), pipeline, options, tuple(summaries), say)
+        run = Run(target, formats, quality, tuple(arguments.inputs), pipeline, options, tuple(summaries), say)
         total = count_documents(arguments.inputs) if progress.shown else None
         try:
             tally = run.execute(found, total, resume=arguments.resume)
@@ -141,8 +141,8 @@ def main(arguments: argparse.Namespace) -> int:
         failed = bool(tally.failed)
         if not arguments.quiet:
             print(f"wrote {', '.join(map(str, writer.results))}: {tally.line()}", file=sys.stderr)
-    if arguments.table and figures:
-        print(figures)
+    if arguments.table and quality:
+        print(quality)
     return 1 if failed else 0
 
 
@@ -180,7 +180,7 @@ def _formats(arguments: argparse.Namespace) -> tuple[Format, ...]:
     return tuple(name for name in FORMATS if name in asked)
 
 
-def figures_line(config: Any) -> str:
+def quality_note(config: Any) -> str:
     """The model card's out-of-sample figures in a few lines of text; empty if it has none."""
     figures: Sequence[dict[str, Any]] = config.get("figures", ())
     if not figures:

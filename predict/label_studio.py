@@ -24,7 +24,8 @@ from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.data.segment import segment
 from clausetag.model.tagger import Tagger
 from clausetag.predict.options import add_model_arguments
-from clausetag.predict.pages.summary import FLAG_MEANINGS, printable
+from clausetag.predict.pages.summary import FLAG_MEANINGS
+from clausetag.predict.terminal import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,9 @@ from clausetag.data.documents.quality import quality_flags
 from clausetag.data.errors import is_machine_error, one_line
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.tagger import Tagger
-from clausetag.predict.pages.summary import FLAG_MEANINGS, printable
+from clausetag.predict.pages.summary import FLAG_MEANINGS
 from clausetag.predict.progress import Progress
+from clausetag.predict.terminal import printable
 
 Source = Document | FailedInput
 TaggedSource = tuple[Source, list[Sentence]]

@@ -18,10 +18,10 @@ from clausetag.data.jsonl import write_text
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.provenance import package_version, versions
 from clausetag.predict.journal import Journal, Result, Session
-from clausetag.predict.pages.summary import printable
 from clausetag.predict.pipeline import Pipeline, Source, fault
 from clausetag.predict.run_folder import OutputError, RunFolder, disk
 from clausetag.predict.run_summary import Tally, model_rows, now
+from clausetag.predict.terminal import printable
 from clausetag.predict.writers.writer import Format, OutputWriter
 
 MAX_FAULTS = 20
@@ -58,7 +58,7 @@ class Run:
 
     target: Path
     formats: tuple[Format, ...]
-    figures: str
+    quality: str
     """What pages say about the model's quality."""
     inputs: tuple[str, ...]
     """As given."""
@@ -186,7 +186,7 @@ class Run:
         tally = Tally(labels=dict.fromkeys(self.pipeline.tagger.labels, 0))
         starts: list[str] = []
         earlier = last = 0.0
-        with OutputWriter(self.target, self.formats, self.figures, scratch, self.pipeline.tagger.labels) as writer:
+        with OutputWriter(self.target, self.formats, self.quality, scratch, self.pipeline.tagger.labels) as writer:
             for entry in journal.entries():
                 if isinstance(entry, Session):
                     starts.append(entry.started)

@@ -22,7 +22,8 @@ from clausetag.model.tagger import Tagger
 from clausetag.predict.diff.diff import diff_sentences
 from clausetag.predict.diff.report import Report, markdown, page, summary, terminal
 from clausetag.predict.options import add_model_arguments
-from clausetag.predict.pages.summary import FLAG_MEANINGS, printable
+from clausetag.predict.pages.summary import FLAG_MEANINGS
+from clausetag.predict.terminal import printable
 
 _SUFFIXES = (".jsonl", ".md", ".html")
 

@@ -1,25 +1,26 @@
-"""The index over the pages of many policies: a table of policies by categories, what was flagged, what failed.
+"""The index of many policies: a table of policies by categories, what was flagged, what failed.
 
-The template is `index.html`, its style `common.css` and `index.css`, its script `index.js`.
+The templates are `index.html` (the page) and `index_parts.html` (rows and list items).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from urllib.parse import quote
+
+from markupsafe import Markup
 
 from clausetag.data.labels import LABELS, practice_labels
 from clausetag.data.palette import palette
 from clausetag.data.records import FailedInput
-from clausetag.predict.pages.policy import count, details, fill, minutes, template
-from clausetag.predict.pages.summary import FLAG_MEANINGS, WORDS_A_MINUTE, PolicySummary
+from clausetag.predict.pages.rendering import generate, macro
+from clausetag.predict.pages.summary import WORDS_A_MINUTE, PolicySummary
 
 
 @dataclass
 class Totals:
-    """What all policies of a run come to."""
+    """Sums over all policies of a run."""
 
     policies: int = 0
     """Documents that were tagged."""
@@ -30,102 +31,52 @@ class Totals:
     stating: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LABELS, 0))
     """For each of the model's labels, in order, the policies with at least one sentence of it."""
 
-    def add(self, numbers: PolicySummary) -> None:
+    def add(self, summary: PolicySummary) -> None:
         """Count one policy."""
         self.policies += 1
-        self.flagged += bool(numbers.flags)
-        self.sentences += numbers.sentences
-        self.words += numbers.words
-        for label in numbers.first:
+        self.flagged += bool(summary.flags)
+        self.sentences += summary.sentences
+        self.words += summary.words
+        for label in summary.first:
             self.stating[label] += 1
 
 
-def policy_row(numbers: PolicySummary, page: str) -> str:
-    """A policy's row of the table; `page` is the path of its page, relative to the index."""
+def policy_parts(summary: PolicySummary, page: str) -> dict[str, Markup]:
+    """The row of a policy and, if it is flagged, its list item; `page` is the path of its page from the index."""
     link = quote(page)
-    colours = palette(tuple(numbers.counts))
-    mark = f' <span class="mark" title="{_meanings(numbers)}">flagged</span>' if numbers.flags else ""
-    cells = "".join(
-        f'<td class="l{colours.key(label)}"><a href="{link}#s{numbers.first[label]}">{numbers.counts[label]:,}</a></td>'
-        if label in numbers.first
-        else "<td>0</td>"
-        for label in colours.labels
-    )
-    return (
-        f'<tr><th scope="row"><a href="{link}">{escape(numbers.policy)}</a>{mark}</th><td>{numbers.sentences:,}</td>'
-        f"<td>{numbers.words:,}</td><td>{minutes(numbers):,}</td>"
-        f"<td>{len(numbers.present)}</td>{cells}</tr>\n"
-    )
+    parts = {"policies": macro("index_parts.html", "policy_row")(summary, link, palette(tuple(summary.counts)))}
+    if summary.flags:
+        parts["flagged"] = macro("index_parts.html", "flagged_item")(summary, link)
+    return parts
 
 
-def flagged_item(numbers: PolicySummary, page: str) -> str:
-    """A line of the list of flagged documents."""
-    return f'<li><a href="{quote(page)}">{escape(numbers.policy)}</a>: {_meanings(numbers)}</li>\n'
+def failed_part(failed: FailedInput) -> dict[str, Markup]:
+    """The list item of an input that failed."""
+    return {"failed": macro("index_parts.html", "failed_item")(failed)}
 
 
-def failed_item(failed: FailedInput) -> str:
-    """A line of the list of failed documents."""
-    return f"<li><b>{escape(failed.policy)}</b>: {escape(failed.message)} ({escape(failed.code)})</li>\n"
+def render_index(
+    totals: Totals,
+    number: int,
+    files: Sequence[str],
+    shown: Mapping[str, int],
+    parts: Mapping[str, Iterable[Markup]],
+    quality: str | None = None,
+) -> Iterator[str]:
+    """Page `number` (from 1) of an index that has these `files`, piece by piece.
 
-
-def index_frame(totals: Totals, turn: str, shown: Mapping[str, int], figures: str | None) -> tuple[str, str, str]:
-    """What stands before the rows, between the rows and the lists, and after the lists.
-
-    `turn` is the links to the other pages of the index (HTML), empty if there are none; `shown` counts the
-    ``policies``, ``flagged`` and ``failed`` documents of this page.
+    `parts` are the page's rows and list items, as from `policy_parts` and `failed_part`; `shown` counts them.
     """
     labels = tuple(totals.stating)
-    colours = palette(labels)
-    heads = "".join(
-        f'<th scope="col" class="c l{colours.key(label)}">{colours.badge(label)}'
-        f'<span class="sr">{escape(label)}</span></th>'
-        for label in labels
+    return generate(
+        "index",
+        labels,
+        totals=totals,
+        number=number,
+        files=files,
+        shown=shown,
+        parts=parts,
+        quality=quality,
+        words_a_minute=WORDS_A_MINUTE,
+        practices=practice_labels(labels),
     )
-    chips = "\n".join(colours.chip(label, totals.stating[label]) for label in labels)
-    facts = [
-        count(totals.policies, "policy", "policies"),
-        count(totals.sentences, "sentence", "sentences"),
-        count(totals.words, "word", "words"),
-    ]
-    links = [
-        f'<a href="#{name}">{number:,} {name}</a>' if shown[name] else f"{number:,} {name}"
-        for name, number in (("flagged", totals.flagged), ("failed", totals.failed))
-        if number
-    ]
-    slots = {
-        "title": "What these privacy policies say",
-        "facts": ", ".join(facts + links),
-        "figures": details(figures),
-        "chips": chips,
-        "heads": heads,
-        "practices": str(len(practice_labels(labels))),
-        "minutes": f"Minutes to read at {WORDS_A_MINUTE} words a minute",
-        "turn": turn,
-        "shown": f"{shown['policies']:,}",
-        "empty": "" if shown["policies"] else '<p class="none">No policy could be tagged.</p>',
-    }
-    before, after = template("index", labels)
-    middle, _, end = after.partition("{{lists}}")
-    return fill(before, slots), fill(middle, slots), fill(end, slots)
-
-
-def list_head(name: str, number: int) -> str:
-    """The opening of the list of flagged or failed documents."""
-    titles = {"flagged": "Flagged: tagged, but doubtful", "failed": "Failed: not tagged"}
-    return f'<section class="list"><h2 id="{name}">{titles[name]} <small>{number:,}</small></h2>\n<ul>\n'
-
-
-LIST_FOOT = "</ul></section>\n"
-
-
-def turn_links(number: int, pages: int, name: str, previous: str, following: str) -> str:
-    """The links between the pages of a long index; `number` counts from 1."""
-    if pages == 1:
-        return ""
-    back = f'<a rel="prev" href="{previous}">← Previous</a>' if number > 1 else "<span></span>"
-    on = f'<a rel="next" href="{following}">Next →</a>' if number < pages else "<span></span>"
-    return f'<nav class="turn" aria-label="{escape(name)}">{back} <span>Page {number:,} of {pages:,}</span> {on}</nav>'
-
-
-def _meanings(numbers: PolicySummary) -> str:
-    return escape("; ".join(FLAG_MEANINGS.get(flag, flag) for flag in numbers.flags))

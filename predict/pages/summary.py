@@ -1,31 +1,30 @@
-"""What a policy says, at a glance: its summary row, and per label the strongest sentence, for page and terminal."""
+"""What a policy says at a glance: its row in `summary.jsonl`, and for each label the strongest sentence."""
 
 from __future__ import annotations
 
 import re
 import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from clausetag.data.labels import LABELS, practice_labels
 from clausetag.data.records import Document, Sentence
+from clausetag.predict.terminal import counted, printable, shorten
 
 FLAG_MEANINGS = {
     "not_english": "this does not look like English; the labels mean little",
     "not_privacy_policy": "this does not look like a privacy policy; the labels mean little",
     "partly_scanned": "some pages are pictures without a text layer; what they say is missing",
 }
-PRACTICES: tuple[str, ...] = practice_labels()
-"""Of the twelve labels those that name a practice."""
 
 WORDS_A_MINUTE = 238
 """Silent reading of English non-fiction by adults, the mean of 190 studies: Brysbaert, Journal of Memory and Language
 109, 2019."""
 
 _WORD = re.compile(r"\S*\w\S*")
-_MIN_WIDTH = 60
-_MAX_WIDTH = 160
+_STRONGEST_LENGTH = 170
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,24 @@ class PolicySummary:
     def minutes(self) -> float:
         """Reading time in minutes, to one decimal."""
         return round(self.words / WORDS_A_MINUTE, 1)
+
+    @property
+    def whole_minutes(self) -> int:
+        """Reading time in whole minutes, at least one."""
+        return max(1, round(self.minutes))
+
+    @property
+    def extent(self) -> str:
+        """Sentences, words and reading time in words."""
+        return (
+            f"{counted(self.sentences, 'sentence')}, {counted(self.words, 'word')}, "
+            f"{counted(self.whole_minutes, 'minute')} to read"
+        )
+
+    @property
+    def flag_meanings(self) -> list[tuple[str, str]]:
+        """Each flag with its meaning in words."""
+        return [(flag, FLAG_MEANINGS.get(flag, flag)) for flag in self.flags]
 
     @property
     def present(self) -> list[str]:
@@ -74,9 +91,9 @@ class PolicySummary:
 
 
 def summarise(document: Document, sentences: Sequence[Sentence], labels: Sequence[str] = LABELS) -> PolicySummary:
-    """Count what a document's sentences say, tagged by a model with these `labels`.
+    """Count what the sentences of a document say; `labels` are all labels of the model that tagged it.
 
-    Flags are the document's and its sentences'.
+    The flags are those of the document and of its sentences.
     """
     counts = dict.fromkeys(labels, 0)
     first: dict[str, int] = {}
@@ -91,27 +108,33 @@ def summarise(document: Document, sentences: Sequence[Sentence], labels: Sequenc
 
 @dataclass(frozen=True, slots=True)
 class Practice:
-    """One label that a policy has: in how many sentences, and in which most clearly."""
+    """One label that a policy has: the number of its sentences, and the one that states it most clearly."""
 
     label: str
     count: int
     strongest: Sentence
 
+    @property
+    def strongest_text(self) -> str:
+        """The strongest sentence, shortened for a table."""
+        return shorten(self.strongest.text, _STRONGEST_LENGTH)
+
 
 def practices(document: Document, sentences: Sequence[Sentence], labels: Sequence[str] = LABELS) -> list[Practice]:
-    """The labels that occur, in their order. A heading is the strongest sentence only where there is no other."""
+    """The labels that occur, in their order. A heading is the strongest sentence only if there is no other."""
+    headings = {number for number, block in enumerate(document.blocks) if block.kind == "heading"}
     found: list[Practice] = []
     for label in labels:
         carriers = [sentence for sentence in sentences if label in (sentence.labels or ())]
         if carriers:
-            # Of equals `max` takes the first, so the result does not depend on anything but the text.
-            best = max(carriers, key=lambda sentence: (not _is_heading(document, sentence), _score(sentence, label)))
+            # Of equals `max` takes the first, so the result depends on the text alone.
+            best = max(carriers, key=lambda s: (s.passage not in headings, (s.scores or {}).get(label, 0.0)))
             found.append(Practice(label, len(carriers), best))
     return found
 
 
 def not_mentioned(sentences: Sequence[Sentence], labels: Sequence[str] = LABELS) -> list[str]:
-    """The practices that no sentence states; introductions and practices not covered are none that could be missed."""
+    """The practices that no sentence states."""
     present = {label for sentence in sentences for label in sentence.labels or ()}
     return [label for label in practice_labels(labels) if label not in present]
 
@@ -119,53 +142,22 @@ def not_mentioned(sentences: Sequence[Sentence], labels: Sequence[str] = LABELS)
 def summary_table(
     document: Document, sentences: Sequence[Sentence], width: int | None = None, labels: Sequence[str] = LABELS
 ) -> str:
-    """A table for the terminal, `width` characters wide (by default the terminal's), without a newline at the end."""
-    width = width or shutil.get_terminal_size((100, 24)).columns
-    width = min(max(width, _MIN_WIDTH), _MAX_WIDTH)
-    lines = [f"{printable(document.policy)}: {len(sentences)} sentence{'' if len(sentences) == 1 else 's'}"]
+    """The summary for the terminal, `width` characters wide (default: the terminal's), without a final newline."""
+    width = min(max(width or shutil.get_terminal_size((100, 24)).columns, 60), 160)
+    lines = [f"{printable(document.policy)}: {counted(len(sentences), 'sentence')}"]
     lines.extend(f"  warning: {FLAG_MEANINGS.get(flag, flag)} ({flag})" for flag in document.flags)
     found = practices(document, sentences, labels)
-    if found:
-        column = max(len(practice.label) for practice in found)
-        for practice in found:
-            start = f"  {practice.label:<{column}}  {practice.count:>4}  "
-            lines.append(start + shorten(printable(practice.strongest.text), width - len(start)))
-    missing = not_mentioned(sentences, labels)
-    if missing:
-        lines.extend(_wrap("  not mentioned: ", missing, width))
+    column = max((len(practice.label) for practice in found), default=0)
+    for practice in found:
+        start = f"  {practice.label:<{column}}  {practice.count:>4}  "
+        lines.append(start + shorten(printable(practice.strongest.text), width - len(start)))
+    if missing := not_mentioned(sentences, labels):
+        # No-break spaces keep the words of a name together.
+        names = ", ".join(name.replace(" ", "\xa0") for name in missing)
+        start = "  not mentioned: "
+        lines.append(
+            textwrap.fill(start + names, width, subsequent_indent=" " * len(start), break_on_hyphens=False).replace(
+                "\xa0", " "
+            )
+        )
     return "\n".join(lines)
-
-
-def shorten(text: str, width: int) -> str:
-    """Cut text at a word's end to at most `width` characters, an ellipsis included."""
-    if len(text) <= width:
-        return text
-    head = text[: max(width - 1, 0)]
-    cut = head.rfind(" ")
-    return (head[:cut] if cut > width // 2 else head).rstrip(" ,;:") + "…"
-
-
-def printable(text: str) -> str:
-    """Text without characters that could move the cursor or colour a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _wrap(start: str, names: Sequence[str], width: int) -> list[str]:
-    lines = [start]
-    for number, name in enumerate(names):
-        piece = name if number + 1 == len(names) else f"{name}, "
-        if len(lines[-1]) + len(piece.rstrip()) > width and lines[-1].strip():
-            lines.append(" " * len(start))
-        lines[-1] += piece
-    return [line.rstrip() for line in lines]
-
-
-def _is_heading(document: Document, sentence: Sentence) -> bool:
-    passage = sentence.passage
-    if passage is None or not 0 <= passage < len(document.blocks):
-        return False
-    return document.blocks[passage].kind == "heading"
-
-
-def _score(sentence: Sentence, label: str) -> float:
-    return (sentence.scores or {}).get(label, 0.0)

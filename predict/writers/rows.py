@@ -1,26 +1,27 @@
-"""Sentences as rows of JSONL, CSV or Parquet, and one summary row a policy. docs/OUTPUTS.md documents every column.
+"""Sinks for rows: sentences as JSONL, CSV or Parquet, and one summary row a policy. docs/OUTPUTS.md lists the columns.
 
-Rows go to disk as documents come: memory holds one document, and for Parquet one row group. Parquet needs pyarrow,
-which is imported when it is asked for.
+Rows are written as documents come: memory holds one document, and for Parquet one row group. Parquet needs pyarrow,
+which is imported only when Parquet is written.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from clausetag.data.errors import MissingExtraError
-from clausetag.data.jsonl import dump_row
+from clausetag.data.jsonl import dump_row, write_text
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.predict.pages.summary import summarise
-from clausetag.predict.writers.sink import Sink, error_row
+from clausetag.predict.writers.sink import Sink, error_row, open_text
 
 GROUP_ROWS = 16_384
-"""Rows of a Parquet row group at least, whole documents: some 20 MB of memory while they are gathered."""
+"""A Parquet row group has at least so many rows, of whole documents: about 20 MB of memory while they are collected."""
 
 
 def csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
@@ -30,10 +31,6 @@ def csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
         *("error_code", "error_message"),
         *labels,
     )
-
-
-CSV_COLUMNS = csv_columns()
-"""Those of the twelve labels."""
 
 
 def summary_csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
@@ -46,16 +43,18 @@ def summary_csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
     )
 
 
-def open_text(path: Path) -> IO[str]:
-    """A new text file; a file's name in an error row may hold bytes that are no text, which become "?"."""
-    return path.open("w", encoding="utf-8", errors="replace", newline="")
-
-
-class JsonlSink(Sink):
-    """One JSON object a line."""
+class _TextSink(Sink):
+    """A sink with one text file."""
 
     def __init__(self, path: Path) -> None:
         self._stream = open_text(path)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class JsonlSink(_TextSink):
+    """One JSON object a line."""
 
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
         self._stream.writelines(dump_row(sentence.row()) + "\n" for sentence in sentences)
@@ -63,19 +62,13 @@ class JsonlSink(Sink):
     def fail(self, failed: FailedInput) -> None:
         self._stream.write(dump_row(error_row(failed)) + "\n")
 
-    def finish(self) -> None:
-        self._stream.close()
 
-    def close(self) -> None:
-        self._stream.close()
-
-
-class CsvSink(Sink):
-    """A table with a column for each category's score; lists are joined by "; ", which no label or flag holds."""
+class CsvSink(_TextSink):
+    """A table with a column for the score of each category; lists are joined by "; ", which no label or flag holds."""
 
     def __init__(self, path: Path, labels: Sequence[str] = LABELS) -> None:
+        super().__init__(path)
         self._columns = csv_columns(labels)
-        self._stream = open_text(path)
         self._table = csv.writer(self._stream, lineterminator="\n")
         self._table.writerow(self._columns)
 
@@ -86,12 +79,6 @@ class CsvSink(Sink):
 
     def fail(self, failed: FailedInput) -> None:
         self._table.writerow(_cells(self._columns, error_row(failed)))
-
-    def finish(self) -> None:
-        self._stream.close()
-
-    def close(self) -> None:
-        self._stream.close()
 
 
 class ParquetSink(Sink):
@@ -114,8 +101,8 @@ class ParquetSink(Sink):
         self._flush(GROUP_ROWS)
 
     def fail(self, failed: FailedInput) -> None:
-        error = {"code": failed.code, "message": _text(failed.message)}
-        self._rows.append({"policy": _text(failed.policy), "error": error})
+        error = {"code": failed.code, "message": utf8(failed.message)}
+        self._rows.append({"policy": utf8(failed.policy), "error": error})
         self._flush(GROUP_ROWS)
 
     def finish(self) -> None:
@@ -137,7 +124,7 @@ class SummarySink(Sink):
     def __init__(self, folder: Path, labels: Sequence[str] = LABELS) -> None:
         self._labels = labels
         self._columns = summary_csv_columns(labels)
-        self._files = ExitStack()  # closes the second file also where the first has no room on the disk
+        self._files = ExitStack()  # closes the second file even if closing the first fails, as on a full disk
         self._jsonl = self._files.enter_context(open_text(folder / "summary.jsonl"))
         self._table = csv.writer(self._files.enter_context(open_text(folder / "summary.csv")), lineterminator="\n")
         self._table.writerow(self._columns)
@@ -150,15 +137,37 @@ class SummarySink(Sink):
     def fail(self, failed: FailedInput) -> None:
         self._write(error_row(failed), error_row(failed))
 
-    def finish(self) -> None:
-        self.close()
-
     def close(self) -> None:
         self._files.close()
 
     def _write(self, row: Mapping[str, Any], flat: Mapping[str, Any]) -> None:
         self._jsonl.write(dump_row(row) + "\n")
         self._table.writerow(_cells(self._columns, flat))
+
+
+class TextsSink(Sink):
+    """The extracted text of each policy, and `index.json`, which maps the ids to the names of the texts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: dict[str, str] = {}
+
+    def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
+        # The id can differ from the name of the file: in case, and in characters that file names cannot have.
+        self._names[document.policy] = f"{name}.txt"
+        path = self._folder / f"{name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(document.text, encoding="utf-8", newline="")
+
+    def fail(self, failed: FailedInput) -> None:
+        """A failed input has no text."""
+
+    def close(self) -> None:
+        """No file stays open."""
+
+    def finish(self) -> None:
+        if self._names:
+            write_text(self._folder / "index.json", json.dumps(self._names, indent=1) + "\n")
 
 
 def load_pyarrow() -> tuple[Any, Any]:
@@ -176,7 +185,7 @@ def load_pyarrow() -> tuple[Any, Any]:
 
 
 def parquet_schema(labels: Sequence[str] = LABELS) -> Any:
-    """The `pyarrow.Schema` of the rows: JSONL's keys in their order, then `error`, which is null but in error rows."""
+    """The `pyarrow.Schema` of the rows: the keys of JSONL in order, then `error`, which only error rows have."""
     arrow, _ = load_pyarrow()
     return arrow.schema(
         [
@@ -199,5 +208,6 @@ def _cells(columns: Iterable[str], row: Mapping[str, Any]) -> list[Any]:
     return ["; ".join(value) if isinstance(value, list) else value for value in values]
 
 
-def _text(value: str) -> str:
+def utf8(value: str) -> str:
+    """Text that can be encoded: "?" in place of lone surrogates, as a file name in an error row may hold them."""
     return value.encode("utf-8", "replace").decode()

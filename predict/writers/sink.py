@@ -1,34 +1,40 @@
-"""What every output format is to the writer: something that takes documents as they come."""
+"""A sink: one output of a run, which takes documents as they come. Each output format is one."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from clausetag.data.records import Document, FailedInput, Sentence
 
 
 class Sink(ABC):
-    """One output. Its files stand under temporary names, so it need not clean up after itself."""
+    """One output. Its files have temporary names, so it need not remove them after an error."""
 
     @abstractmethod
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
-        """Write one document's tagged sentences; `name` is a relative path without suffix that no other one has."""
+        """Write the tagged sentences of a document; `name` is a relative path without suffix, unique in the run."""
 
     @abstractmethod
     def fail(self, failed: FailedInput) -> None:
-        """Write down that an input gave no document."""
+        """Write that an input gave no document."""
 
-    @abstractmethod
     def finish(self) -> None:
         """Complete the files and close them."""
+        self.close()
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the files, complete or not; called in any case, also after `finish`."""
+        """Close the files, complete or not; also called after `finish`."""
 
 
 def error_row(failed: FailedInput) -> dict[str, Any]:
     """The row of an input that gave no document."""
     return {"policy": failed.policy, "error": {"code": failed.code, "message": failed.message}}
+
+
+def open_text(path: Path) -> IO[str]:
+    """Open a new UTF-8 file; bytes of a file name that are not text (lone surrogates) are written as "?"."""
+    return path.open("w", encoding="utf-8", errors="replace", newline="")

@@ -1,4 +1,4 @@
-"""Common subsequences: as long as the textbook's, and bounded where that one is not."""
+"""Common subsequences: as long as those of the textbook algorithm, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clausetag.predict.diff import align
-from clausetag.predict.diff.align import common_subsequence, increasing_chain
+from clausetag.predict.diff.align import MAX_PAIRS, common_subsequence, increasing_chain
 
 _LETTERS = st.text("abcd", max_size=14)
 
@@ -26,8 +26,8 @@ def _longest(old: Sequence[str], new: Sequence[str]) -> int:
     return row[-1]
 
 
-def _check(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    pairs = common_subsequence(old, new)
+def _check(old: Sequence[str], new: Sequence[str], max_pairs: int = MAX_PAIRS) -> list[tuple[int, int]]:
+    pairs = common_subsequence(old, new, max_pairs)
     assert all(old[i] == new[j] for i, j in pairs)
     assert all(i < i_next and j < j_next for (i, j), (i_next, j_next) in pairwise(pairs))
     return pairs
@@ -41,18 +41,15 @@ def test_it_is_a_longest_one(old: str, new: str) -> None:
 @given(_LETTERS, _LETTERS)
 @settings(max_examples=200)
 def test_with_few_pairs_at_a_time_it_is_still_a_common_one(old: str, new: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(align, "_MAX_PAIRS", 3)
-        pairs = _check(old, new)
+    pairs = _check(old, new, max_pairs=3)
     assert bool(pairs) == bool(set(old) & set(new))
 
 
-def test_rare_items_are_anchors_where_pairs_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without anchors the n-th "more" would be paired with the n-th, and all that follows a deletion would be off."""
-    monkeypatch.setattr(align, "_MAX_PAIRS", 200)
+def test_rare_items_are_anchors_where_pairs_are_too_many() -> None:
+    """Without anchors, the n-th "more" would be paired with the n-th, and all pairs after a deletion would be wrong."""
     old = [word for number in range(100) for word in (f"section {number}", "more")]
     new = old[:40] + old[46:120] + old[125:]
-    assert [i for i, _ in _check(old, new)] == [*range(40), *range(46, 120), *range(125, 200)]
+    assert [i for i, _ in _check(old, new, max_pairs=200)] == [*range(40), *range(46, 120), *range(125, 200)]
 
 
 def test_many_equal_lines_are_never_paired_each_with_each(monkeypatch: pytest.MonkeyPatch) -> None:

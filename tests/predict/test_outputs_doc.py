@@ -16,7 +16,7 @@ from clausetag.data.labels import LABELS, SECURITY
 from clausetag.data.records import FailedInput
 from clausetag.data.segment import segment
 from clausetag.predict.pages.summary import FLAG_MEANINGS, WORDS_A_MINUTE
-from clausetag.predict.writers.pages import PAGE_POLICIES
+from clausetag.predict.writers.html import PAGE_POLICIES
 from clausetag.predict.writers.rows import GROUP_ROWS
 from clausetag.predict.writers.writer import FORMATS, RUN_JSON, OutputWriter
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 
 from lxml import html as lxml_html
 
@@ -13,9 +14,11 @@ from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, GENERIC, LA
 from clausetag.data.palette import CODES, palette
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.data.segment import segment
-from clausetag.predict.pages.index import Totals, index_frame
-from clausetag.predict.pages.policy import render_page, render_policy, template
-from clausetag.predict.pages.summary import not_mentioned, practices, shorten, summarise, summary_table
+from clausetag.predict.pages.index import Totals, policy_parts, render_index
+from clausetag.predict.pages.policy import MultiPolicyPage, render_policy
+from clausetag.predict.pages.rendering import stylesheet
+from clausetag.predict.pages.summary import not_mentioned, practices, summarise, summary_table
+from clausetag.predict.terminal import shorten
 
 _TEXT = "Security\n\nWe keep data safe. We collect your name.\n\n• You may object.\n• It rains.\n"
 
@@ -30,6 +33,13 @@ def _tagged(policy: str = "shop", text: str = _TEXT, **changes: object) -> tuple
         scores = {label: base if label in labels else 0.02 for label in LABELS}
         sentences.append(sentence.with_prediction(labels, scores))
     return document, sentences
+
+
+def render_page(
+    policies: Sequence[tuple[Document | FailedInput, Sequence[Sentence]]], quality: str | None = None
+) -> str:
+    page = MultiPolicyPage(quality)
+    return "".join(page.render([page.section(*policy) for policy in policies]))
 
 
 def _tree(page: str) -> lxml_html.HtmlElement:
@@ -98,15 +108,20 @@ def test_everything_is_escaped() -> None:
 
 def test_the_pages_need_nothing_from_outside_and_allow_their_one_script_and_style() -> None:
     document, sentences = _tagged()
+    summary = summarise(document, sentences)
     totals = Totals()
-    totals.add(summarise(document, sentences))
+    totals.add(summary)
+    shown = {"policies": 1, "flagged": 0, "failed": 0}
+    row = policy_parts(summary, "html/shop.html")["policies"]
     pages = [
         render_page([(document, sentences), _tagged("other")]),
-        render_policy(document, sentences, summarise(document, sentences), "../index.html"),
-        "".join(index_frame(totals, "", {"policies": 1, "flagged": 0, "failed": 0}, None)),
+        "".join(render_policy(document, sentences, summary, "../index.html")),
+        "".join(render_index(totals, 1, ["index.html"], shown, {"policies": [row]})),
     ]
     for page in pages:
-        assert not re.search(r"""(?:src|href)=["'](?!#|\.\./index\.html")|@import|url\(|https?://""", page)
+        assert not re.search(
+            r"""(?:src|href)=["'](?!#|\.\./index\.html"|html/shop\.html)|@import|url\(|https?://""", page
+        )
         assert " style=" not in page
         for tag in ("script", "style"):
             (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
@@ -116,7 +131,7 @@ def test_the_pages_need_nothing_from_outside_and_allow_their_one_script_and_styl
 
 
 def test_every_category_has_its_colours_and_its_code() -> None:
-    style = template("index")[0]
+    style = stylesheet("index")
     for number, label in enumerate(LABELS):
         assert f'.l{number} {{ --code: "{CODES[label]}"; }}' in style
         assert palette().hue_rules(label) in style

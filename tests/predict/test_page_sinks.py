@@ -10,11 +10,10 @@ import pytest
 from lxml import html as lxml_html
 
 from clausetag.data.documents.sniff import extract_text
-from clausetag.data.labels import CHOICE, FIRST_PARTY, LABEL_INDEX, LABELS, SECURITY
+from clausetag.data.labels import CHOICE, FIRST_PARTY, LABELS, SECURITY
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.data.segment import segment
-from clausetag.predict.pages.policy import render_page
-from clausetag.predict.writers import pages as page_sinks
+from clausetag.predict.writers import html as html_sinks
 from clausetag.predict.writers.writer import OutputWriter
 
 _TEXT = "Security\n\nWe keep data safe. We collect your name.\n\n• You may object.\n• It rains.\n"
@@ -59,13 +58,14 @@ def _check_links(page: Path) -> int:
 
 
 def test_one_file_is_one_page_for_all(tmp_path: Path) -> None:
-    with OutputWriter(tmp_path / "out.html", figures="as in the card") as writer:
+    with OutputWriter(tmp_path / "out.html", quality="as in the card") as writer:
         writer.add(*_tagged())
         writer.fail(_FAILED)
         writer.add(*_tagged("b"))
-    assert (tmp_path / "out.html").read_text(encoding="utf-8") == render_page(
-        [_tagged(), (_FAILED, ()), _tagged("b")], "as in the card"
-    )
+    tree = _tree(tmp_path / "out.html")
+    assert [section.get("id") for section in tree.iter("section")] == ["p1", "p2", "p3"]
+    assert [head.text for head in tree.iter("h2")] == ["Categories", "shop", "gone", "b"]
+    assert "as in the card" in tree.findtext(".//header/p[2]")
     assert list(tmp_path.iterdir()) == [tmp_path / "out.html"]
 
 
@@ -87,9 +87,9 @@ def test_the_index_counts_and_every_link_leads_somewhere(tmp_path: Path) -> None
         for badge, label in zip(tree.xpath("//thead//span[@title]"), LABELS, strict=True)
     ]
     chips = {chip.get("data-l"): chip.find_class("n")[0].text for chip in tree.find_class("chip")}
-    assert chips == {str(LABEL_INDEX[label]): "2" if label in expected else "0" for label in LABELS}
+    assert chips == {str(place): "2" if label in expected else "0" for place, label in enumerate(LABELS)}
     assert "3 policies, 11 sentences, 30 words, 1 flagged, 1 failed." in tree.text_content()
-    (cell,) = tree.xpath(f"//tbody/tr[1]/td[@class='l{LABEL_INDEX[FIRST_PARTY]}']/a/@href")
+    (cell,) = tree.xpath(f"//tbody/tr[1]/td[@class='l{LABELS.index(FIRST_PARTY)}']/a/@href")
     assert cell == "html/a/b/shop%201.html#s1"
     assert _check_links(tmp_path / "index.html") > 12
     for page in (tmp_path / "html").rglob("*.html"):
@@ -137,7 +137,7 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
 
 
 def test_a_long_index_goes_on_in_further_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_sinks, "PAGE_POLICIES", 2)
+    monkeypatch.setattr(html_sinks, "PAGE_POLICIES", 2)
     items = [_tagged("a"), _FAILED, _tagged("b"), _tagged("c", flags=("odd",)), _tagged("d")]
     first = _site(tmp_path, *items)
     names = ["index.html", "index-2.html", "index-3.html"]

@@ -17,7 +17,7 @@ from clausetag.data.records import Document
 from clausetag.predict import run
 from clausetag.predict.journal import Journal
 from clausetag.predict.run_folder import RunFolder
-from clausetag.predict.writers import pages as page_sinks
+from clausetag.predict.writers import html as html_sinks
 from clausetag.predict.writers.writer import RUN_JSON
 from tests.predict.run_fixture import command, files, interrupted
 
@@ -27,7 +27,7 @@ def test_outputs_that_take_no_document_stop_the_run_in_one_line(
     inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(run, "MAX_FAULTS", 3)
-    monkeypatch.setattr(page_sinks, "render_policy", lambda *_: 1 / 0)
+    monkeypatch.setattr(html_sinks, "render_policy", lambda *_: 1 / 0)
     assert main(command(inputs, tmp_path / "out")) == 2
     assert "3 documents could not be written" in capsys.readouterr().err.splitlines()[-1]
     assert (tmp_path / "out" / ".clausetag" / "journal").exists()
@@ -61,14 +61,14 @@ def test_a_document_that_cannot_be_tagged_is_an_error_row(
 def test_a_document_that_cannot_be_written_is_an_error_row(
     inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    render = page_sinks.render_policy
+    render = html_sinks.render_policy
 
     def fussy(document: Document, *arguments: Any) -> str:
         if document.policy in ("002", "005"):
             raise KeyError(document.policy)
         return render(document, *arguments)
 
-    monkeypatch.setattr(page_sinks, "render_policy", fussy)
+    monkeypatch.setattr(html_sinks, "render_policy", fussy)
     assert main(command(inputs, tmp_path / "out")) == 1
     rows = [json.loads(line) for line in (tmp_path / "out" / "summary.jsonl").read_text("utf-8").splitlines()]
     failed = {row["policy"]: row["error"]["message"] for row in rows if "error" in row}

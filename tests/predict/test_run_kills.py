@@ -16,7 +16,7 @@ import pytest
 
 from clausetag.cli import main
 from clausetag.predict.journal import Journal
-from clausetag.predict.writers import pages as page_sinks
+from clausetag.predict.writers import html as html_sinks
 from clausetag.predict.writers.writer import RUN_JSON
 from tests.predict.run_fixture import command, files, write_policies
 
@@ -109,7 +109,7 @@ def test_a_file_killed_and_resumed_is_the_same(suffix: str, inputs: Path, tmp_pa
 
 @pytest.mark.usefixtures("fake")
 def test_a_long_index_is_the_same_after_a_resume(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_sinks, "PAGE_POLICIES", 3)
+    monkeypatch.setattr(html_sinks, "PAGE_POLICIES", 3)
     assert main(command(inputs, tmp_path / "whole")) == 1
     _killed(command(inputs, tmp_path / "out"), MOMENTS[2])
     assert main([*command(inputs, tmp_path / "out"), "--resume"]) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clausetag.cli import main
-from clausetag.predict.writers import pages as page_sinks
+from clausetag.predict.writers import html as html_sinks
 from tests.predict.run_fixture import FakeTagger, command, files, interrupted
 
 
@@ -96,7 +96,7 @@ def test_once_all_is_tagged_the_inputs_are_not_needed(
     target = tmp_path / "out"
     main(command(inputs, tmp_path / "whole"))
     with monkeypatch.context() as patch:
-        patch.setattr(page_sinks.SiteSink, "finish", _stop)
+        patch.setattr(html_sinks.SiteSink, "finish", _stop)
         assert main(command(inputs, target)) == 130
     shutil.rmtree(inputs)
     assert main([*command(inputs, target), "--resume"]) == 1

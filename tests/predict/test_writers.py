@@ -17,7 +17,8 @@ from clausetag.data.labels import FIRST_PARTY, GENERIC, LABELS, NOT_COVERED, SEC
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.data.segment import segment
 from clausetag.predict.writers import rows as row_sinks
-from clausetag.predict.writers.writer import FORMATS, Format, OutputWriter, error_row, text_path
+from clausetag.predict.writers.sink import error_row
+from clausetag.predict.writers.writer import FORMATS, Format, OutputWriter
 
 _TEXT = "Data\n\nWe collect, and keep safe, “data”. We sell nothing."
 _FAILED = FailedInput("bad", "missing", 'bad.txt: no "such", file')
@@ -243,8 +244,6 @@ def test_no_policy_id_leads_out_of_the_folder(tmp_path: Path, policy: str) -> No
     assert len(texts) == 1
     assert texts[0].read_text() == "We sell."
     assert list(tmp_path.iterdir()) == [out]
-    assert ".." not in text_path(policy).parts
-    assert not text_path(policy).is_absolute()
 
 
 def test_ids_that_would_share_a_file_do_not(tmp_path: Path) -> None:
@@ -272,7 +271,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     for name in ("texts", "html"):
         (tmp_path / f"{name}-out").mkdir()
         (tmp_path / f"{name}-out" / name).write_text("")
-        with pytest.raises(DataError, match="is no folder"):
+        with pytest.raises(DataError, match="is not a folder"):
             OutputWriter(tmp_path / f"{name}-out")
 
 

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -18,8 +17,8 @@ from clausetag.data.documents.sniff import document_from_bytes, extract_text
 from clausetag.data.labels import ACCESS, CHOICE, FIRST_PARTY, GENERIC, LABELS, SECURITY, THIRD_PARTY
 from clausetag.data.records import Document
 from clausetag.data.segment import segment
+from clausetag.serving.http.pages import ASSETS, asset
 
-PAGE = Path(__file__).resolve().parent.parent.parent / "serving" / "static"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -33,7 +32,6 @@ _WORDS = {
     ACCESS: ("delete", 0.6),
     SECURITY: ("encrypt", 0.95),
 }
-_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 
 
 def scores_of(text: str) -> dict[str, float]:
@@ -60,6 +58,13 @@ def answer(document: Document) -> dict[str, Any]:
     }
 
 
+def read_asset(path: str) -> str:
+    """A file of the page, as the service gives it."""
+    found = asset(path)
+    assert found is not None
+    return found[0].decode()
+
+
 def crowd(size: int = 3000) -> str:
     """A policy of `size` sentences, ten to a block."""
     lines = ["We collect your name.", "We share it with partners.", "You may opt out.", "We encrypt it.", "It rains."]
@@ -72,17 +77,12 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        name = {"/": "page.html"}.get(self.path, self.path[1:])
-        if name == "info":
+        if self.path == "/info":
             limits = {"max_body_bytes": MAX_BYTES, "max_characters": 200_000}
             thresholds = dict.fromkeys(LABELS, THRESHOLD)
             self._json(200, {"labels": LABELS, "thresholds": thresholds, "min_labels": 1, "limits": limits})
-        elif name in {"page.html", "page.css", "page.js"}:
-            self._send(
-                200,
-                (PAGE.parent / ("templates" if name.endswith("html") else "static") / name).read_bytes(),
-                f"{_TYPES[name.split('.')[1]]}; charset=utf-8",
-            )
+        elif self.path in ASSETS and (found := asset(self.path)):
+            self._send(200, *found)
         else:
             self._json(404, {"error": {"code": "not_found", "message": "there is nothing here", "request_id": "r0"}})
 

@@ -12,6 +12,7 @@ from clausetag.data.labels import LABELS
 from clausetag.model.tagger import Tagger
 from clausetag.serving.http import openapi
 from clausetag.serving.http.app import create_app
+from clausetag.serving.http.pages import asset
 from clausetag.serving.http.schemas import Info
 from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
@@ -58,8 +59,7 @@ def test_files_of_the_page(client: TestClient, path: str, kind: str) -> None:
     response = client.get(path)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == f"{kind}; charset=utf-8"
-    name = {"/": "page.html"}.get(path, path[1:])
-    assert response.content == (SERVING / name).read_bytes()
+    assert (response.content, f"{kind}; charset=utf-8") == asset(path)
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

@@ -16,20 +16,17 @@ from clausetag.data.corpora.five import document_of
 from clausetag.data.labels import LABELS
 from tests.data.documents.pdf_fixture import typeset, write_pdf
 from tests.serving.page import TEXT, drop, legend, read, spans, until, words
-from tests.serving.page_stub import MAX_BYTES, PAGE
+from tests.serving.page_stub import MAX_BYTES, read_asset
 from tests.serving.process import service
 
 
 def test_nothing_is_parsed_as_markup_inlined_stored_or_loaded_from_elsewhere() -> None:
-    files = {
-        name: (PAGE.parent / ("templates" if name.endswith("html") else "static") / name).read_text(encoding="utf-8")
-        for name in ("page.html", "page.css", "page.js")
-    }
+    files = {name: read_asset(f"/{name}") for name in ("", "page.css", "page.js")}
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|new Function", files["page.js"])
     assert not re.search(
         r"localStorage|sessionStorage|indexedDB|document\.cookie|location\.(hash|search)", files["page.js"]
     )
-    assert not re.search(r"<style|\sstyle=|\son\w+=|<script>|<script(?! src=\"page\.js\" defer)", files["page.html"])
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script>|<script(?! src=\"page\.js\" defer)", files[""])
     assert not any(re.search(r"https?://|//\w+\.\w+|@import|url\(", text) for text in files.values())
 
 

@@ -13,27 +13,24 @@ from typing import Any
 import pytest
 
 from clausetag.data.documents.sniff import extract_text
-from clausetag.data.labels import FIRST_PARTY, LABELS, RETENTION, SECURITY
-from clausetag.data.palette import CODES, HUES
+from clausetag.data.labels import FIRST_PARTY, LABELS, RETENTION, SECURITY, practice_labels
+from clausetag.data.palette import CODES, palette
 from clausetag.data.records import sentence_from_row
-from clausetag.predict.pages.summary import PRACTICES, summarise
-from clausetag.predict.writers.rows import CSV_COLUMNS
+from clausetag.predict.pages.summary import summarise
+from clausetag.predict.writers.rows import csv_columns
 from tests.serving.page import TEXT, at, drop, legend, read, spans, until, words
-from tests.serving.page_stub import PAGE, crowd
+from tests.serving.page_stub import crowd, read_asset
 
 EVIL = "We collect <img src=x onerror=\"document.title='broken'\"> and <script>document.title='broken'</script> names."
 
 
 def test_codes_and_colours_are_those_of_the_other_pages() -> None:
-    script = (PAGE / "page.js").read_text(encoding="utf-8")
+    script = read_asset("/page.js")
     about = re.findall(r'^    "([^"]+)": \["([^"]+)", "[^"]+",\s+("[^"]+"|null)\]', script, re.MULTILINE)
     assert [(label, code) for label, code, _ in about] == [(label, CODES[label]) for label in LABELS]
-    assert [label for label, _, lack in about if lack != "null"] == list(PRACTICES)
-    style = (PAGE / "page.css").read_text(encoding="utf-8")
-    hues = re.findall(r"^\.l(\d+) \{ --hue: (\d+); --full: (\d+)%; \}", style, re.MULTILINE)
-    assert [(int(index), int(hue), int(full)) for index, hue, full in hues] == [
-        (index, *HUES[label]) for index, label in enumerate(LABELS)
-    ]
+    assert [label for label, _, lack in about if lack != "null"] == list(practice_labels())
+    style = read_asset("/page.css")
+    assert all(palette().hue_rules(label) in style for label in LABELS)
 
 
 @pytest.mark.slow
@@ -204,7 +201,7 @@ def test_downloads(page: Any) -> None:
     _, content = download("CSV")
     assert content.startswith(b"policy,"), "no byte-order mark"
     table = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
-    assert tuple(table[0]) == CSV_COLUMNS
+    assert tuple(table[0]) == csv_columns()
     assert table[7]["text"] == "'-cmd: we encrypt \"it\", 'all'.", "no spreadsheet takes it for a formula"
     assert table[2]["labels"] == FIRST_PARTY and table[2]["Third Party Sharing/Collection"] == "0.8"
 

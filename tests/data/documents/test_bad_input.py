@@ -61,7 +61,7 @@ def test_what_a_policy_says_of_scripts_is_text_in_the_report() -> None:
     assert isinstance(document, Document)
     assert document.text == "<script>alert(1)</script> is no cookie, and <img src=x onerror=alert(2)> neither."
     sentences = [sentence.with_prediction((), {}) for sentence in segment(document)]
-    page = render_policy(document, sentences, summarise(document, sentences), "")
+    page = "".join(render_policy(document, sentences, summarise(document, sentences)))
     assert "<script>alert" not in page and "<img" not in page
     assert "&lt;script&gt;alert(1)" in page and "alert(3)" not in page
 
