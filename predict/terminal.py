@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
     """`text` with a space in place of each character that could move the cursor or colour the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
-
-
-def encodable(text: str) -> str:
-    """`text` with "?" in place of each character that the encoding of standard output lacks."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
 
 
 def shorten(text: str, width: int) -> str:
