@@ -50,10 +50,6 @@ class Baseline:
             return np.zeros((0, len(self.thresholds)))
         return self.rule([unit.text for unit in units])
 
-    def predict(self, units: Sequence[Sentence], min_labels: int = 0) -> BoolArray:
-        """Labels bool[n, k]."""
-        return decide(self.score(units), self.thresholds, min_labels)
-
 
 def fit_baselines(train: Sequence[Sentence], validation: Sequence[Sentence]) -> tuple[Baseline, ...]:
     """All baselines, the weakest first: commonest label, TF-IDF, frozen embedding.

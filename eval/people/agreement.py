@@ -1,4 +1,7 @@
-"""How far two passes over the same rows agree: Cohen's kappa of each label, Krippendorff's alpha over label sets."""
+"""Agreement of two annotation passes over the same rows: Cohen's kappa per label, Krippendorff's alpha on label sets.
+
+    python -m clausetag.eval.people.agreement      # the two passes of the five policies
+"""
 
 from __future__ import annotations
 
@@ -7,45 +10,52 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import MissingExtraError
 from clausetag.data.labels import LABELS
 from clausetag.eval.metrics.gold import label_matrix
-from clausetag.model.decision import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
 class PassAgreement:
-    """Two passes over the same rows: Cohen's kappa per label (None where undefined), Krippendorff's alpha (MASI)."""
+    """Two passes over the same `n` rows: Cohen's kappa per label (None if undefined), Krippendorff's alpha (MASI)."""
 
     kappa: Mapping[str, float | None]
     alpha: float | None
     n: int
 
 
-def cohen_kappa(first: ArrayLike, second: ArrayLike) -> FloatArray:
-    """Cohen's kappa of each label between two 0/1 matrices [n, k]; NaN where both passes are constant and equal.
+def pass_agreement(
+    first: Sequence[Iterable[str]], second: Sequence[Iterable[str]], labels: Sequence[str] = LABELS
+) -> PassAgreement:
+    """Kappa per label and alpha between two passes, given as label sets of the same rows in the same order.
+
+    Kappa is None if both passes give the label to all rows, or both to none.
 
     Raises:
-        ValueError: shapes differ or there is no row.
+        ValueError: the passes have different lengths or no row, or a label is unknown.
+        MissingExtraError: scikit-learn or nltk is not installed.
     """
-    a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
-    if a.shape != b.shape or a.ndim != 2 or not len(a):
-        raise ValueError(f"need two matrices of the same shape [n, k], found {a.shape} and {b.shape}")
-    observed = (a == b).mean(axis=0)
-    rate_a, rate_b = a.mean(axis=0), b.mean(axis=0)
-    chance = rate_a * rate_b + (1 - rate_a) * (1 - rate_b)
-    defined = chance < 1
-    kappa: FloatArray = np.where(defined, (observed - chance) / np.where(defined, 1 - chance, 1.0), np.nan)
-    return kappa
+    try:
+        from sklearn.metrics import cohen_kappa_score
+    except ImportError as error:
+        raise MissingExtraError("Cohen's kappa", error.name) from None
+    sets = [[frozenset(names) for names in rows] for rows in (first, second)]
+    if len(sets[0]) != len(sets[1]) or not sets[0]:
+        raise ValueError(f"need two passes over the same rows, found {len(sets[0])} and {len(sets[1])} rows")
+    kappa: dict[str, float | None] = {}
+    for label, a, b in zip(labels, *(label_matrix(rows, labels).T for rows in sets), strict=True):
+        constant = np.array_equal(a, b) and (a.all() or not a.any())
+        kappa[label] = None if constant else float(cohen_kappa_score(a, b))
+    return PassAgreement(kappa, masi_alpha(sets), len(sets[0]))
 
 
 def masi_alpha(passes: Sequence[Sequence[Collection[str]]]) -> float | None:
     """Krippendorff's alpha over label sets with MASI distance (Passonneau 2006), passes as ``[pass][row] = labels``.
 
-    Two empty sets agree fully, an empty set and any other not at all. None where no two different sets occur, which
-    leaves nothing to disagree about.
+    Two empty sets agree fully; an empty set and any other do not agree at all. None if all sets are equal, since then
+    there is nothing to disagree about. Computed by nltk's `AnnotationTask`.
 
     Raises:
         ValueError: passes of different lengths.
@@ -66,9 +76,10 @@ def masi_alpha(passes: Sequence[Sequence[Collection[str]]]) -> float | None:
 
 
 def masi_distance(first: frozenset[str], second: frozenset[str]) -> float:
-    """1 minus Jaccard similarity times 1 (equal), 2/3 (one within the other), 1/3 (overlap) or 0 (disjoint).
+    """1 minus Jaccard similarity times 1 (equal), 2/3 (one within the other), 1/3 (some in common) or 0 (none).
 
-    nltk's own function divides by zero at two empty sets and rounds the thirds.
+    nltk's `masi_distance` is not used: it divides by zero on two empty sets, which are common here, and its releases
+    before 3.10 round 2/3 and 1/3 to two digits.
     """
     if first == second:
         return 0.0
@@ -79,24 +90,8 @@ def masi_distance(first: frozenset[str], second: frozenset[str]) -> float:
     return 1.0 - common / len(first | second) * monotonicity
 
 
-def pass_agreement(
-    first: Sequence[Iterable[str]], second: Sequence[Iterable[str]], labels: Sequence[str] = LABELS
-) -> PassAgreement:
-    """Kappa per label and alpha between two passes, given as label sets of the same rows in the same order.
-
-    Raises:
-        ValueError: the passes have different lengths or no row, or a label is unknown.
-    """
-    sets = [[frozenset(names) for names in rows] for rows in (first, second)]
-    kappa = cohen_kappa(label_matrix(sets[0], labels), label_matrix(sets[1], labels))
-    by_label = {label: None if np.isnan(value) else float(value) for label, value in zip(labels, kappa, strict=True)}
-    return PassAgreement(by_label, masi_alpha(sets), len(sets[0]))
-
-
 def five_policies_table() -> str:
     """Agreement of the two annotation passes of the five policies, as a Markdown table and a line."""
-    from clausetag.data.corpora.five import read_five
-
     rows = read_five()
     passes = [[row.extra["passes"][name] for row in rows] for name in ("a", "b")]
     found = pass_agreement(passes[0], passes[1])

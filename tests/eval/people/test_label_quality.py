@@ -60,96 +60,53 @@ def test_a_row_is_pooled_from_its_highest_to_its_lowest() -> None:
     assert bad < good
 
 
-def test_suspects_are_ranked_and_filtered() -> None:
-    found = label_quality(GOLD, SCORES, NAMES)
-    ranking = found.ranking()
-    assert [(one.row, one.label, one.doubt) for one in ranking] == [
-        (4, "a", "wrong"),
-        (6, "b", "wrong"),
-        (5, "b", "missing"),
-        (2, "a", "missing"),
-        (7, "c", "missing"),
-    ]
-    assert [one.self_confidence for one in ranking] == pytest.approx([0.07, 0.08, 0.09, 0.17, 0.28])
-    assert found.ranking("missing") == ranking[2:]
-    assert found.ranking("missing", "a") == [ranking[3]]
-    assert found.ranking(label="b") == ranking[1:3]
-
-
-def test_equal_suspects_go_by_the_score_of_their_row() -> None:
-    gold = np.ones((12, 2), dtype=bool)
-    gold[10:] = False
-    scores = np.where(gold, 0.9, 0.1)
-    scores[0], scores[1] = (0.05, 0.9), (0.05, 0.05)
-    found = label_quality(gold, scores, ("a", "b"))
-    assert [(one.row, one.label) for one in found.ranking()] == [(1, "a"), (1, "b"), (0, "a")]
-
-
 def test_an_unsure_contrary_is_no_suspect() -> None:
     # 0.6 is above one half, but positives score 0.9 on average; 0.9 reaches that.
     scores = np.array([[0.9], [0.9], [0.9], [0.05], [0.1], [0.6], [0.9]])
     found = label_quality([[1], [1], [1], [0], [0], [0], [0]], scores, ("a",))
-    assert [one.row for one in found.ranking()] == [6]
-    # Nor is what the model holds for likelier than not, though it be far below the mean of its side.
+    assert np.flatnonzero(found.suspect).tolist() == [6]
+    # A label that the model considers more likely than not is no suspect, even far below the mean of its side.
     low = np.array([[0.3], [0.2], [0.1], [0.05], [0.45]])
-    assert label_quality([[1], [1], [0], [0], [0]], low, ("a",)).ranking("missing") == []
+    assert not label_quality([[1], [1], [0], [0], [0]], low, ("a",)).suspect[2:].any()
 
 
 @pytest.mark.parametrize("score", [0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
 def test_a_score_equal_to_the_mean_reaches_it(score: float) -> None:
     # Whichever way the mean of equal numbers is rounded.
     scores = np.array([[score]] * 8 + [[0.1]] * 5)
-    assert [one.row for one in label_quality([[1]] * 7 + [[0]] * 6, scores, ("a",)).ranking()] == [7]
+    assert np.flatnonzero(label_quality([[1]] * 7 + [[0]] * 6, scores, ("a",)).suspect).tolist() == [7]
 
 
-def test_labels_always_or_never_given_have_no_estimate() -> None:
+def test_labels_always_or_never_given_are_never_suspect() -> None:
     gold = GOLD.astype(bool)
     gold[:, 0], gold[:, 1] = False, True
     found = label_quality(gold, SCORES, NAMES)
     assert not found.suspect[:, :2].any()
-    never, always = found.estimates["a"], found.estimates["b"]
-    assert (never.given, never.wrong, never.missing) == (0, None, None)
-    assert (always.given, always.wrong, always.missing) == (10, None, None)
-    assert (found.estimates["c"].wrong, found.estimates["c"].missing) == (0, 1)
-
-
-def test_estimates_count_the_suspects() -> None:
-    found = label_quality(GOLD, SCORES, NAMES)
-    figures = json.loads(json.dumps(found.to_dict()))
-    assert figures["per_category"] == {
-        "a": {"given": 4, "wrong": 1, "missing": 1},
-        "b": {"given": 4, "wrong": 1, "missing": 1},
-        "c": {"given": 3, "wrong": 0, "missing": 1},
-    }
-    assert (figures["n"], figures["suspects"]) == (10, 5)
-    assert "not trained on these labels" in figures["note"]
+    assert found.suspect[:, 2].sum() == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_planted_errors_are_found(seed: int) -> None:
     truth, scores, planted = simulated(seed)
     found = label_quality(truth ^ planted, scores)
-    for doubt, share, by_chance in (("wrong", 0.95, 0.4), ("missing", 0.45, 0.01)):
-        top = found.ranking(doubt)[:100]  # type: ignore[arg-type]
-        assert len(top) == 100
-        hits = np.mean([planted[one.row, LABELS.index(one.label)] for one in top])
-        side = (truth ^ planted) == (doubt == "wrong")
+    for side, share, by_chance in ((truth ^ planted, 0.95, 0.4), (~(truth ^ planted), 0.45, 0.01)):
+        suspects = np.where(found.suspect & side, found.self_confidence, 1.0)
+        top = np.argsort(suspects, axis=None)[:100]
         assert planted[side].mean() < by_chance
-        assert hits > share
+        assert planted.ravel()[top].mean() > share
     rows = planted.any(axis=1)
     worst = np.argsort(found.scores)[:200]
     assert rows[worst].mean() > 0.95 > 2 * rows.mean()
 
 
-def test_estimates_follow_the_number_of_planted_errors() -> None:
-    estimates = []
+def test_suspects_follow_the_number_of_planted_errors() -> None:
+    counts = []
     for flipped in (0.0, 0.02, 0.05, 0.1):
         truth, scores, planted = simulated(7, flipped=flipped, sharpness=20.0)
-        found = label_quality(truth ^ planted, scores).estimates.values()
-        estimates.append(sum((one.wrong or 0) + (one.missing or 0) for one in found))
-        # What a model that is nearly always sure gets wrong itself comes on top: about 30 of the 36,000 decisions.
-        assert abs(estimates[-1] - planted.sum()) < 60
-    assert estimates == sorted(estimates)
+        counts.append(int(label_quality(truth ^ planted, scores).suspect.sum()))
+        # The errors of a model that is nearly always sure come on top: about 30 of the 36,000 decisions.
+        assert abs(counts[-1] - planted.sum()) < 60
+    assert counts == sorted(counts)
 
 
 def test_a_weak_model_takes_its_own_errors_for_errors_of_gold() -> None:
@@ -174,7 +131,7 @@ def test_bad_arrays_are_refused(gold: np.ndarray, scores: np.ndarray) -> None:
 
 def test_no_rows() -> None:
     found = label_quality(np.zeros((0, 3)), np.zeros((0, 3)), NAMES)
-    assert found.scores.shape == (0,) and found.ranking() == [] and suspect_list([], [], found) == []
+    assert found.scores.shape == (0,) and not found.suspect.any() and suspect_list([], [], found) == []
 
 
 def test_suspects_are_listed_in_context_worst_row_first() -> None:
