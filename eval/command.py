@@ -1,4 +1,4 @@
-"""`clausetag eval`: score a benchmark with a model, measure, and write the figures with where they come from.
+"""`clausetag eval`: measure a model on a benchmark and write the results.
 
 clausetag eval opp115 --split test -o out/opp115
 clausetag eval policies --model DIR -o out/policies
@@ -25,6 +25,7 @@ from clausetag.eval.report.text import terminal
 from clausetag.eval.scorer import Scorer
 from clausetag.eval.seeds import over_seeds, write_seeds
 from clausetag.eval.seeds import terminal as seeds_terminal
+from clausetag.model.tagger import Tagger
 
 EPILOG = """\
 more commands:
@@ -38,20 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("data", metavar="DATA", help="opp115, privacyglue, policies, or a labelled JSONL file")
-    parser.add_argument("--split", help="OPP-115's train, validation or test (default), or the 'split' of JSONL rows")
+    parser.add_argument("--split", help="opp115: train, validation or test (default); JSONL: rows with this 'split'")
     parser.add_argument(
         "--model",
         metavar="DIR",
         action="append",
-        help="model folder (default: the shipped one, or CLAUSETAG_MODEL); a folder of leave-one-out models for "
-        "policies; given several times: mean and standard deviation over the runs too",
+        help="model folder (default: CLAUSETAG_MODEL or the shipped model); for policies, also a folder of "
+        "leave-one-out models; repeat the option for mean and standard deviation over several runs",
     )
     parser.add_argument("--unit", choices=("sentence", "passage"), help="what is measured (default: sentence)")
     parser.add_argument("--head", help="label source whose thresholds apply: guide or opp115 (default: the data's own)")
-    parser.add_argument("--test", metavar="PATH", help="privacyglue: its test_dataset.csv or the folder that holds it")
+    parser.add_argument("--test", metavar="PATH", help="privacyglue: its test_dataset.csv, or the folder that holds it")
     parser.add_argument("--unmask", action="store_true", help="opp115: use the labels of the held-back segments")
     parser.add_argument("--in-sample", action="store_true", help="measure on data that the model has seen, and say so")
-    parser.add_argument("--no-baselines", action="store_true", help="leave the baselines out, which take most time")
+    parser.add_argument("--no-baselines", action="store_true", help="leave out the baselines, which take most time")
     parser.add_argument("-o", "--output", metavar="DIR", help="folder for metrics.json, report.md, report.html, …")
 
 
@@ -59,7 +60,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag eval`; returns the exit code.
 
     Raises:
-        ClausetagError: the data or a model are missing or wrong, or a model has seen the data.
+        ClausetagError: the data or a model are missing or damaged, or a model has seen the data.
     """
     models: list[str | None] = list(arguments.model or [None])
     if "" in models:
@@ -71,25 +72,21 @@ def load(model: str | os.PathLike[str] | None) -> Scorer | FoldTagger:
     """The tagger of a model folder, or of a folder of leave-one-out models.
 
     Raises:
-        ArtifactError: it is missing, incomplete, foreign or changed.
+        ArtifactError: it is missing, incomplete or damaged, or no model of this project.
     """
-    from clausetag.model.tagger import Tagger
-
-    if model is not None and is_folds(model):
-        return load_folds(model)
-    return Tagger.load(model)
+    return load_folds(model) if model is not None and is_folds(model) else Tagger.load(model)
 
 
 def run(arguments: argparse.Namespace, taggers: Sequence[Scorer | FoldTagger]) -> int:
     """`main` with the taggers already loaded."""
-    hashes = [tagger.hash for tagger in taggers]
-    if len(set(hashes)) < len(hashes):
+    if len({tagger.hash for tagger in taggers}) < len(taggers):
         raise DataError("the same model was given twice; give one folder for each seed")
     labels = tuple(taggers[0].labels)
     if any(tuple(tagger.labels) != labels for tagger in taggers):
         raise DataError("the models have different labels; measure them one by one")
-    if arguments.output is not None:
-        make_folder(Path(arguments.output))
+    folder = None if arguments.output is None else Path(arguments.output)
+    if folder is not None:
+        check_folder(folder)
     benchmark = load_benchmark(
         arguments.data,
         unit=arguments.unit,
@@ -101,31 +98,29 @@ def run(arguments: argparse.Namespace, taggers: Sequence[Scorer | FoldTagger]) -
     )
     evaluations: list[Evaluation] = []
     for number, tagger in enumerate(taggers):
-        # Baselines are the same beside every run; once is enough.
-        wanted = not arguments.no_baselines and number == 0
-        evaluation = evaluate_tagger(tagger, benchmark, in_sample=arguments.in_sample, baselines=wanted)
+        # The baselines are the same for every run, so the first run measures them.
+        baselines = not arguments.no_baselines and number == 0
+        evaluation = evaluate_tagger(tagger, benchmark, in_sample=arguments.in_sample, baselines=baselines)
         results = replace(evaluation.results, command=command_of(arguments))
         evaluations.append(replace(evaluation, results=results))
-    said = [terminal(evaluation.results) for evaluation in evaluations]
-    found = over_seeds([evaluation.results for evaluation in evaluations]) if len(evaluations) > 1 else None
-    if arguments.output is not None:
-        folder = Path(arguments.output)
+    spread = over_seeds([evaluation.results for evaluation in evaluations]) if len(evaluations) > 1 else None
+    if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for number, evaluation in enumerate(evaluations, start=1):
-                write_evaluation(evaluation, folder if found is None else folder / f"run{number}")
-            if found is not None:
-                write_seeds(found, folder)
+                write_evaluation(evaluation, folder if spread is None else folder / f"run{number}")
+            if spread is not None:
+                write_seeds(spread, folder)
         except OSError as error:
             raise DataError(f"{folder}: {error.strerror or error}") from None
-    print(seeds_terminal(found) if found is not None else said[0])
-    if arguments.output is not None:
+    print(terminal(evaluations[0].results) if spread is None else seeds_terminal(spread))
+    if folder is not None:
         print(f"written to {arguments.output}", file=sys.stderr)
     return 0
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder for the output, before minutes are spent on what could not be written.
+def check_folder(folder: Path) -> None:
+    """Check that the output folder can be written, before spending minutes on measuring.
 
     Raises:
         DataError: it is a file, or cannot be written.
@@ -134,15 +129,15 @@ def make_folder(folder: Path) -> None:
         created = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
-            raise DataError(f"{folder}: cannot be written")
+            raise DataError(f"{folder}: cannot be written; give another folder to -o")
         if created:
-            folder.rmdir()  # nothing is left behind should the measurement be refused
+            folder.rmdir()  # so that nothing is left behind if the measurement is refused
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror or error}; give a folder to -o") from None
 
 
 def command_of(arguments: argparse.Namespace) -> str:
-    """The command line of these arguments, without the model and with file names in place of paths."""
+    """The command line of these arguments, without the model, with paths cut to file names."""
     words = ["clausetag", "eval", Path(arguments.data).name]
     for option in ("split", "unit", "head", "test"):
         value = getattr(arguments, option)

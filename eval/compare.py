@@ -1,4 +1,4 @@
-"""`clausetag eval compare`: is one run better than another, figure by figure, with the uncertainty of the policies.
+"""`clausetag eval compare`: is one run better than another? Paired tests of every F1 over policies.
 
 clausetag eval opp115 --model runs/a -o out/a
 clausetag eval opp115 --model runs/b -o out/b
@@ -19,9 +19,10 @@ from clausetag.data.jsonl import write_text
 from clausetag.eval.predictions import aligned, read_predictions
 from clausetag.eval.statistics.resample import DRAWS, resampler
 from clausetag.eval.statistics.significance import LEVEL, RANDOMISATIONS, Difference, as_rows, paired_tests, smallest_p
-from clausetag.eval.tables import markdown_table, number, terminal_table
+from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table
 
 NAMES = {"macro_f1": "Macro", "micro_f1": "Micro"}
+HEADER = ["F1", "A", "B", "A - B [95 %]", "p", "p (Holm)", "A is"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="A", help=what)
     parser.add_argument("second", metavar="B", help="the same, of another run on the same data")
     parser.add_argument("--draws", type=int, default=DRAWS, help=f"bootstrap draws (default: {DRAWS})")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the draws (default: 0)")
     parser.add_argument("-o", "--output", metavar="DIR", help="folder for comparison.json and comparison.md")
 
 
@@ -38,30 +39,27 @@ def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag eval compare`; returns the exit code.
 
     Raises:
-        DataError: a run is missing or unreadable, or the two were measured on different data.
+        DataError: a run is missing or damaged, or the two were measured on different data.
     """
     if arguments.draws < 100 or arguments.seed < 0:
         raise DataError("--draws must be at least 100 and --seed not negative")
     first = read_predictions(arguments.first)
     second = aligned(first, read_predictions(arguments.second))
-    groups = [policy for policy, _ in first.keys]
-    drawn_by = "policies"
-    if set(groups) == {PRIVACYGLUE}:
-        # Texts without a policy around them.
+    groups, drawn_by = [policy for policy, _ in first.keys], "policies"
+    if set(groups) == {PRIVACYGLUE}:  # texts that name no policy
         groups, drawn_by = [str(row) for row in range(len(groups))], "texts"
     drawn = resampler(groups, draws=arguments.draws, seed=arguments.seed)
     tests = paired_tests(first.predicted, second.predicted, first.gold, drawn, first.labels)
     rows = len(first.keys)
-    header, cells = _table(tests)
-    title = f"A = {arguments.first} against B = {arguments.second}, {rows} rows of {drawn.groups} {drawn_by}"
-    lines = [
-        _sentence(tests),
-        f"F1; differences with 95 % intervals by paired bootstrap over {drawn_by} ({drawn.draws} draws); p by "
-        f"approximate randomisation over {drawn_by}, corrected by Holm over the overall figures and over the "
-        f"categories; a verdict needs p below {LEVEL} and an interval without 0",
-    ]
+    cells = [_cells(name, own) for name, own in tests.items()]
     changed = int((first.predicted != second.predicted).any(axis=1).sum())
-    lines.append(f"The two label {changed} of {rows} rows differently")
+    lines = [
+        _summary(tests),
+        f"F1; differences with 95 % intervals by paired bootstrap over {drawn_by} ({drawn.draws} draws); p by "
+        f"approximate randomisation over {drawn_by}, corrected by Holm over the overall metrics and over the "
+        f"categories; a verdict needs p below {LEVEL} and an interval without 0",
+        f"The two label {changed} of {rows} rows differently",
+    ]
     if drawn_by == "texts":
         lines.append("The rows name no policy: texts were drawn instead, which makes the intervals too narrow")
     least = smallest_p(drawn.groups)
@@ -89,44 +87,34 @@ def main(arguments: argparse.Namespace) -> int:
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            text = [f"# {names['first']} (A) against {names['second']} (B)", "", *markdown_table(header, cells), ""]
+            text = [f"# {names['first']} (A) against {names['second']} (B)", "", *markdown_table(HEADER, cells), ""]
             write_text(folder / "comparison.md", "\n".join([*text, *(f"- {line}" for line in lines)]) + "\n")
             write_text(folder / "comparison.json", json.dumps(content, ensure_ascii=False, indent=2) + "\n")
         except OSError as error:
             raise DataError(f"{folder}: {error.strerror or error}") from None
-    print("\n".join([title, "", *terminal_table(header, cells, rules=(2,)), "", *lines]))
+    title = f"A = {arguments.first} against B = {arguments.second}, {rows} rows of {drawn.groups} {drawn_by}"
+    print("\n".join([title, "", *terminal_table(HEADER, cells, rules=(2,)), "", *lines]))
     if arguments.output is not None:
         print(f"written to {arguments.output}", file=sys.stderr)
     return 0
 
 
-def _table(tests: dict[str, Difference]) -> tuple[list[str], list[list[str]]]:
-    header = ["Figure", "A", "B", "A - B [95 %]", "p", "p (Holm)", "A is"]
-    rows = []
-    for name, own in tests.items():
-        between = "-"
-        if own.difference is not None:
-            between = f"{own.difference:+.3f}"
-            if own.ci95 is not None:
-                between += f" [{own.ci95[0]:+.3f}, {own.ci95[1]:+.3f}]"
-        verdict = own.verdict if own.first is not None else "undefined"
-        rows.append(
-            [NAMES.get(name, name), number(own.first), number(own.second), between, _p(own.p), _p(own.p_holm), verdict]
-        )
-    return header, rows
+def _cells(name: str, own: Difference) -> list[str]:
+    difference = MISSING if own.difference is None else f"{own.difference:+.3f}"
+    if own.ci95 is not None:
+        difference += f" [{own.ci95[0]:+.3f}, {own.ci95[1]:+.3f}]"
+    verdict = "undefined" if own.first is None else own.verdict
+    values = [number(own.first), number(own.second), difference, number(own.p, 4), number(own.p_holm, 4)]
+    return [NAMES.get(name, name), *values, verdict]
 
 
-def _p(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
-
-
-def _sentence(tests: dict[str, Difference]) -> str:
-    """The outcome in a line."""
+def _summary(tests: dict[str, Difference]) -> str:
+    """The outcome in one line."""
     parts = []
-    for name in ("macro_f1", "micro_f1"):
+    for name in NAMES:
         verdict = tests[name].verdict
-        said = "no evidence of a difference" if verdict == "no evidence" else f"A is {verdict}"
-        parts.append(f"{NAMES[name].lower()} F1: {said}")
+        outcome = "no evidence of a difference" if verdict == "no evidence" else f"A is {verdict}"
+        parts.append(f"{NAMES[name].lower()} F1: {outcome}")
     for verdict in ("better", "worse"):
         names = [name for name, own in tests.items() if name not in NAMES and own.verdict == verdict]
         if names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,24 @@ from clausetag.model.decision import BoolArray, FloatArray
 
 PREDICTIONS = "predictions.jsonl"
 Key = tuple[str, int]
+_FIELDS = {"policy": str, "index": int, "text": str, "gold": list, "labels": list}
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """One system's answers: n rows by (policy, index), hashes of their texts, gold and predicted bool[n, k]."""
+    """One system's predictions for n rows."""
 
     name: str
     keys: tuple[Key, ...]
+    """Policy and index of each row."""
     hashes: tuple[str, ...]
+    """Of the rows' texts."""
     gold: BoolArray
+    """bool[n, k]"""
     predicted: BoolArray
+    """bool[n, k]"""
     unit: str | None
-    """"sentence" or "passage"; None where a lone file does not say."""
+    """"sentence" or "passage"; None if the file does not say."""
     in_sample: bool = False
     """The system may have been trained on these rows."""
     labels: tuple[str, ...] = LABELS
@@ -47,9 +52,9 @@ def prediction_rows(
     *,
     in_sample: bool = False,
 ) -> list[dict[str, Any]]:
-    """Rows to write: predicted `labels` and `scores`; the right labels under `gold`, votes as they were, the `unit`.
+    """Rows to write: predicted `labels` and `scores`, the right labels under `gold`, the votes, and the `unit`.
 
-    With `in_sample` every row says that the system may have learnt it.
+    With `in_sample`, every row says that the system may have been trained on it.
     """
     rows = []
     for own, values, chosen in zip(units, scores, predicted, strict=True):
@@ -67,82 +72,83 @@ def prediction_rows(
 
 
 def read_predictions(source: str) -> Predictions:
-    """Read a folder that `clausetag eval -o` wrote, or one file of predictions in it (a baseline's, for example).
+    """Read a folder that `clausetag eval -o` wrote, or one predictions file in it (of a baseline, for example).
 
     Raises:
-        DataError: there is no such file, a row is no prediction, or two rows have the same policy and index.
+        DataError: there is no such file, a row is not a prediction, or two rows have the same policy and index.
     """
     path = Path(source)
     path = path / PREDICTIONS if path.is_dir() else path
     if not path.is_file():
-        raise DataError(f"{source}: no {PREDICTIONS} there; give a folder that `clausetag eval … -o` wrote")
-    keys: list[Key] = []
-    hashes: list[str] = []
-    gold: list[Sequence[str]] = []
-    predicted: list[Sequence[str]] = []
-    units: set[str | None] = set()
-    seen: dict[Key, int] = {}
-    in_sample = False
+        raise DataError(f"{source}: has no {PREDICTIONS}; give a folder that `clausetag eval … -o` wrote")
+    rows: list[Mapping[str, Any]] = []
+    lines: dict[Key, int] = {}
     labels = LABELS
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
             where = f"{source}, line {number}"
-            if not keys:
-                labels = _labels_of(line)
-            row = _row(line, where, labels)
+            row = _parsed(line, where)
+            if not rows:
+                labels = _labels_of(row)
+            _check(row, where, labels)
             key = (row["policy"], row["index"])
-            if key in seen:
-                raise DataError(f"{where}: {key[0]} {key[1]} stands in line {seen[key]} already")
-            seen[key] = number
-            keys.append(key)
-            hashes.append(text_hash(row["text"]))
-            gold.append(row["gold"])
-            predicted.append(row["labels"])
-            units.add(row.get("unit"))
-            in_sample = in_sample or row.get("in_sample") is True
-    if not keys:
-        raise DataError(f"{source}: holds no prediction")
-    unit = units.pop() if len(units) == 1 else None
-    matrices = label_matrix(gold, labels), label_matrix(predicted, labels)
-    return Predictions(source, tuple(keys), tuple(hashes), *matrices, unit, in_sample, labels)
+            if key in lines:
+                raise DataError(f"{where}: repeats {key[0]} {key[1]} of line {lines[key]}; give each row once")
+            lines[key] = number
+            rows.append(row)
+    if not rows:
+        raise DataError(f"{source}: has no prediction")
+    units = {row.get("unit") for row in rows}
+    return Predictions(
+        name=source,
+        keys=tuple(lines),
+        hashes=tuple(text_hash(row["text"]) for row in rows),
+        gold=label_matrix([row["gold"] for row in rows], labels),
+        predicted=label_matrix([row["labels"] for row in rows], labels),
+        unit=units.pop() if len(units) == 1 else None,
+        in_sample=any(row.get("in_sample") is True for row in rows),
+        labels=labels,
+    )
 
 
-def _labels_of(line: bytes) -> tuple[str, ...]:
-    """The system's labels: those that the first row has scores of, if they are not among the twelve."""
+def _parsed(line: bytes, where: str) -> Mapping[str, Any]:
     try:
         row = json.loads(line.decode("utf-8"))
-        scores = row.get("scores") if isinstance(row, dict) else None
-    except (ValueError, RecursionError):  # said by `_row`
-        return LABELS
-    return tuple(scores) if isinstance(scores, dict) and not set(scores) <= set(LABELS) else LABELS
-
-
-def _row(line: bytes, where: str, labels: tuple[str, ...]) -> Mapping[str, Any]:
-    try:
-        row = json.loads(line.decode("utf-8"))
-        if not isinstance(row, dict):
-            raise ValueError("not a JSON object")
-        for field, kind in (("policy", str), ("index", int), ("text", str), ("gold", list), ("labels", list)):
-            if not isinstance(row.get(field), kind):
-                raise ValueError(f"has no {field!r}; predictions are written by `clausetag eval … -o`")
-        check_labels(row["gold"], labels)
-        check_labels(row["labels"], labels)
     except UnicodeDecodeError:
         raise DataError(f"{where}: not UTF-8") from None
     except RecursionError:
         raise DataError(f"{where}: not JSON (brackets nest too deeply)") from None
     except ValueError as error:
         raise DataError(f"{where}: {error}") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: not a JSON object")
     return row
+
+
+def _labels_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The system's labels: the twelve, or those of the first row's scores if they are others."""
+    scores = row.get("scores")
+    return tuple(scores) if isinstance(scores, dict) and not set(scores) <= set(LABELS) else LABELS
+
+
+def _check(row: Mapping[str, Any], where: str, labels: tuple[str, ...]) -> None:
+    for field, kind in _FIELDS.items():
+        if not isinstance(row.get(field), kind):
+            raise DataError(f"{where}: has no {field!r}; predictions are written by `clausetag eval … -o`")
+    try:
+        check_labels(row["gold"], labels)
+        check_labels(row["labels"], labels)
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from None
 
 
 def aligned(first: Predictions, second: Predictions) -> Predictions:
     """`second` with its rows in the order of `first`.
 
     Raises:
-        DataError: the two are not of the same rows, texts and right labels, so figures of them cannot be compared.
+        DataError: the two do not have the same rows, texts and gold labels, so they cannot be compared.
     """
     pair = f"{first.name} and {second.name}"
     if first.unit != second.unit and first.unit and second.unit:
@@ -160,17 +166,8 @@ def aligned(first: Predictions, second: Predictions) -> Predictions:
     order = np.array([place[key] for key in first.keys], dtype=np.int64)
     texts = sum(own != second.hashes[row] for own, row in zip(first.hashes, order, strict=True))
     if texts:
-        raise DataError(f"{pair} were measured on different data: {texts} rows of the same id have another text")
+        raise DataError(f"{pair} were measured on different data: {texts} rows with the same id have different texts")
     labels = int((first.gold != second.gold[order]).any(axis=1).sum())
     if labels:
-        raise DataError(f"{pair} were measured against different right labels ({labels} rows); evaluate both again")
-    return Predictions(
-        second.name,
-        first.keys,
-        first.hashes,
-        first.gold,
-        second.predicted[order],
-        second.unit,
-        second.in_sample,
-        second.labels,
-    )
+        raise DataError(f"{pair} were measured against different gold labels ({labels} rows); evaluate both again")
+    return replace(second, keys=first.keys, hashes=first.hashes, gold=first.gold, predicted=second.predicted[order])

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,23 +27,24 @@ from clausetag.model.decision import FloatArray
 from clausetag.model.network import HEADS, from_backbone, native_bf16
 from clausetag.model.runtime import available_cores
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
+from clausetag.model.windows import Unit, Window, batches, collate
 
-MAX_PIECES = 256
-"""Word pieces of a text that are read, with the two special ones: the length that MiniLM's authors set. 512 changes
-nothing beyond noise on OPP-115's validation passages."""
-_BATCH_PIECES = 2048
-"""Padded word pieces of a batch: activations stay in the processor's cache."""
+MAX_TOKENS = 256
+"""Tokens read of a text, [CLS] and [SEP] included: the length that MiniLM's authors set. 512 changes nothing beyond
+noise on OPP-115's validation passages."""
+BATCH_TOKENS = 2048
+"""Padded tokens in a batch: small enough for the activations to stay in the processor's cache."""
 
 Vectors = npt.NDArray[np.float32]
 
 
 def embed(texts: Sequence[str], backbone: str = MINILM) -> FloatArray:
-    """float64[n, d]: the mean over each text's word pieces (special ones too) in the last layer, scaled to length 1.
+    """float64[n, d]: the mean over each text's tokens ([CLS] and [SEP] included) in the last layer, scaled to length 1.
 
-    Every text is read alone; beyond `MAX_PIECES` it is cut. Vectors depend on the set of `texts` in their last bits
-    (bfloat16 where the CPU multiplies it natively: the third digit), so what is cached, under ``embeddings`` in the
-    cache folder, is the whole set: with or without the cache, a set has the same vectors. A damaged entry is computed
-    anew; a folder that cannot be written is done without.
+    Every text is read alone and cut at `MAX_TOKENS`. The last bits of the vectors depend on which texts are computed
+    together (with bfloat16, on CPUs that have it, the third digit). So the cache, `embeddings` in the cache folder,
+    stores whole sets of texts: the same set has the same vectors with and without the cache. A damaged entry is
+    computed again; a folder that cannot be written is ignored.
 
     Raises:
         MissingExtraError: the packaged backbone is not installed.
@@ -64,19 +65,19 @@ def embed(texts: Sequence[str], backbone: str = MINILM) -> FloatArray:
 
 
 def _key(folder: Path, texts: Sequence[str], bf16: bool) -> str:
-    """A hash of all that vectors depend on."""
+    """A hash of everything that the vectors depend on."""
     files = sorted(path for path in folder.iterdir() if path.suffix in {".json", ".safetensors", ".bin"})
     parts = [
         {path.name: sha256_of(path) for path in files},
         {name: version(name) for name in ("torch", "transformers", "tokenizers")},
-        [MAX_PIECES, _BATCH_PIECES, bf16],
+        [MAX_TOKENS, BATCH_TOKENS, bf16],
         list(texts),
     ]
     return hashlib.sha256(json.dumps(parts).encode("ascii")).hexdigest()[:32]
 
 
 def _cached(entry: Path, rows: int) -> Vectors | None:
-    """The vectors of a sound entry: npz files carry a checksum, which reading verifies."""
+    """The vectors of an intact entry (npz files have a checksum, which reading verifies), else None."""
     try:
         with np.load(entry, allow_pickle=False) as stored:
             vectors = stored["vectors"]
@@ -87,22 +88,14 @@ def _cached(entry: Path, rows: int) -> Vectors | None:
 
 def _store(entry: Path, vectors: Vectors) -> None:
     temporary = entry.with_name(f".{entry.name}.{os.getpid()}.tmp")
-    try:
+    with suppress(OSError):  # a full disk or a read-only home: the vectors are in memory anyway
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
-            np.savez(stream, vectors=vectors)
-        os.replace(temporary, entry)
-    except OSError:  # a full disk or a read-only home: the vectors are at hand all the same
-        return
-    finally:
-        _remove(temporary)
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return
+        try:
+            with temporary.open("wb") as stream:
+                np.savez(stream, vectors=vectors)
+            os.replace(temporary, entry)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _compute(folder: Path, texts: Sequence[str], bf16: bool) -> Vectors:
@@ -110,51 +103,30 @@ def _compute(folder: Path, texts: Sequence[str], bf16: bool) -> Vectors:
     try:
         encoder = from_backbone(str(folder), LABELS, HEADS, 0.0).encoder.eval()
     except (OSError, ValueError) as error:
-        reason = first_line(error)
-        raise RecipeError(f"backbone {folder.name}: {reason}") from None
-    pieces = SubwordTokenizer.of(load_tokenizer(str(folder)))
-    encoded = [[pieces.cls_id, *ids[: MAX_PIECES - 2], pieces.sep_id] for ids in pieces.encode(texts)]
+        raise RecipeError(f"backbone {folder.name}: {first_line(error)}") from None
+    tokenizer = SubwordTokenizer.of(load_tokenizer(str(folder)))
+    encoded = [(tokenizer.cls_id, *ids[: MAX_TOKENS - 2], tokenizer.sep_id) for ids in tokenizer.encode(texts)]
+    windows = [Window(ids, (Unit(row, 0, len(ids)),), ()) for row, ids in enumerate(encoded)]
     vectors = np.zeros((len(texts), int(encoder.config.hidden_size)), dtype=np.float32)
 
-    def run(rows: list[int]) -> None:
-        ids = np.full((len(rows), max(len(encoded[row]) for row in rows)), pieces.pad_id, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for place, row in enumerate(rows):
-            ids[place, : len(encoded[row])] = encoded[row]
-            mask[place, : len(encoded[row])] = 1
-        # Both modes belong to a thread, so they are entered in each.
+    def run(group: list[Window]) -> None:
+        batch = collate(group, tokenizer.pad_id)
+        # Both modes apply to one thread, so each thread enters them.
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-            attention = torch.from_numpy(mask)
-            hidden = encoder(input_ids=torch.from_numpy(ids), attention_mask=attention).last_hidden_state.float()
-            pooled = (hidden * attention.unsqueeze(-1)).sum(dim=1) / attention.sum(dim=1, keepdim=True)
-            vectors[rows] = torch.nn.functional.normalize(pooled, dim=1).numpy()
+            mask = torch.from_numpy(batch.attention_mask)
+            hidden = encoder(input_ids=torch.from_numpy(batch.input_ids), attention_mask=mask).last_hidden_state.float()
+            pooled = (hidden * mask.unsqueeze(-1)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+            vectors[[window.sentences[0].row for window in group]] = torch.nn.functional.normalize(
+                pooled, dim=1
+            ).numpy()
 
-    # One batch a core in threads of its own: threads within a batch would wait for each other in every layer, and for
-    # whatever else the machine does. Each batch is the same whichever thread takes it.
-    with (
-        _single_threaded(),
-        ThreadPoolExecutor(available_cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool,
-    ):
-        list(pool.map(run, _batches([len(ids) for ids in encoded])))
-    return vectors
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
+    # One thread per core, each with batches of its own: threads that share a batch wait for each other in every layer.
+    # A batch's result does not depend on the thread that computes it.
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with ThreadPoolExecutor(available_cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(run, batches(sorted(windows, key=lambda window: -len(window.ids)), BATCH_TOKENS)))
     finally:
         torch.set_num_threads(before)
-
-
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Rows of similar length together, the longest first, at most `_BATCH_PIECES` padded pieces or one row each."""
-    batches: list[list[int]] = []
-    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= _BATCH_PIECES:
-            batches[-1].append(row)
-        else:
-            batches.append([row])
-    return batches
+    return vectors

@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import floor
 from pathlib import Path
 from typing import Any
@@ -25,28 +25,28 @@ from clausetag.eval.leakage.near_duplicates import (
     PERMUTATIONS,
     Comparison,
     Match,
-    Side,
     Split,
     compare_splits,
     lsh_for,
     repeated,
 )
 from clausetag.eval.leakage.splits import UNITS, load_splits
+from clausetag.eval.tables import MISSING, markdown_table, terminal_table
 
 THRESHOLD = 0.8
 MIN_THRESHOLD = 0.5
-"""Below it, two texts have more shingles apart than in common, and are no near duplicates."""
+"""Below it, two texts differ in more shingles than they share, and are not near duplicates."""
 SHOWN = 20
 """Pairs of policies in the terminal and in leakage.md; leakage.json has all."""
-MISSING = "-"
 _HEADER = ("A", "B", "Texts A", "Texts B", "Exact", "Near", "Share of B", "Pairs", "Same policy", "Short")
-_NAMES = 2
-"""Columns of `_HEADER` that hold words; the others hold numbers."""
+_ALIKE_TITLE = (
+    f"Policies that look alike (at least {MIN_ALIKE_TEXTS} texts and {MIN_ALIKE_SHARE:.0%} in common, short ones aside)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Leakage:
-    """What `clausetag eval leakage` found; `comparisons` and `repeats` (split to texts) are by unit."""
+    """What `clausetag eval leakage` found; `comparisons` and `repeats` (texts per split) are by unit."""
 
     threshold: float
     comparisons: Mapping[str, Sequence[Comparison]]
@@ -60,15 +60,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data",
         metavar="DATA",
         nargs="*",
-        help="opp115 (default; with the five policies), policies, a folder or .csv as PrivacyGLUE's, or JSONL",
+        help="opp115 (default; compared with the five policies too), policies, PrivacyGLUE's folder or a .csv of it, "
+        "or a JSONL file",
     )
-    parser.add_argument("--unit", choices=UNITS, help="compare sentences or passages alone (default: both)")
+    parser.add_argument("--unit", choices=UNITS, help="compare only sentences or only passages (default: both)")
     parser.add_argument(
         "--threshold",
         type=float,
         default=THRESHOLD,
         metavar="J",
-        help=f"least similarity of near duplicates, {MIN_THRESHOLD} to 1 (default: {THRESHOLD})",
+        help=f"smallest Jaccard similarity of near duplicates, {MIN_THRESHOLD} to 1 (default: {THRESHOLD})",
     )
     parser.add_argument("-o", "--output", metavar="DIR", help="folder for leakage.json, leakage.md and leakage.jsonl")
 
@@ -77,7 +78,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag eval leakage`; returns the exit code, 0 whatever is found.
 
     Raises:
-        DataError: the data are missing or wrong, the threshold is out of range, or the folder cannot be written.
+        DataError: the data are missing or damaged, the threshold is out of range, or the folder cannot be written.
     """
     if not MIN_THRESHOLD <= arguments.threshold <= 1.0:
         raise DataError(f"--threshold {arguments.threshold:g}: give a number from {MIN_THRESHOLD} to 1")
@@ -94,7 +95,7 @@ def main(arguments: argparse.Namespace) -> int:
 def find_leakage(
     splits: Mapping[str, Sequence[Split]], threshold: float = THRESHOLD, notes: Sequence[str] = ()
 ) -> Leakage:
-    """Compare the splits of each unit, pair by pair."""
+    """Compare every pair of splits of each unit."""
     return Leakage(
         threshold,
         {unit: compare_splits(found, threshold) for unit, found in splits.items()},
@@ -125,15 +126,14 @@ def write_leakage(leakage: Leakage, folder: Path) -> None:
 
 
 def match_row(unit: str, comparison: Comparison, match: Match) -> dict[str, Any]:
-    """One row of leakage.jsonl: what kind of match, and both texts with where they stand."""
-    row: dict[str, Any] = {
+    """One row of leakage.jsonl: the kind of match, and both texts with their places."""
+    sides = (("a", comparison.a, match.a), ("b", comparison.b, match.b))
+    return {
         "unit": unit,
         "kind": "exact" if match.exact else "near",
         "similarity": round(match.similarity, 4),
+        **{key: {"split": side.split, **asdict(text)} for key, side, text in sides},
     }
-    for key, side, text in (("a", comparison.a, match.a), ("b", comparison.b, match.b)):
-        row[key] = {"split": side.split, "policy": text.policy, "index": text.index, "text": text.text}
-    return row
 
 
 def to_dict(leakage: Leakage) -> dict[str, Any]:
@@ -162,22 +162,16 @@ def to_dict(leakage: Leakage) -> dict[str, Any]:
 def _pair_dict(comparison: Comparison) -> dict[str, Any]:
     exact = sum(match.exact for match in comparison.matches)
     return {
-        "a": _side_dict(comparison.a),
-        "b": _side_dict(comparison.b),
+        **{
+            key: asdict(side) | {"share": round(side.share, 6)}
+            for key, side in (("a", comparison.a), ("b", comparison.b))
+        },
         "exact_pairs": exact,
         "near_pairs": len(comparison.matches) - exact,
         "same_policy_pairs": comparison.same_policy,
-        "policies_in_both": None if comparison.policies is None else list(comparison.policies),
-        "policies_alike": [
-            {"a": alike.a, "b": alike.b, "shared": alike.shared, "share": round(alike.share, 4)}
-            for alike in comparison.alike
-        ],
+        "policies_in_both": comparison.policies,
+        "policies_alike": [asdict(alike) | {"share": round(alike.share, 4)} for alike in comparison.alike],
     }
-
-
-def _side_dict(side: Side) -> dict[str, Any]:
-    counts = {"texts": side.texts, "exact": side.exact, "near": side.near, "short": side.short}
-    return {"split": side.split, **counts, "share": round(side.share, 6)}
 
 
 def _cells(comparison: Comparison) -> list[str]:
@@ -190,35 +184,29 @@ def _cells(comparison: Comparison) -> list[str]:
 
 def _facts(leakage: Leakage) -> list[str]:
     shape = lsh_for(leakage.threshold)
-    recall = floor(shape.recall(leakage.threshold) * 10_000) / 100  # never rounded up to certainty
+    recall = floor(shape.recall(leakage.threshold) * 10_000) / 100  # never rounded up to 100 %
     lines = [
-        "Exact and Near count texts of B that stand in A, by letters and digits alone, or by at least "
-        f"{leakage.threshold:g} Jaccard similarity of word {SHINGLE}-shingles; a text with an exact copy is not near",
-        f"Texts of fewer than {MIN_WORDS} words are boilerplate: Short counts those of B that A has too, and no other "
-        "column but Texts does; Share of B is of all its texts",
+        "Exact and Near count texts of B that stand in A: with the same letters and digits, or with a Jaccard "
+        f"similarity of word {SHINGLE}-shingles of at least {leakage.threshold:g}; a text with an exact copy is not "
+        "near",
+        f"Texts of fewer than {MIN_WORDS} words are boilerplate: Short counts those of B that A has too; of the other "
+        "columns only Texts counts them; Share of B is of all its texts",
         f"Near duplicates are found by MinHash ({shape.bands} bands of {shape.rows}) and verified: none is false, and "
-        f"a pair right at the threshold is found with a chance of {recall:.2f} %, others more surely",
+        f"a pair right at the threshold is found with a chance of {recall:.2f} %, more similar ones with a higher one",
     ]
     for unit, repeats in leakage.repeats.items():
         counted = ", ".join(f"{name} {count:,}" for name, count in repeats.items())
         lines.append(f"{unit.capitalize()}s that repeat an earlier one of their own split: {counted}")
     for unit, comparisons in leakage.comparisons.items():
-        both = [
-            f"{comparison.a.split} and {comparison.b.split} {len(comparison.policies):,}"
-            for comparison in comparisons
-            if comparison.policies
-        ]
-        if both:
-            lines.append(f"Policies that have {unit}s in both splits: {', '.join(both)}")
+        shared = [(own.a.split, own.b.split, len(own.policies)) for own in comparisons if own.policies]
+        if shared:
+            counted = ", ".join(f"{a} and {b} {count:,}" for a, b, count in shared)
+            lines.append(f"Policies that have {unit}s in both splits: {counted}")
     return lines + [note[:1].upper() + note[1:] for note in leakage.notes]
 
 
-def _alike(leakage: Leakage, unit: str) -> list[str]:
-    found = [
-        (alike, comparison.a.split, comparison.b.split)
-        for comparison in leakage.comparisons[unit]
-        for alike in comparison.alike
-    ]
+def _alike(comparisons: Sequence[Comparison], unit: str) -> list[str]:
+    found = [(alike, own.a.split, own.b.split) for own in comparisons for alike in own.alike]
     found.sort(key=lambda item: -item[0].share)
     lines = [
         f"{alike.a} ({a}) and {alike.b} ({b}): {alike.shared} {unit}s, {alike.share:.0%} of the shorter one's"
@@ -227,26 +215,13 @@ def _alike(leakage: Leakage, unit: str) -> list[str]:
     return lines + ([f"… and {len(found) - SHOWN} more, in leakage.json"] if len(found) > SHOWN else [])
 
 
-_ALIKE_TITLE = (
-    f"Policies that look alike (at least {MIN_ALIKE_TEXTS} texts and {MIN_ALIKE_SHARE:.0%} in common, short ones aside)"
-)
-
-
 def terminal(leakage: Leakage) -> str:
-    """The tables in aligned columns, with the facts under them."""
+    """The tables in aligned columns, and facts below them."""
     lines: list[str] = []
     for unit, comparisons in leakage.comparisons.items():
-        rows = [list(_HEADER), *(_cells(comparison) for comparison in comparisons)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
-        laid = [
-            "  ".join(
-                cell.ljust(width) if column < _NAMES else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
-        ]
-        lines += [f"Leakage between splits, {unit}s", "", laid[0], "-" * len(laid[0]), *laid[1:], ""]
-        if alike := _alike(leakage, unit):
+        table = terminal_table(_HEADER, [_cells(comparison) for comparison in comparisons], left=2)
+        lines += [f"Leakage between splits, {unit}s", "", *table, ""]
+        if alike := _alike(comparisons, unit):
             lines += [_ALIKE_TITLE, *(f"  {line}" for line in alike), ""]
     return "\n".join([*lines, *_facts(leakage)])
 
@@ -255,10 +230,8 @@ def markdown(leakage: Leakage) -> str:
     """leakage.md."""
     lines = ["# Leakage between splits", ""]
     for unit, comparisons in leakage.comparisons.items():
-        rules = ["---"] * _NAMES + ["---:"] * (len(_HEADER) - _NAMES)
-        rows = [list(_HEADER), rules, *(_cells(comparison) for comparison in comparisons)]
-        lines += [f"## {unit.capitalize()}s", ""]
-        lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows] + [""]
-        if alike := _alike(leakage, unit):
+        table = markdown_table(_HEADER, [_cells(comparison) for comparison in comparisons], left=2)
+        lines += [f"## {unit.capitalize()}s", "", *table, ""]
+        if alike := _alike(comparisons, unit):
             lines += [_ALIKE_TITLE + ":", "", *(f"- {line}" for line in alike), ""]
     return "\n".join([*lines, *(f"- {fact}" for fact in _facts(leakage))]) + "\n"

@@ -1,12 +1,12 @@
-"""Find the texts that two splits have in common: exact copies, and near duplicates by the words they share.
+"""Find the texts that two splits share: exact copies, and near duplicates by the words they have in common.
 
-Exact: equal by `clausetag.data.text.text_hash`. Near: the Jaccard similarity of the two sets of word 3-shingles is
-at least a threshold. Three words, since the single words and pairs of legal prose ("we may", "personal information")
-stand in texts that have nothing else in common, while each changed word takes as many shingles with it as a shingle
-has words: at 0.8 a text of 30 words may have one word changed, and longer shingles would miss that.
+Exact: equal by `clausetag.data.text.text_hash`. Near: the Jaccard similarity of their sets of word 3-shingles reaches
+a threshold. Three words, because single words and pairs of legal prose ("we may", "personal information") occur in
+texts that share nothing else, and because a changed word changes as many shingles as a shingle has words: at 0.8, a
+text of 30 words may have one word changed; longer shingles would miss that.
 
-Candidates come from MinHash and locality-sensitive hashing (datasketch); each is then verified by its exact
-similarity, so nothing is reported that is not there. What may be missed is known: `Lsh.recall`.
+Candidates come from MinHash and locality-sensitive hashing (datasketch). Each is verified by its exact similarity, so
+no false pair is reported; `Lsh.recall` says how many true pairs may be missed.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from clausetag.data.text import is_boilerplate, jaccard, normalise, shingles, te
 
 PERMUTATIONS = 128
 MIN_RECALL = 0.999
-"""Of pairs right at the threshold; more alike pairs are found more surely."""
+"""Of pairs exactly at the threshold; more similar pairs have a higher recall."""
 MIN_ALIKE_TEXTS = 3
 MIN_ALIKE_SHARE = 0.1
-"""Two policies look alike if this share of the shorter one's texts, and this many, stand in the other."""
+"""Two policies look alike if so many texts, and this share of the shorter policy's, stand in both."""
 _SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One sentence or passage; `policy` is None where the source names none."""
+    """One sentence or passage; `policy` is None if the source names none."""
 
     policy: str | None
     index: int
@@ -38,7 +38,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Texts that are meant to have nothing in common with those of another split."""
+    """Texts that should share nothing with those of another split."""
 
     name: str
     texts: tuple[Text, ...]
@@ -46,7 +46,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A text of split A and one of split B that are the same or nearly so; `similarity` is 1.0 for exact copies."""
+    """A text of split A and one of split B that are equal or nearly so; `similarity` is 1.0 for exact copies."""
 
     a: Text
     b: Text
@@ -56,24 +56,26 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One split of a pair, in texts: with an exact copy in the other, with near duplicates alone, and short ones that
-    the other has too. `short` ones (fewer than five words) are boilerplate and not among `exact` and `near`."""
+    """One split of a pair, in numbers of texts."""
 
     split: str
     texts: int
     exact: int
+    """With an exact copy in the other split."""
     near: int
+    """With near duplicates only."""
     short: int
+    """Boilerplate (fewer than five words) that the other split has too; not counted in `exact` and `near`."""
 
     @property
     def share(self) -> float:
-        """Share of this split's texts, short ones included, that occur in the other exactly or nearly."""
+        """Share of all texts that occur in the other split, exactly or nearly."""
         return (self.exact + self.near) / self.texts if self.texts else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Policy `a` of split A and `b` of split B, which share `shared` texts, `share` of those of the shorter one."""
+    """Policy `a` of split A and `b` of split B share `shared` texts, `share` of the shorter policy's."""
 
     a: str
     b: str
@@ -83,19 +85,19 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What two splits have in common. Exchanging the splits exchanges the sides and changes no number."""
+    """What two splits share. Exchanging the splits exchanges the sides and changes no number."""
 
     a: Side
     b: Side
     matches: tuple[Match, ...]
     policies: tuple[str, ...] | None
-    """Policies that have texts in both splits; None where a split names no policies."""
+    """Policies with texts in both splits; None if a split names no policies."""
     alike: tuple[Alike, ...]
-    """Different policies that look like one another, most alike first."""
+    """Different policies that look alike, the most similar first."""
 
     @property
     def same_policy(self) -> int | None:
-        """Matches whose two texts are of one policy; None where a split names no policies."""
+        """Matches within one policy; None if a split names no policies."""
         return None if self.policies is None else sum(match.a.policy == match.b.policy for match in self.matches)
 
 
@@ -107,18 +109,18 @@ class Lsh:
     rows: int
 
     def recall(self, similarity: float) -> float:
-        """The chance that a pair of this Jaccard similarity becomes a candidate."""
+        """The chance that a pair with this Jaccard similarity becomes a candidate."""
         return 1.0 - (1.0 - similarity**self.rows) ** self.bands
 
 
 def lsh_for(threshold: float) -> Lsh:
-    """The fewest candidates, by the longest bands, at which a pair at `threshold` is found with `MIN_RECALL`."""
+    """The longest bands, so the fewest candidates, that find a pair at `threshold` with `MIN_RECALL`."""
     shapes = (Lsh(PERMUTATIONS // rows, rows) for rows in range(PERMUTATIONS // 2, 0, -1))
     return next((shape for shape in shapes if shape.recall(threshold) >= MIN_RECALL), Lsh(PERMUTATIONS, 1))
 
 
 def near_pairs(sets: Sequence[frozenset[str]], threshold: float) -> list[tuple[int, int, float]]:
-    """Pairs (i, j, similarity) with i < j of sets that are at least `threshold` alike, similarities exact."""
+    """Pairs (i, j, exact similarity), i < j, of sets with at least `threshold` similarity."""
     from datasketch import MinHash, MinHashLSH
 
     shape = lsh_for(threshold)
@@ -141,22 +143,22 @@ def compare_splits(splits: Sequence[Split], threshold: float) -> list[Comparison
 
 
 def repeated(split: Split) -> int:
-    """Texts of `split` that repeat an earlier one of it exactly, boilerplate left out."""
+    """Texts of `split` that repeat an earlier one exactly, boilerplate excluded."""
     hashes = [text_hash(text.text) for text in split.texts if not is_boilerplate(text.text)]
     return len(hashes) - len(set(hashes))
 
 
 class _Table:
-    """Every distinct sequence of words once, with what it is equal to or like, and where it stands."""
+    """Every distinct sequence of words ("form") of all splits, with its duplicates and its places."""
 
     def __init__(self, splits: Sequence[Split], threshold: float) -> None:
         self.splits = splits
         forms: dict[tuple[str, ...], int] = {}
         hashes: list[str] = []
         self.rows: list[dict[int, list[int]]] = []
-        """Of each split: form to the positions of its texts, boilerplate left out."""
+        """Per split: form to the positions of its texts, boilerplate excluded."""
         self.short: list[Counter[str]] = []
-        """Of each split: normalised boilerplate to the number of its texts."""
+        """Per split: normalised boilerplate to its number of texts."""
         for split in splits:
             rows: dict[int, list[int]] = defaultdict(list)
             short: Counter[str] = Counter()
@@ -169,11 +171,11 @@ class _Table:
                     forms[sequence] = len(forms)
                     hashes.append(text_hash(text.text))
                 rows[forms[sequence]].append(position)
-            del short[""]  # rules and bullets without a letter are no text
+            del short[""]  # rules and bullets, which have no letter
             self.rows.append(rows)
             self.short.append(short)
         self.twins: list[list[tuple[int, float, bool]]] = [[] for _ in forms]
-        """Of each form: the forms that count as the same text, itself included, with similarity and exactness."""
+        """Per form: the forms that count as duplicates, itself included, with similarity and whether it is exact."""
         equal: dict[str, list[int]] = defaultdict(list)
         for form, key in enumerate(hashes):
             equal[key].append(form)
@@ -186,19 +188,20 @@ class _Table:
                 self.twins[j].append((i, similarity, False))
 
     def compare(self, a: int, b: int) -> Comparison:
-        found: list[tuple[int, int, float, bool]] = []
-        for form, positions in self.rows[b].items():
-            for twin, similarity, exact in self.twins[form]:
-                found += [(i, j, similarity, exact) for i in self.rows[a].get(twin, ()) for j in positions]
-        found.sort()
+        found = sorted(
+            (i, j, similarity, exact)
+            for form, positions in self.rows[b].items()
+            for twin, similarity, exact in self.twins[form]
+            for i in self.rows[a].get(twin, ())
+            for j in positions
+        )
         left, right = self.splits[a].texts, self.splits[b].texts
-        matches = tuple(Match(left[i], right[j], similarity, exact) for i, j, similarity, exact in found)
         exact_a, exact_b = {i for i, _, _, exact in found if exact}, {j for _, j, _, exact in found if exact}
         near_a, near_b = {i for i, *_ in found} - exact_a, {j for _, j, *_ in found} - exact_b
         return Comparison(
             Side(self.splits[a].name, len(left), len(exact_a), len(near_a), self._shared_short(a, b)),
             Side(self.splits[b].name, len(right), len(exact_b), len(near_b), self._shared_short(b, a)),
-            matches,
+            tuple(Match(left[i], right[j], similarity, exact) for i, j, similarity, exact in found),
             _common_policies(left, right),
             self._alike(a, b, [(i, j) for i, j, *_ in found]),
         )
@@ -216,11 +219,10 @@ class _Table:
         sizes_a, sizes_b = self._sizes(a), self._sizes(b)
         found = []
         for (p, q), (of_p, of_q) in shared.items():
-            # Of two policies of one length, the larger share: then the order of the splits does not matter.
+            # Of two equally long policies the one with the larger share, so the order of the splits does not matter.
             size, count = min((sizes_a[p], -len(of_p)), (sizes_b[q], -len(of_q)))
-            alike = Alike(p, q, -count, -count / size)
-            if alike.shared >= MIN_ALIKE_TEXTS and alike.share >= MIN_ALIKE_SHARE:
-                found.append(alike)
+            if -count >= MIN_ALIKE_TEXTS and -count / size >= MIN_ALIKE_SHARE:
+                found.append(Alike(p, q, -count, -count / size))
         return tuple(sorted(found, key=lambda alike: (-alike.share, -alike.shared, alike.a, alike.b)))
 
     def _sizes(self, split: int) -> Counter[str | None]:

@@ -1,6 +1,6 @@
 """Agreement of two annotation passes over the same rows: Cohen's kappa per label, Krippendorff's alpha on label sets.
 
-    python -m clausetag.eval.people.agreement      # the two passes of the five policies
+python -m clausetag.eval.people.agreement      # the two passes of the five policies
 """
 
 from __future__ import annotations

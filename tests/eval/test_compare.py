@@ -114,13 +114,16 @@ def edit(path: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
     [
         (lambda rows: rows.pop(), r"different data \(300 and 299 rows, 299 in both\)"),
         (lambda rows: rows[0].update(policy="else"), r"different data \(300 and 300 rows, 299 in both\)"),
-        (lambda rows: rows[3].update(text="Something else altogether."), "1 rows of the same id have another text"),
-        (lambda rows: rows[3].update(gold=[LABELS[7]] if rows[3]["gold"] != [LABELS[7]] else []), "right labels"),
+        (
+            lambda rows: rows[3].update(text="Something else altogether."),
+            "1 rows with the same id have different texts",
+        ),
+        (lambda rows: rows[3].update(gold=[LABELS[7]] if rows[3]["gold"] != [LABELS[7]] else []), "gold labels"),
         (lambda rows: [row.update(unit="passage") for row in rows], "different units"),
-        (lambda rows: rows[1].update(index=0), "line 2: p0 0 stands in line 1 already"),
+        (lambda rows: rows[1].update(index=0), "line 2: repeats p0 0 of line 1"),
         (lambda rows: rows[1].pop("gold"), "line 2: has no 'gold'"),
         (lambda rows: rows[1].update(labels=["Cookies"]), "line 2: .*Cookies"),
-        (lambda rows: rows.clear(), "holds no prediction"),
+        (lambda rows: rows.clear(), "has no prediction"),
     ],
 )
 def test_what_cannot_be_compared(tmp_path: Path, change: Callable[[list[dict[str, Any]]], Any], said: str) -> None:

@@ -66,21 +66,12 @@ def test_rows_follow_the_texts_and_repeats_are_alike(tiny_backbone: Path, texts:
     assert np.isfinite(turned).all() and np.allclose(np.linalg.norm(turned, axis=1), 1.0, atol=1e-5)
 
 
-def test_batches_hold_every_row_once_within_the_budget() -> None:
-    lengths = [3, 4000, 256, 256, 5, 9, 200] + [7] * 900
-    batches = embedding._batches(lengths)
-    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
-    sizes = [len(batch) * max(lengths[row] for row in batch) for batch in batches]
-    assert all(size <= 2048 or len(batch) == 1 for size, batch in zip(sizes, batches, strict=True))
-    assert len(batches) < 8
-
-
 def test_the_cache_answers_without_the_network(
     tiny_backbone: Path, texts: list[str], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cold = embed(texts, str(tiny_backbone))
     assert [path.suffix for path in cache.iterdir()] == [".npz"]  # and no temporary file stays
-    monkeypatch.setattr(embedding, "_compute", lambda *rest: pytest.fail("computed what is cached"))
+    monkeypatch.setattr(embedding, "from_backbone", lambda *rest: pytest.fail("computed what is cached"))
     assert embed(texts, str(tiny_backbone)).tolist() == cold.tolist()
     assert embed(texts[::-1], str(tiny_backbone)).tolist() == cold[::-1].tolist()
 

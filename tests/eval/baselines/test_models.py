@@ -19,6 +19,7 @@ from clausetag.eval.baselines.models import Baseline, fit_baselines, fit_embeddi
 from clausetag.eval.metrics.gold import gold_matrix
 from clausetag.eval.metrics.thresholds import tune_thresholds
 from clausetag.model import backbone
+from clausetag.model.decision import decide
 
 SAID = (
     ("We collect the address of number {}.", {"labels": (FIRST_PARTY,)}),
@@ -52,7 +53,7 @@ def fit(request: pytest.FixtureRequest, tiny_backbone: Path) -> Callable[..., Ba
 def test_learns_majority_labels_and_skips_unlabelled_rows(fit: Callable[..., Baseline]) -> None:
     baseline = fit(policy("train", 240), policy("validation", 240))
     asked = [Sentence("test", 0, SAID[kind][0].format(77)) for kind in range(3)]
-    decided = baseline.predict(asked)
+    decided = decide(baseline.score(asked), baseline.thresholds)
     assert [[LABELS[column] for column in np.flatnonzero(row)] for row in decided] == [[FIRST_PARTY], [CHOICE], []]
     # Every sentence on encryption is unlabelled; a minority vote is no label. Neither may teach Data Security.
     assert not baseline.score(asked)[:, LABELS.index(SECURITY)].any()
@@ -75,14 +76,14 @@ def test_thresholds_come_from_validation_alone(fit: Callable[..., Baseline]) -> 
 def test_majority_always_gives_the_commonest_label_of_training() -> None:
     more = [Sentence("more", index, f"Cookie {index} again.", labels=(CHOICE,)) for index in range(9)]
     rows = [*policy("train"), *more]
-    floor = fit_majority(rows).predict(rows)
-    assert floor[:, LABELS.index(CHOICE)].all()
+    floor = fit_majority(rows).score(rows)
+    assert (floor[:, LABELS.index(CHOICE)] == 1.0).all()
     assert floor.sum() == len(rows)
 
 
 def test_majority_of_rows_without_any_label_gives_none() -> None:
     rows = [Sentence("p", 0, "Welcome.", labels=())]
-    assert not fit_majority(rows).predict(rows).any()
+    assert not fit_majority(rows).score(rows).any()
 
 
 def test_is_deterministic_and_scores_nothing_for_no_rows(fit: Callable[..., Baseline]) -> None:
@@ -132,9 +133,7 @@ def test_a_missing_package_is_one_clear_line(missing: str, monkeypatch: pytest.M
     real = builtins.__import__
 
     def without(name: str, *rest: Any, **more: Any) -> Any:
-        if (
-            name == "clausetag.eval.baselines.embedding" and missing == "torch"
-        ):  # it imports torch when it is loaded first
+        if name == "clausetag.eval.baselines.embedding" and missing == "torch":  # imports torch, unless loaded before
             raise ModuleNotFoundError("No module named 'torch'", name="torch")
         if name.partition(".")[0] == missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)

@@ -111,9 +111,7 @@ def test_rows_with_splits_and_learning_on_the_left(tmp_path: Path) -> None:
     rows = [{"text": OTHER, "split": "test"}, {"text": LONG, "split": "train"}, {"text": NEAR, "split": "test"}]
     splits, notes = load_splits([str(jsonl(tmp_path / "mine.jsonl", rows))])
     assert named(splits) == {"sentence": {"mine train": [LONG], "mine test": [OTHER, NEAR]}}
-    assert notes == (
-        "in mine.jsonl, index 0 of policy 'mine' has no passage: its rows are compared as sentences alone",
-    )
+    assert notes == ("in mine.jsonl, index 0 of policy 'mine' has no passage: its rows are compared as sentences only",)
 
 
 def test_rows_of_one_passage_are_joined_in_reading_order(tmp_path: Path) -> None:
@@ -203,7 +201,7 @@ def test_bad_sources_say_what_to_do(tmp_path: Path) -> None:
         ([half], "index 1 of policy 'half' has the split None"),
         ([number], "index 0 of policy 'number' has the split 3"),
         ([hollow], "hollow: no passages in the split 'train'"),
-        ([bare], "bare: holds no train_dataset.csv"),
+        ([bare], "bare: has no train_dataset.csv"),
         ([fine], "nothing to compare fine with"),
         (["policies"], "nothing to compare policies with"),
         ([fine, tmp_path / "bare" / ".." / "fine.jsonl"], "is given twice"),

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from sklearn.metrics import cohen_kappa_score
 
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, SECURITY
 from clausetag.eval.people.agreement import (
-    cohen_kappa,
     masi_alpha,
     masi_distance,
     pass_agreement,
 )
-
-
-def test_kappa_is_that_of_scikit_learn() -> None:
-    rng = np.random.default_rng(1)
-    first = rng.random((80, 12)) < 0.3
-    second = np.where(rng.random((80, 12)) < 0.8, first, ~first)
-    expected = [cohen_kappa_score(first[:, column], second[:, column]) for column in range(12)]
-    assert cohen_kappa(first, second) == pytest.approx(expected)
-    assert np.isnan(cohen_kappa(np.zeros((3, 1)), np.zeros((3, 1)))[0])
-    assert cohen_kappa([[1], [0]], [[0], [0]])[0] == 0.0
-    with pytest.raises(ValueError):
-        cohen_kappa(np.zeros((0, 2)), np.zeros((0, 2)))
 
 
 @pytest.mark.parametrize(
@@ -64,3 +49,13 @@ def test_pass_agreement_by_label() -> None:
     assert found.kappa[CHOICE] == pytest.approx(0.5)
     assert found.kappa[DO_NOT_TRACK] is None
     assert found.alpha is not None and 0.5 < found.alpha < 1.0
+
+
+def test_kappa_is_undefined_only_where_both_passes_are_constant_and_equal() -> None:
+    found = pass_agreement([(CHOICE,), (CHOICE, SECURITY)], [(CHOICE,), (CHOICE,)])
+    assert (found.kappa[CHOICE], found.kappa[DO_NOT_TRACK]) == (None, None)
+    assert found.kappa[SECURITY] == 0.0
+    with pytest.raises(ValueError, match="same rows"):
+        pass_agreement([(CHOICE,)], [])
+    with pytest.raises(ValueError, match="same rows"):
+        pass_agreement([], [])
