@@ -206,7 +206,7 @@ def test_bad_sources_say_what_to_do(tmp_path: Path) -> None:
         (["policies"], "nothing to compare policies with"),
         ([fine, tmp_path / "bare" / ".." / "fine.jsonl"], "is given twice"),
         ([hollow, "--unit", "sentence"], "leave out --unit sentence"),
-        ([fine, "policies", "--unit", "passage"], "has no passage: use --unit sentence"),
+        ([fine, "policies", "--unit", "passage"], "has no passage; use --unit sentence"),
     ):
         with pytest.raises(DataError) as caught:
             run(*words)
