@@ -7,7 +7,7 @@ from pathlib import Path
 from clausetag.data.jsonl import write_jsonl, write_text
 from clausetag.eval.evaluate import Evaluation
 from clausetag.eval.metrics.curves import precision_recall
-from clausetag.eval.people.label_quality import label_quality
+from clausetag.eval.people.label_quality import NOTE, label_quality
 from clausetag.eval.predictions import PREDICTIONS, prediction_rows
 from clausetag.eval.report.drawing import grid
 from clausetag.eval.report.errors import Confusions, Unit, confusions, error_list
@@ -113,7 +113,7 @@ def page_of(evaluation: Evaluation, counted: Confusions) -> Page:
         unit=unit,
         thresholds=results.thresholds,
         suspects=suspects,
-        suspects_note=quality.note,
+        suspects_note=NOTE,
         notes=[*facts(results)[2:], *results.remarks],
         provenance=provenance(results),
         labels=benchmark.labels,
