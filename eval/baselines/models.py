@@ -22,7 +22,7 @@ from clausetag.data.records import Sentence
 from clausetag.eval.metrics.gold import gold_matrix
 from clausetag.eval.metrics.thresholds import tune_thresholds
 from clausetag.model.backbone import MINILM
-from clausetag.model.decision import BoolArray, FloatArray
+from clausetag.model.decision import BoolArray, FloatArray, decide
 
 TFIDF_C = 10.0
 """Inverse strength of the L2 penalty of the logistic regressions on TF-IDF."""
@@ -50,6 +50,10 @@ class Baseline:
         if not units:
             return np.zeros((0, len(self.thresholds)))
         return self.rule([unit.text for unit in units])
+
+    def predict(self, units: Sequence[Sentence], min_labels: int = 0) -> BoolArray:
+        """Labels bool[n, k], at least `min_labels` (0 or 1) for each unit."""
+        return decide(self.score(units), self.thresholds, min_labels)
 
 
 def fit_baselines(train: Sequence[Sentence], validation: Sequence[Sentence]) -> tuple[Baseline, ...]:

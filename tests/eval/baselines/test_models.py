@@ -19,7 +19,6 @@ from clausetag.eval.baselines.models import Baseline, fit_baselines, fit_embeddi
 from clausetag.eval.metrics.gold import gold_matrix
 from clausetag.eval.metrics.thresholds import tune_thresholds
 from clausetag.model import backbone
-from clausetag.model.decision import decide
 
 SAID = (
     ("We collect the address of number {}.", {"labels": (FIRST_PARTY,)}),
@@ -53,7 +52,7 @@ def fit(request: pytest.FixtureRequest, tiny_backbone: Path) -> Callable[..., Ba
 def test_learns_majority_labels_and_skips_unlabelled_rows(fit: Callable[..., Baseline]) -> None:
     baseline = fit(policy("train", 240), policy("validation", 240))
     asked = [Sentence("test", 0, SAID[kind][0].format(77)) for kind in range(3)]
-    decided = decide(baseline.score(asked), baseline.thresholds)
+    decided = baseline.predict(asked)
     assert [[LABELS[column] for column in np.flatnonzero(row)] for row in decided] == [[FIRST_PARTY], [CHOICE], []]
     # Every sentence on encryption is unlabelled; a minority vote is no label. Neither may teach Data Security.
     assert not baseline.score(asked)[:, LABELS.index(SECURITY)].any()
