@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import docx
@@ -14,6 +15,7 @@ import clausetag
 from clausetag.data.corpora.five import read_source
 from clausetag.data.errors import ArtifactError, DocumentError
 
+ROOT = Path(__file__).resolve().parent.parent
 TEXT = "We collect your name.\n\nWe never sell it."
 
 
@@ -98,3 +100,15 @@ def test_what_is_no_document_has_a_code(name: str, content: bytes, code: str, tm
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         clausetag.tag_path(tmp_path / "none.txt")
+
+
+def test_the_licence_names_code_and_weights() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    code, weights = project["license"].split(" AND ")
+    assert code == "MIT" and (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
+    terms = (ROOT / "LICENSES" / f"{weights}.txt").read_text(encoding="utf-8")
+    assert "research, teaching, and scholarship purposes only" in terms
+    assert {path.resolve() for name in project["license-files"] for path in ROOT.glob(name)} == {
+        (ROOT / "LICENSE").resolve(),
+        (ROOT / "LICENSES" / f"{weights}.txt").resolve(),
+    }
