@@ -1,10 +1,10 @@
-"""The twelve labels and their order: the only place where that order is written down; and what a label set may be.
+"""The twelve labels in their order, which is defined here alone, and the rules for other label sets.
 
-The taxonomy is OPP-115's (Wilson et al., ACL 2016) with its category "Other" split into three, as
-the OPP-115 task of PrivacyGLUE does (Shankar et al., 2023).
+The taxonomy is OPP-115's (Wilson et al., ACL 2016) with its category "Other" split into three, like the OPP-115 task of
+PrivacyGLUE (Shankar et al., 2023).
 
-A model may have labels of its own (`labels` in its recipe); whatever handles labels takes them as an argument, which is
-these twelve where nothing is given.
+A model may have a user's own labels (`labels` in its recipe). Code that handles labels takes them as an argument, whose
+default is these twelve.
 """
 
 from __future__ import annotations
@@ -43,31 +43,28 @@ LABELS: tuple[str, ...] = (
     NOT_COVERED,
 )
 
-LABEL_INDEX: dict[str, int] = {label: index for index, label in enumerate(LABELS)}
-
-
 MAX_LABELS = 64
-MAX_LENGTH = 80
-"""Of a label, in characters: it heads columns and stands on buttons."""
+MAX_LABEL_LENGTH = 80
+"""Characters of a label, which is shown in column headers and on buttons."""
 _RESERVED = frozenset(
     {
-        # Columns of the tables that `clausetag predict` writes, where each label has one too.
+        # Columns of the tables that `clausetag predict` writes; they also have one for each label.
         *("policy", "index", "passage", "start", "end", "text", "heading", "labels", "scores", "flags", "error"),
         *("error_code", "error_message", "sentences", "words", "minutes", "present", "absent"),
-        # Rows of the evaluation's tables, beside one for each label.
+        # Rows of the evaluation's tables; they also have one for each label.
         *("macro", "micro", "weighted", "macro_f1", "micro_f1"),
     }
 )
 _SHARE = " (share)"
-"""Ends the name of a label's second column in summaries."""
+"""Suffix of a label's second column in summaries."""
 
 
 def check_label_set(labels: Sequence[str]) -> None:
-    """See whether `labels` can be the labels of a model.
+    """Check that `labels` can be the labels of a model.
 
     Raises:
-        ValueError: there is none, or there are too many; or one is empty, too long, not printable, there twice (case
-            aside), a column's name, or holds ";", by which tables join them. The message names it.
+        ValueError: there are none or too many; or one is empty, too long, not printable, repeated (ignoring case), the
+            name of another column, or contains ";", which separates labels in tables. The message names it.
     """
     if not 1 <= len(labels) <= MAX_LABELS:
         raise ValueError(f"{len(labels)} labels; a model has 1 to {MAX_LABELS}")
@@ -77,15 +74,15 @@ def check_label_set(labels: Sequence[str]) -> None:
             raise ValueError("a label is empty")
         if label != label.strip() or not label.isprintable():
             raise ValueError(f"the label {label!r} has space around it, or a character that cannot be printed")
-        if len(label) > MAX_LENGTH:
-            raise ValueError(f"the label {label[:20]!r}… has more than {MAX_LENGTH} characters")
+        if len(label) > MAX_LABEL_LENGTH:
+            raise ValueError(f"the label {label[:20]!r}… has more than {MAX_LABEL_LENGTH} characters")
         if ";" in label:
-            raise ValueError(f"the label {label!r} has a semicolon, which joins labels in tables")
-        key = label.casefold()  # databases do not tell case apart in names of columns
+            raise ValueError(f"the label {label!r} has a semicolon, which separates labels in tables")
+        key = label.casefold()  # databases ignore case in column names
         if key in _RESERVED or key.endswith(_SHARE):
-            raise ValueError(f"the label {label!r} has a name that tables use for something else")
+            raise ValueError(f"the label {label!r} is the name of another column or row of tables")
         if key in seen:
-            raise ValueError(f"the label {label!r} is there twice")
+            raise ValueError(f"the label {label!r} occurs twice")
         seen.add(key)
 
 
@@ -93,7 +90,7 @@ def read_label_set(path: str) -> tuple[str, ...]:
     """The `labels` of a recipe, in order.
 
     Raises:
-        DataError: the file cannot be read, is not TOML, or names no labels that a model can have.
+        DataError: the file cannot be read, is not TOML, or has no valid `labels`.
     """
     try:
         found = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("labels")
@@ -102,7 +99,7 @@ def read_label_set(path: str) -> tuple[str, ...]:
     except ValueError as error:  # not UTF-8, or not TOML
         raise DataError(f"{path}: not TOML ({error})") from None
     if not isinstance(found, list) or not all(isinstance(label, str) for label in found):
-        raise DataError(f"{path}: names no labels; a recipe with labels of its own has labels = ['first', 'second']")
+        raise DataError(f"{path}: has no labels; in a recipe they are a line like labels = ['first', 'second']")
     try:
         check_label_set(found)
     except ValueError as error:
@@ -111,7 +108,7 @@ def read_label_set(path: str) -> tuple[str, ...]:
 
 
 def practice_labels(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
-    """The labels that name a practice, of which a policy can have too little: all, but for two of the twelve."""
+    """The labels that are practices, which a policy may lack: all labels except two of the twelve."""
     own = tuple(labels) != LABELS
     return tuple(label for label in labels if own or label not in (GENERIC, NOT_COVERED))
 

@@ -1,7 +1,7 @@
-"""The five annotated policies that come with the project: text, segmentation, gold labels and both passes.
+"""The five annotated policies of the project: texts, sentences, gold labels and both labelling passes.
 
-`DATASHEET.md` says how the labels were made. Each row of `policies/gold.jsonl` keeps both passes
-and, where they differed, the reason of the adjudication.
+`DATASHEET.md` describes how the labels were made. Each row of `policies/gold.jsonl` has both passes and, if they
+differed, the reason for the adjudicated labels.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ def _folder() -> Traversable:
 
 
 def read_source(policy: str) -> str:
-    """The text of one of the five as it was given, archive notice and markup included."""
+    """The original text of one of the five policies, with archive notice and markup."""
     if policy not in FIVE:
-        raise DataError(f"{policy!r} is none of the five policies: {', '.join(FIVE)}")
+        raise DataError(f"{policy!r} is not one of the five policies: {', '.join(FIVE)}")
     return _folder().joinpath(f"{policy}.txt").read_text(encoding="utf-8")
 
 
 def document_of(policy: str) -> Document:
-    """One of the five, extracted."""
+    """One of the five policies, extracted."""
     text = read_source(policy)
     return assemble(policy, markdown_blocks(text) if looks_like_markdown(text) else plain_blocks(text))
 
 
 def sources() -> Mapping[str, Any]:
-    """Of each of the five: company, site, archive date and address, sha256 of the extracted text, segmenter version."""
+    """Company, site, archive date and address, SHA-256 of the extracted text and segmenter version of each policy."""
     found: dict[str, Any] = json.loads(_folder().joinpath("sources.json").read_text(encoding="utf-8"))
     return found
 
 
 @cache
 def read_five() -> tuple[Sentence, ...]:
-    """The gold sentences of the five, in order: `labels` are the adjudicated ones, ``extra["passes"]`` both passes.
+    """The gold sentences of the five policies, in order: adjudicated `labels`, and both passes in ``extra["passes"]``.
 
     Raises:
-        DataError: the shipped file is damaged.
+        DataError: the file is damaged.
     """
     rows: list[Sentence] = []
     lines = _folder().joinpath("gold.jsonl").read_text(encoding="utf-8").splitlines()
@@ -65,5 +65,5 @@ def read_five() -> tuple[Sentence, ...]:
 
 
 def text_sha256(text: str) -> str:
-    """SHA-256 of an extracted text's UTF-8 bytes, hexadecimal."""
+    """Hexadecimal SHA-256 of an extracted text in UTF-8."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,9 +1,9 @@
-"""Sentences to Label Studio's tasks and its export back to labelled sentences.
+"""Write sentences as Label Studio tasks, and read its export back as labelled sentences.
 
-A task is one sentence in its place: `data` has what is shown (policy, heading, the sentences before and after, text)
-and under ``meta`` what the row is restored from; Label Studio keeps `data` as it is. Labels are choices of one control,
-`CONTROL`, which the configuration of `labelling_config` defines. Written for Label Studio's "JSON" export (its full
-one, not JSON-MIN), tested with 1.23.
+A task is one sentence with its context: `data` has what is shown (policy, heading, the sentences before and after, the
+text) and, under ``meta``, what the row is restored from; Label Studio does not change `data`. Labels are choices of the
+control `CONTROL` in the configuration that `labelling_config` writes. The reader expects Label Studio's full "JSON"
+export (not JSON-MIN); tested with version 1.23.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence, sentence_from_row
 
 CONTROL = "labels"
-"""Name of the choices in the labelling configuration."""
+"""Name of the control with the labels in the labelling configuration."""
 TEXT = "text"
-"""Name of the text that they belong to."""
+"""Name of the text that the labels belong to."""
 
 _RESTORED = ("policy", "index", "passage", "start", "end", "heading")
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an export holds: rows of whole policies in order, unlabelled ones among them as context."""
+    """The sentences of an export, by policy and in order; unlabelled ones are context."""
 
     sentences: tuple[Sentence, ...]
     notes: tuple[str, ...]
-    """What the user should know: unlabelled sentences, gaps."""
+    """Messages for the user about missing sentences."""
 
 
 def certainty(sentence: Sentence) -> float:
-    """Probability that every label decision on a tagged sentence is right, if they were independent: 0 to 1.
+    """Probability (0 to 1) that all label decisions on a tagged sentence are right, if they are independent.
 
-    The product over all labels of the score where the label is given and of 1 - score where it is not.
+    The product over all labels of the score if the label is given, else of 1 - score.
     """
     product = 1.0
     for label, score in (sentence.scores or {}).items():
@@ -51,10 +51,10 @@ def certainty(sentence: Sentence) -> float:
 def make_tasks(
     tagged: Iterable[Sentence], model_version: str | None = None, *, uncertain_first: bool = False
 ) -> list[dict[str, Any]]:
-    """One task a sentence, policy by policy in order, or the least certain ones first.
+    """One task per sentence, in order, or the least certain sentences first.
 
-    With `model_version` the sentences' labels become predictions, which Label Studio shows as a first choice; the
-    prediction's score is `certainty`.
+    With `model_version` the sentences' labels become predictions, which Label Studio preselects; the score of a
+    prediction is its `certainty`.
     """
     tasks: list[dict[str, Any]] = []
     for group in by_policy(tagged).values():
@@ -80,12 +80,12 @@ def make_tasks(
                 task["predictions"] = [prediction]
             tasks.append(task)
     if uncertain_first and model_version is not None:
-        tasks.sort(key=lambda task: task["predictions"][0]["score"])  # stable: equals stay in order
+        tasks.sort(key=lambda task: task["predictions"][0]["score"])  # stable: equal scores stay in order
     return tasks
 
 
 def labelling_config(labels: Sequence[str] = LABELS) -> str:
-    """Label Studio's labelling interface as XML: heading and neighbours in grey, the sentence, a box for each label."""
+    """Label Studio's labelling interface (XML): heading and context in grey, the sentence, a checkbox per label."""
     choices = "\n".join(f"    <Choice value={quoteattr(label)}/>" for label in labels)
     return f"""<View>
   <Style>.around {{ color: #767676; }} .sentence {{ font-size: 1.2em; margin: .5em 0; }}</Style>
@@ -108,10 +108,10 @@ def labelling_config(labels: Sequence[str] = LABELS) -> str:
 
 
 def read_tasks(path: str | os.PathLike[str]) -> list[Any]:
-    """The tasks of a Label Studio JSON file.
+    """Read the tasks of a Label Studio JSON file.
 
     Raises:
-        DataError: it cannot be read, is not JSON, or no list of tasks.
+        DataError: it cannot be read, is not JSON, or is not a list of tasks.
     """
     name = os.fspath(path)
     try:
@@ -134,15 +134,15 @@ def read_export(
     tasks: str | os.PathLike[str] | None = None,
     labels: tuple[str, ...] = LABELS,
 ) -> Imported:
-    """The labelled sentences of an export, each policy whole and in order where all its tasks are known.
+    """Read the labelled sentences of an export, by policy and in order.
 
-    Of several annotations by one person the last counts; those of several people become `votes` (the share of them who
-    gave a label) and `labels` (given by more than half). A task without a finished annotation is an unlabelled row.
-    Label Studio leaves tasks out of its export that nobody labelled; `tasks`, the file that was imported there, brings
-    them back as context.
+    If one person annotated a task several times, the last annotation counts. Annotations of several people become
+    `votes` (the share of people who gave a label) and `labels` (given by more than half). A task without a finished
+    annotation becomes an unlabelled row. Label Studio does not export tasks that nobody labelled; they are taken from
+    `tasks`, the file that was imported into Label Studio, as context.
 
     Raises:
-        DataError: a file cannot be read, or a task is wrong; names file, task and reason.
+        DataError: a file cannot be read, or a task is wrong; the message names file, task and reason.
     """
     rows: dict[tuple[str, int], Sentence] = {}
     sizes: dict[str, int] = {}
@@ -155,16 +155,16 @@ def read_export(
                 sentence, size = _sentence(task, labels, annotated=source is path)
                 key = (sentence.policy, sentence.index)
                 if key in seen:
-                    raise ValueError(f"sentence {sentence.index} of policy {sentence.policy!r} is there already")
+                    raise ValueError(f"sentence {sentence.index} of policy {sentence.policy!r} occurs twice")
                 if key in rows and rows[key].text != sentence.text:
-                    raise ValueError(f"its text is another one than in {os.fspath(path)}")
+                    raise ValueError(f"its text differs from that in {os.fspath(path)}")
             except ValueError as error:
                 raise DataError(f"{name}, task {_task_name(task, number)}: {error}") from None
             seen.add(key)
             rows.setdefault(key, sentence)
             sizes[sentence.policy] = max(size, sizes.get(sentence.policy, 0))
     if not any(sentence.labelled for sentence in rows.values()):
-        raise DataError(f"{os.fspath(path)}: holds no finished annotation")
+        raise DataError(f"{os.fspath(path)}: has no finished annotation")
     groups = by_policy(rows.values())
     gaps = [
         f"{policy}: {sizes[policy] - len(group):,} of its {sizes[policy]:,} sentences are missing; give the imported "
@@ -182,10 +182,10 @@ def _task_name(task: Any, number: int) -> str:
 
 
 def _sentence(task: Any, labels: tuple[str, ...], *, annotated: bool) -> tuple[Sentence, int]:
-    """The row of one task and how many sentences its policy has.
+    """The sentence of one task, and the number of sentences in its policy.
 
     Raises:
-        ValueError: it is no task that `make_tasks` made, or an annotation is wrong.
+        ValueError: the task was not written by `make_tasks`, or an annotation is wrong.
     """
     data = task.get("data") if isinstance(task, dict) else None
     if isinstance(task, dict) and data is None and "meta" in task:
@@ -212,28 +212,28 @@ def _sentence(task: Any, labels: tuple[str, ...], *, annotated: bool) -> tuple[S
 
 
 def _given(annotations: Any, labels: tuple[str, ...]) -> dict[str, list[str]]:
-    """What each person gave in the last annotation that was finished, person by id; a skipped task has none."""
+    """The labels of each person's last finished annotation, by id of the person; a skipped task has none."""
     if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
         raise ValueError("has no list of annotations; export it from Label Studio as JSON")
     finished = [one for one in annotations if not one.get("was_cancelled")]
-    # Python's sort is stable, and the times are ISO 8601 in one zone, so text order is the order of time.
+    # The times are ISO 8601 in one zone, so they sort as text.
     finished.sort(key=lambda one: str(one.get("updated_at") or one.get("created_at") or ""))
     return {_person(one.get("completed_by")): _choices(one.get("result"), labels) for one in finished}
 
 
 def _person(completed_by: Any) -> str:
-    """An id and never a name or an address: these do not belong in a data set."""
+    """The person's id, never a name or address, which do not belong in a data set."""
     return str(completed_by.get("id") if isinstance(completed_by, Mapping) else completed_by)
 
 
 def _choices(result: Any, labels: tuple[str, ...]) -> list[str]:
     if not isinstance(result, list) or not all(isinstance(region, dict) for region in result):
         raise ValueError("an annotation has no list of results")
-    own = [region for region in result if region.get("from_name") == CONTROL]
-    if result and not own:
-        raise ValueError(f"an annotation has no {CONTROL!r}; label with the configuration that was exported")
+    regions = [region for region in result if region.get("from_name") == CONTROL]
+    if result and not regions:
+        raise ValueError(f"an annotation has no {CONTROL!r}; use the labelling configuration that was exported")
     chosen: set[str] = set()
-    for region in own:
+    for region in regions:
         value = region.get("value")
         names = value.get("choices") if isinstance(value, dict) else None
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

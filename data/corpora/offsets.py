@@ -1,7 +1,7 @@
-"""Simple policy HTML (OPP-115's segments) to plain text, with a map from every character back to the markup.
+"""Convert simple policy HTML (OPP-115's segments) to plain text, and map offsets in the HTML to offsets in the text.
 
-Annotators' spans index the HTML, sentences index the text; `HtmlText.text_range` carries the one to the other. Tags
-are what a browser takes for tags, so also the corpus's one mangled one ("<strExample.org <br>").
+Annotators' spans are offsets in the HTML, sentences offsets in the text; `HtmlText.text_range` converts them. A tag is
+whatever a browser would read as one, including the one damaged tag of the corpus ("<strExample.org <br>").
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _INLINE = frozenset(("a", "abbr", "b", "em", "font", "i", "small", "span", "strong", "sub", "sup", "u"))
-"""Tags that stand within a sentence; any other one ends the block."""
+"""Tags that may occur within a sentence; any other tag ends the block."""
 _BOLD = frozenset(("b", "strong", "h1", "h2", "h3", "h4", "h5", "h6"))
 _MARKUP = re.compile(
     r"(?P<tag></?[A-Za-z!][^>]*>)"
@@ -26,36 +26,36 @@ _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """A run of text between block tags: offsets into `HtmlText.text`, and what the tags said about it."""
+    """Text between two block tags: offsets in `HtmlText.text` and properties given by the tags."""
 
     start: int
     end: int
     bold: bool
-    """Whether all of it stands in <strong>, <b> or a heading tag."""
+    """Whether all of it is inside <strong>, <b> or a heading tag."""
     in_list: bool
 
 
 @dataclass(frozen=True, slots=True)
 class HtmlText:
-    """Text without tags, white space collapsed, blocks on lines of their own; `sources[i]` is the offset in the HTML
-    of the character ``text[i]`` (of the first one of an entity or a run of white space)."""
+    """Text without tags, with white space collapsed and one block per line; `sources[i]` is the offset in the HTML of
+    the character ``text[i]`` (for an entity or white space, of its first character)."""
 
     text: str
     sources: tuple[int, ...]
     blocks: tuple[TextBlock, ...]
 
     def text_range(self, start: int, end: int) -> tuple[int, int]:
-        """The characters of `text` whose source lies in ``html[start:end]``, as a half-open range (may be empty)."""
+        """The characters of `text` that come from ``html[start:end]``, as a half-open range, which may be empty."""
         return bisect_left(self.sources, start), bisect_left(self.sources, end)
 
 
 def match_key(text: str) -> str:
-    """Letters and digits alone, case folded: equal for texts that differ in white space, punctuation or quotes."""
+    """Letters and digits only, case-folded: equal for texts that differ in white space or punctuation."""
     return _NOT_ALPHANUMERIC.sub("", text).casefold()
 
 
 def html_text(markup: str) -> HtmlText:
-    """Read the markup of one segment. Blocks are separated by one newline; an empty block leaves no trace."""
+    """Convert the HTML of one segment. Blocks are separated by one newline; empty blocks are dropped."""
     characters: list[str] = []
     sources: list[int] = []
     blocks: list[TextBlock] = []
@@ -63,7 +63,7 @@ def html_text(markup: str) -> HtmlText:
     bold_depth = list_depth = plain = 0
     in_list = False
     space: int | None = None
-    """Source of white space that is pending: it counts only between two characters of one block."""
+    """Source of pending white space, which is written only between two characters of one block."""
 
     def close() -> None:
         nonlocal start, plain, space
@@ -97,7 +97,7 @@ def html_text(markup: str) -> HtmlText:
             space = None
             for character in value:
                 characters.append(character)
-                # An entity's characters share its source; plain text arrives one character at a time.
+                # All characters of an entity have its source; plain text comes one character at a time.
                 sources.append(position)
             plain += bold_depth == 0
     close()
@@ -105,7 +105,7 @@ def html_text(markup: str) -> HtmlText:
 
 
 def _tokens(markup: str) -> Iterator[tuple[str, int, str]]:
-    """Yield (kind, offset, value): tags and white space whole, text by character, entities decoded."""
+    """Yield (kind, offset, value): whole tags, whole white space, single characters, decoded entities."""
     position = 0
     for match in _MARKUP.finditer(markup):
         for offset in range(position, match.start()):
@@ -123,9 +123,9 @@ def _tokens(markup: str) -> Iterator[tuple[str, int, str]]:
 
 
 def find_text(page: HtmlText, wanted: str) -> tuple[int, int] | None:
-    """Where `wanted` (which may carry tags) stands in the page's text, compared by letters and digits alone.
+    """Find `wanted` (which may have tags) in the page's text, comparing only letters and digits.
 
-    Returns the half-open range of its first occurrence, or None when it has no letter or digit or is not found.
+    Returns the half-open range of its first occurrence, or None if it has no letter or digit or is not found.
     """
     key = match_key(html_text(wanted).text)
     if not key:

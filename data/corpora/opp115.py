@@ -2,13 +2,13 @@
 
 The corpus is a folder or zip with ``annotations/*.csv`` (one row per practice that one annotator saw in one segment)
 and ``sanitized_policies/*.html`` (segments separated by ``|||``). Three annotators read each policy, so votes are
-shares of 3, also where fewer of them left rows in a segment that has rows. A segment without a row is unlabelled.
+shares of 3, even if fewer of them have rows for a segment. A segment without any row is unlabelled.
 
-A practice labels a sentence when the union of its attributes' spans overlaps the sentence by at least 8 characters
-or half of it, whichever is less. Spans whose slice of the HTML is not the text that the annotator selected are looked
-up by that text. A practice with no usable span labels its segment, and its sentence where the segment has just one.
-The corpus lists 794 attributes with doubtful offsets (documentation/errant_span_indexes), but wherever those have a
-span it is the selected text, and no further from the practice's other spans than usual: they are used as they stand.
+A practice labels a sentence if the union of its attributes' spans overlaps the sentence by at least 8 characters or
+half of it, whichever is less. If the HTML at a span's offsets is not the text that the annotator selected, the span is
+searched by that text. A practice without a usable span labels its segment, and the sentence if the segment has one.
+The corpus lists 794 attributes with doubtful offsets (documentation/errant_span_indexes), but those that have a span
+have the selected text there, as near to the practice's other spans as usual, so they are used unchanged.
 """
 
 from __future__ import annotations
@@ -29,49 +29,49 @@ from clausetag.data.segment import sentence_spans
 __all__ = ["ANNOTATORS", "Corpus", "Passage", "download_opp115", "find_opp115", "read_opp115"]
 
 ANNOTATORS = 3
-"""People who read each policy; the denominator of every vote."""
+"""People who read each policy: the denominator of every vote."""
 MIN_OVERLAP = 8
-"""Characters of a sentence that a span must cover, unless half the sentence is less."""
+"""Characters of a sentence that a span must cover (half of the sentence if that is less)."""
 _MAX_HEADING = 120
 _MAX_HEADING_WORDS = 16
 _BETWEEN = "\n\n"
-"""Joins the segments' texts to the policy's extracted text."""
+"""Separates the texts of the segments in the policy's extracted text."""
 
 _Marks = dict[str, set[str]]
-"""What each annotator marked: annotator id to labels."""
+"""The labels that each annotator gave, by annotator id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One segment of one policy; `labels`, `votes` and `annotators` are None where it is unlabelled."""
+    """One segment of one policy; `labels`, `votes` and `annotators` are None if it is unlabelled."""
 
     policy: str
-    """The name of the corpus's file: "105_amazon.com"."""
+    """The name of its file in the corpus: "105_amazon.com"."""
     segment: int
-    """Counts from 0, as in the corpus."""
+    """Counted from 0, as in the corpus."""
     text: str
-    """The segment without tags, blocks on lines of their own."""
+    """The segment without tags, one block per line."""
     labels: tuple[str, ...] | None
     """Labels that at least 2 of the 3 annotators gave, in the order of `LABELS`; may be empty."""
     votes: Mapping[str, float] | None
-    """Label to share of the 3 annotators (1/3, 2/3 or 1); a label nobody gave is left out."""
+    """The share of the 3 annotators (1/3, 2/3 or 1) who gave each label; labels that nobody gave are left out."""
     annotators: Mapping[str, tuple[str, ...]] | None
-    """Annotator id to the labels that this one gave; all three of the policy, in the order of their ids."""
+    """The labels that each of the policy's annotators gave, by annotator id, in the order of the ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What `read_opp115` returns: policies in numeric order of their ids, segments and sentences in reading order."""
+    """The corpus: policies in numeric order of their ids, segments and sentences in reading order."""
 
     sentences: tuple[Sentence, ...]
-    """`start` and `end` index the policy's extracted text: its passages' texts joined by an empty line. `passage` is
-    the segment, and ``extra["annotators"]`` maps an annotator id to the list of labels this one gave."""
+    """`start` and `end` are offsets in the policy's extracted text, its passages' texts joined by an empty line;
+    `passage` is the segment; ``extra["annotators"]`` has the labels that each annotator gave."""
     passages: tuple[Passage, ...]
     notes: tuple[str, ...]
-    """What was repaired or left out, counted."""
+    """Counts of what was repaired or left out."""
 
     def texts(self) -> dict[str, str]:
-        """The extracted text of every policy, which the sentences' offsets index."""
+        """The extracted text of every policy."""
         parts: dict[str, list[str]] = {}
         for passage in self.passages:
             parts.setdefault(passage.policy, []).append(passage.text)
@@ -79,13 +79,13 @@ class Corpus:
 
 
 def read_opp115(source: str | os.PathLike[str], *, unmask: bool = False) -> Corpus:
-    """Read the corpus from a folder or zip, which may hold it in one top-level folder.
+    """Read the corpus from a folder or zip; it may be in one folder inside.
 
-    The held-back segments (`data.corpora.splits.held_back`) are made unlabelled even where the corpus has their
-    labels, unless `unmask` is true.
+    Segments that are held back for testing (`data.corpora.splits.held_back`) come without their labels, unless
+    `unmask` is true.
 
     Raises:
-        DataError: the source is missing or no OPP-115 corpus, or a row is bad (file, line and reason are named).
+        DataError: the source is missing or not the OPP-115 corpus, or a row is bad (names file, line and reason).
     """
     masked = frozenset() if unmask else held_back()
     counts: Counter[str] = Counter()
@@ -95,36 +95,36 @@ def read_opp115(source: str | os.PathLike[str], *, unmask: bool = False) -> Corp
         rows: dict[int, list[Practice]] = defaultdict(list)
         for practice in policy.practices:
             rows[practice.segment].append(practice)
-        readers = sorted({practice.annotator for practice in policy.practices})
+        annotators = sorted({practice.annotator for practice in policy.practices})
         offset = index = 0
         heading: str | None = None
         for number, markup in enumerate(policy.segments):
             page = html_text(markup)
-            pieces, heading = _pieces(page, heading)
+            cuts, heading = _cut(page, heading)
             practices = rows[number]
             if practices and (policy.name, number) in masked:
                 counts["rows of held-back segments left out"] += len(practices)
                 practices = []
             if practices:
-                whole, parts = _marks(page, markup, practices, pieces, readers, counts)
+                whole, parts = _marks(page, markup, practices, cuts, annotators, counts)
                 passages.append(Passage(policy.name, number, page.text, *_judge(whole)))
             else:
                 counts["segments unlabelled"] += 1
                 passages.append(Passage(policy.name, number, page.text, None, None, None))
                 parts = []
-            for position, piece in enumerate(pieces):
+            for position, cut in enumerate(cuts):
                 sentence = Sentence(
                     policy=policy.name,
                     index=index,
-                    text=page.text[piece.start : piece.end],
+                    text=page.text[cut.start : cut.end],
                     passage=number,
-                    start=offset + piece.start,
-                    end=offset + piece.end,
-                    heading=piece.heading,
+                    start=offset + cut.start,
+                    end=offset + cut.end,
+                    heading=cut.heading,
                 )
                 if parts:
                     labels, votes, annotators = _judge(parts[position])
-                    extra = {"annotators": {reader: list(given) for reader, given in annotators.items()}}
+                    extra = {"annotators": {annotator: list(given) for annotator, given in annotators.items()}}
                     sentence = replace(sentence, labels=labels, votes=votes, extra=extra)
                 sentences.append(sentence)
                 index += 1
@@ -134,46 +134,46 @@ def read_opp115(source: str | os.PathLike[str], *, unmask: bool = False) -> Corp
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """A sentence of one segment: offsets into the segment's text, and the heading above."""
+class _Cut:
+    """A sentence of one segment: offsets into the segment's text, and the heading above it."""
 
     start: int
     end: int
     heading: str | None
 
 
-def _pieces(page: HtmlText, heading: str | None) -> tuple[list[_Piece], str | None]:
-    """The sentences of one segment, and the heading that holds after it.
+def _cut(page: HtmlText, heading: str | None) -> tuple[list[_Cut], str | None]:
+    """The sentences of one segment, and the heading that applies after it.
 
-    A heading is a short block in bold, or one that reads as a heading outside lists and not behind a lead-in.
+    A heading is a short bold block, or one that reads like a heading and is neither in a list nor after a lead-in.
     """
-    pieces: list[_Piece] = []
+    cuts: list[_Cut] = []
     lead_in = False
     for block in page.blocks:
         body, marked = strip_markers(page.text[block.start : block.end])
         reads_so = looks_like_heading(body) and not (lead_in or marked or block.in_list)
         is_heading = reads_so or (block.bold and len(body) <= _MAX_HEADING and len(body.split()) <= _MAX_HEADING_WORDS)
         above = None if is_heading else heading
-        # Markers stand in front of the body, so what is left ends where the block ends.
+        # Only markers in front of the body were removed, so the body ends where the block ends.
         spans = sentence_spans(page.text, block.end - len(body), block.end)
-        pieces.extend(_Piece(start, end, above) for start, end in spans)
+        cuts.extend(_Cut(start, end, above) for start, end in spans)
         if is_heading:
             heading = body
         lead_in = body.endswith(":") and not is_heading
-    return pieces, heading
+    return cuts, heading
 
 
 def _marks(
     page: HtmlText,
     markup: str,
     practices: Iterable[Practice],
-    pieces: Sequence[_Piece],
-    readers: Iterable[str],
+    cuts: Sequence[_Cut],
+    annotators: Iterable[str],
     counts: Counter[str],
 ) -> tuple[_Marks, list[_Marks]]:
-    """What each annotator marked in a segment as a whole and in each of its sentences."""
-    whole: _Marks = {reader: set() for reader in readers}
-    parts: list[_Marks] = [{reader: set() for reader in readers} for _ in pieces]
+    """The labels that each annotator gave to a segment as a whole and to each of its sentences."""
+    whole: _Marks = {annotator: set() for annotator in annotators}
+    parts: list[_Marks] = [{annotator: set() for annotator in annotators} for _ in cuts]
     for practice in practices:
         if practice.label is None:
             counts['practices "Other" of type "Other", which is no label'] += 1
@@ -181,21 +181,21 @@ def _marks(
         whole[practice.annotator].add(practice.label)
         places = [place for span in practice.spans if (place := _locate(page, markup, span, counts)) is not None]
         if not places:
-            where = "sentence, the only one of its segment" if len(pieces) == 1 else "segment alone"
+            where = "sentence, the only one of its segment" if len(cuts) == 1 else "segment alone"
             counts[f"practices without a usable span, given to the {where}"] += 1
-            if len(pieces) == 1:
+            if len(cuts) == 1:
                 parts[0][practice.annotator].add(practice.label)
             continue
         covered = {position for start, end in places for position in range(start, end)}
-        for piece, part in zip(pieces, parts, strict=True):
-            overlap = sum(position in covered for position in range(piece.start, piece.end))
-            if overlap >= min(MIN_OVERLAP, (piece.end - piece.start) / 2):
+        for cut, part in zip(cuts, parts, strict=True):
+            overlap = sum(position in covered for position in range(cut.start, cut.end))
+            if overlap >= min(MIN_OVERLAP, (cut.end - cut.start) / 2):
                 part[practice.annotator].add(practice.label)
     return whole, parts
 
 
 def _locate(page: HtmlText, markup: str, span: Span, counts: Counter[str]) -> tuple[int, int] | None:
-    """Where a span lies in the segment's text, or None where neither its offsets nor its text tell."""
+    """The characters of the segment's text that a span covers, or None if neither its offsets nor its text fit."""
     place = (0, 0)
     if 0 <= span.start < span.end <= len(markup):
         place = page.text_range(span.start, span.end)
@@ -215,4 +215,4 @@ def _judge(marks: _Marks) -> tuple[tuple[str, ...], dict[str, float], dict[str, 
     counted = Counter(label for labels in marks.values() for label in labels)
     votes = {label: counted[label] / ANNOTATORS for label in LABELS if counted[label]}
     majority = tuple(label for label in votes if 2 * counted[label] > ANNOTATORS)
-    return majority, votes, {reader: tuple(name for name in LABELS if name in marks[reader]) for reader in marks}
+    return majority, votes, {who: tuple(name for name in LABELS if name in marks[who]) for who in marks}

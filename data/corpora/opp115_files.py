@@ -1,4 +1,4 @@
-"""The files of OPP-115: finding, downloading and parsing them, with every value checked before it is used."""
+"""Find, download and parse the files of OPP-115; every value is checked before it is used."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _CATEGORIES = (
     DO_NOT_TRACK,
     AUDIENCES,
 )
-"""OPP-115's categories are spelt as our labels; its tenth, "Other", is replaced by its type."""
+"""OPP-115's categories have the names of our labels; its tenth, "Other", is replaced by its type."""
 _OTHER_TYPES: dict[str, str | None] = {GENERIC: GENERIC, CONTACT: CONTACT, NOT_COVERED: NOT_COVERED, "Other": None}
 _COLUMNS = 9
 _NO_TEXT = frozenset({"", "null", "Not selected"})
@@ -55,7 +55,7 @@ _MAX_ANNOTATORS = 3
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """An annotator's selection: offsets into the segment's HTML (-1 or 0 where the tool lost them), and its text."""
+    """Text that an annotator selected, with its offsets in the segment's HTML (-1 or 0 if they were lost)."""
 
     start: int
     end: int
@@ -64,7 +64,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Practice:
-    """One row of an annotation file; `label` is None for "Other" of the type "Other"."""
+    """One row of an annotation file; `label` is None for the category "Other" with the type "Other"."""
 
     annotator: str
     segment: int
@@ -74,7 +74,7 @@ class Practice:
 
 @dataclass(frozen=True, slots=True)
 class PolicyFiles:
-    """One policy as the corpus has it: the HTML of its segments and every row about them."""
+    """One policy in the corpus: the HTML of its segments and all annotation rows."""
 
     name: str
     segments: tuple[str, ...]
@@ -82,10 +82,10 @@ class PolicyFiles:
 
 
 def find_opp115(*, download: bool = False) -> Path:
-    """Where the corpus is: `OPP115_DIR`, else the cache (`CLAUSETAG_CACHE` or ~/.cache/clausetag), else a download.
+    """Path of the corpus: `OPP115_DIR`, else in the cache (`CLAUSETAG_CACHE` or ~/.cache/clausetag), else a download.
 
     Raises:
-        DataError: it is nowhere; the message says where to get it.
+        DataError: it is in none of these places; the message says where to get it.
     """
     named = os.environ.get("OPP115_DIR")
     if named:
@@ -98,7 +98,7 @@ def find_opp115(*, download: bool = False) -> Path:
             return candidate
     if download:
         return download_opp115(cache)
-    raise DataError(f"the OPP-115 corpus is not here (OPP115_DIR is not set, {cache} has none); {_HELP}")
+    raise DataError(f"the OPP-115 corpus was not found (OPP115_DIR is not set, and {cache} has no copy); {_HELP}")
 
 
 def cache_dir() -> Path:
@@ -108,10 +108,10 @@ def cache_dir() -> Path:
 
 
 def download_opp115(cache: str | os.PathLike[str], url: str = OPP115_URL) -> Path:
-    """Fetch the corpus's zip into `cache` as ``opp115.zip`` and return its path; nothing half-written stays.
+    """Download the corpus to ``opp115.zip`` in `cache` and return its path; a partial download is removed.
 
     Raises:
-        DataError: the download fails or is no zip; the message says where to get the corpus by hand.
+        DataError: the download fails or is not a zip; the message says where to get the corpus by hand.
     """
     target = Path(cache) / "opp115.zip"
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -120,7 +120,7 @@ def download_opp115(cache: str | os.PathLike[str], url: str = OPP115_URL) -> Pat
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as response, temporary.open("wb") as file:
             shutil.copyfileobj(response, file)
         if not zipfile.is_zipfile(temporary):
-            raise DataError(f"what {url} sent is no zip; {_HELP}")
+            raise DataError(f"{url} did not send a zip file; {_HELP}")
         os.replace(temporary, target)
     except OSError as error:
         raise DataError(f"OPP-115 could not be downloaded ({error}); {_HELP}") from None
@@ -133,7 +133,7 @@ def read_files(source: str | os.PathLike[str]) -> Iterator[PolicyFiles]:
     """Yield the policies of a folder or zip, in numeric order of their ids.
 
     Raises:
-        DataError: the source is missing or not laid out as the corpus, or a row is bad.
+        DataError: the source is missing or does not have the layout of the corpus, or a row is bad.
     """
     path = Path(source)
     try:
@@ -145,11 +145,11 @@ def read_files(source: str | os.PathLike[str]) -> Iterator[PolicyFiles]:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; {_HELP}") from None
     except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:  # RuntimeError: encrypted, or unknown compression
-        raise DataError(f"{path}: neither a folder nor a sound zip of OPP-115 ({error}); {_HELP}") from None
+        raise DataError(f"{path}: neither a folder nor a valid zip of OPP-115 ({error}); {_HELP}") from None
 
 
 def _root(top: Any, path: Path) -> Any:
-    """The folder that holds the corpus: `top` (a Path or a zipfile.Path) or a folder right in it."""
+    """The folder of the corpus: `top` (a Path or a zipfile.Path) or a folder directly in it."""
     inner = sorted((entry for entry in top.iterdir() if entry.is_dir()), key=lambda entry: str(entry.name))
     for folder in (top, *inner):
         if (folder / "annotations").is_dir() and (folder / "sanitized_policies").is_dir():
@@ -158,7 +158,7 @@ def _root(top: Any, path: Path) -> Any:
 
 
 def _named(folder: Any, suffix: str) -> dict[str, Any]:
-    """The visible files of a folder that end in `suffix`, by name without it."""
+    """The visible files in a folder that end in `suffix`, by their names without it."""
     files = {entry.name: entry for entry in folder.iterdir() if entry.is_file()}
     return {name[: -len(suffix)]: files[name] for name in files if name.endswith(suffix) and name[0] != "."}
 
@@ -175,7 +175,7 @@ def _read_root(root: Any, path: Path) -> Iterator[PolicyFiles]:
         raise DataError(f"{path}: sanitized_policies has no .html file; {_HELP}")
     for name in sorted(pages.keys() | tables.keys(), key=_order):
         if name not in pages:
-            raise DataError(f"{tables[name]}: sanitized_policies has no {name}.html to go with it")
+            raise DataError(f"{tables[name]}: sanitized_policies has no {name}.html that belongs to it")
         segments = tuple(_text(pages[name]).split("|||"))
         practices = tuple(_practices(tables[name], len(segments))) if name in tables else ()
         yield PolicyFiles(name, segments, practices)
@@ -183,10 +183,10 @@ def _read_root(root: Any, path: Path) -> Iterator[PolicyFiles]:
 
 def _text(file: Any) -> str:
     try:
-        # Bytes, not text mode: offsets count every character, so line ends must stay as they are.
+        # Read as bytes: offsets count every character, so line ends must not be converted.
         return str(file.read_bytes().decode("utf-8"))
     except UnicodeDecodeError:
-        raise DataError(f"{file}: not UTF-8; take the corpus's own file") from None
+        raise DataError(f"{file}: not UTF-8; use the original file of the corpus") from None
 
 
 def _practices(file: Any, segments: int) -> Iterator[Practice]:
@@ -212,7 +212,7 @@ def _practices(file: Any, segments: int) -> Iterator[Practice]:
 
 
 def _practice(row: list[str], segments: int) -> Practice:
-    """Check one row; every ValueError becomes a message with file and line."""
+    """Check one row; the caller adds file and line to a ValueError."""
     if len(row) != _COLUMNS:
         raise ValueError(f"expected {_COLUMNS} columns, found {len(row)}")
     annotator, number, category = row[2].strip(), row[4].strip(), row[5].strip()
@@ -246,7 +246,7 @@ def _label(category: str, attributes: dict[str, Any]) -> str | None:
 
 
 def _span(name: str, value: Any) -> Span | None:
-    """The span of one attribute, None where the annotator selected no text (the tool then wrote -1 or 0)."""
+    """The span of one attribute, or None if the annotator selected no text (the offsets are then -1 or 0)."""
     if not isinstance(value, dict):
         raise ValueError(f"the attribute {name!r} must be a JSON object, found {value!r}")
     start, end, text = value.get("startIndexInSegment"), value.get("endIndexInSegment"), value.get("selectedText")

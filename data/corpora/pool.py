@@ -1,11 +1,11 @@
-"""The pool: sentences of unlabelled policies, screened, for pretraining and for a teacher's scores.
+"""The pool: filtered sentences of unlabelled policies, for pretraining and for distillation.
 
     clausetag data pool policies.jsonl.gz --held labelled.jsonl -o runs/pool.jsonl
 
-What is measured on must not be in it: sentences of OPP-115, of the five policies and of the files held, and their near
-duplicates, are left out, and a policy that shares many of them altogether. So are texts that are no English privacy
-policy, and further versions of a policy that is in the pool already. Texts of fewer than five words
-("Contact us", "Cookies") stand in every policy, so they count in none of these shares.
+It must not contain evaluation data: sentences of OPP-115, of the five policies and of the files given with --held are
+left out with their near duplicates, and so are whole policies that share many sentences with them. Texts that are not
+English privacy policies and further versions of a policy in the pool are left out as well. Texts of fewer than five
+words ("Contact us", "Cookies") occur in every policy, so these shares do not count them.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from clausetag.data.segment import segment
 from clausetag.data.text import is_boilerplate, shingles, text_hash, words
 
 NEAR = 0.7
-"""Jaccard similarity of word triples from which a sentence counts as a near duplicate of one that is held."""
+"""A sentence is a near duplicate of a held-out one from this Jaccard similarity of their word triples on."""
 SAME_POLICY = 0.1
-"""A policy is left out if more than this share of its sentences is held."""
+"""A policy is left out if more than this share of its sentences is held out."""
 REPEATED = 0.3
-"""A policy is left out if more than this share of its sentences is in the pool already: another version, a template."""
+"""A policy is left out if more than this share of its sentences is in the pool: another version, or a template."""
 MIN_SENTENCES = 10
 
 
 class HeldOut:
-    """Texts that may not be in the pool, found by their hashes and, nearly the same, by their word triples."""
+    """Texts that must not be in the pool, with an index to find them and their near duplicates."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._hashes: set[str] = set()
@@ -52,14 +52,14 @@ class HeldOut:
             self._sizes.append(len(members))
 
     def contains(self, text: str) -> bool:
-        """Whether `text`, of at least five words, is among the held texts or a near duplicate of one."""
+        """Whether `text`, if it has at least five words, is a held-out text or a near duplicate of one."""
         if is_boilerplate(text):
             return False
         if text_hash(text) in self._hashes:
             return True
         members = shingles(words(text))
         known = [self._holders[member] for member in members if member in self._holders]
-        # No held text can be that near if the triples that any of them has are fewer.
+        # Too few of its triples occur in any held-out text.
         if len(known) < NEAR * len(members):
             return False
         shared = Counter(holder for holders in known for holder in holders)
@@ -68,15 +68,15 @@ class HeldOut:
 
 @dataclass
 class Pool:
-    """Sentences drawn so far, and what was left out and why."""
+    """The sampled sentences, and counts of what was left out by reason."""
 
     sentences: list[Sentence] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     policies: int = 0
 
 
-def sample_pool(policies: Iterable[tuple[str, str]], held: HeldOut, limit: int, seed: int = 1) -> Pool:
-    """Draw whole policies (id, text) in random order until the pool has `limit` sentences, or all are seen."""
+def sample_pool(policies: Iterable[tuple[str, str]], held_out: HeldOut, limit: int, seed: int = 1) -> Pool:
+    """Take whole policies (id, text) in random order until the pool has `limit` sentences or none is left."""
     rows = list(policies)
     random.Random(seed).shuffle(rows)
     pool = Pool()
@@ -88,7 +88,7 @@ def sample_pool(policies: Iterable[tuple[str, str]], held: HeldOut, limit: int, 
         if policy in ids:
             pool.left_out["policies whose id is in the pool"] += 1
             continue
-        kept = list(_screened(policy, text, held, seen, pool.left_out))
+        kept = list(_filtered(policy, text, held_out, seen, pool.left_out))
         if kept:
             ids.add(policy)
             seen.update(text_hash(sentence.text) for sentence in kept)
@@ -97,7 +97,7 @@ def sample_pool(policies: Iterable[tuple[str, str]], held: HeldOut, limit: int, 
     return pool
 
 
-def _screened(policy: str, text: str, held: HeldOut, seen: set[str], left_out: Counter[str]) -> Iterator[Sentence]:
+def _filtered(policy: str, text: str, held_out: HeldOut, seen: set[str], left_out: Counter[str]) -> Iterator[Sentence]:
     document = extract_text(policy, text)
     if quality_flags(document):
         left_out["policies that are no English privacy policy"] += 1
@@ -111,7 +111,7 @@ def _screened(policy: str, text: str, held: HeldOut, seen: set[str], left_out: C
     if _share(repeated) > REPEATED:
         left_out["policies of which a version is in the pool"] += 1
         return
-    inside = [held.contains(sentence.text) for sentence in sentences]
+    inside = [held_out.contains(sentence.text) for sentence in sentences]
     if _share(list(compress(inside, telling))) > SAME_POLICY:
         left_out["policies that share too much with what is held out"] += 1
         return

@@ -1,13 +1,13 @@
-"""Read the CSVs of PrivacyGLUE's OPP-115 task (Shankar et al., 2023), and check labels rebuilt from OPP-115 on them.
+"""Read the CSVs of PrivacyGLUE's OPP-115 task (Shankar et al., 2023).
 
-The files have no header and one row per text and label; rows of one text belong together and their labels add up. A
-spreadsheet left its marks on them: doubled quotes, which are undone, and a text turned into ``#NAME?``, which is kept
-with the flag ``damaged-text`` so that counts stay those of the published task.
+The files have no header and one row per text and label; the labels of a text are in several rows. A spreadsheet has
+damaged them: doubled quotes, which are repaired, and a text replaced by ``#NAME?``, which is kept with the flag
+``damaged-text`` so that the counts stay those of the published task.
 
-Of the 2,735 texts of the train and validation files, 2,733 have the labels that `read_opp115` gives by majority, once
-the segments that share a text are merged, over both files. The other two: the ``#NAME?`` (its place in the file is
-that of policy 1017_sci-news.com, segment 3, which starts with a dash and so looked like a formula) and policy
-133_fortune.com, segment 0, which is among the held-back segments although its text stands in the validation file.
+Of the 2,735 texts in the train and validation files, 2,733 have the labels that `read_opp115` gives by majority, once
+the labels of segments with the same text are merged over both files. The exceptions are the ``#NAME?`` (from its place
+in the file it is policy 1017_sci-news.com, segment 3, which starts with a dash and so looked like a formula) and policy
+133_fortune.com, segment 0, one of the held-back segments although its text is in the validation file.
 """
 
 from __future__ import annotations
@@ -15,13 +15,10 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from clausetag.data.corpora.offsets import match_key
-from clausetag.data.corpora.opp115 import Corpus, Passage
 from clausetag.data.documents.blocks import normalise
 from clausetag.data.errors import DataError
 from clausetag.data.labels import LABELS, check_labels
@@ -29,14 +26,14 @@ from clausetag.data.records import Sentence
 
 POLICY = "privacyglue"
 DAMAGED = "damaged-text"
-"""Flag of a text of which a spreadsheet left only an error value."""
+"""Flag of a text that a spreadsheet has replaced by an error value."""
 _SPREADSHEET_ERRORS = frozenset({"#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#N/A", "#NULL!", "#NUM!"})
 
 
 def read_privacyglue(path: str | os.PathLike[str]) -> tuple[list[Sentence], tuple[str, ...]]:
-    """Read one CSV: its texts in order of first appearance, labels of equal texts united, and notes on repairs.
+    """Read one CSV: its texts in order of first appearance with all their labels, and notes on repairs.
 
-    Each text is a whole segment, given as a `Sentence` of the policy "privacyglue" without a passage.
+    Each text is a whole segment; it becomes a `Sentence` of the policy "privacyglue" without a passage.
 
     Raises:
         DataError: the file cannot be read, or a row is bad; the message names file, line and reason.
@@ -83,44 +80,3 @@ def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
         except (csv.Error, ValueError) as error:
             raise DataError(f"{name}, line {rows.line_num}: {error}") from None
         yield row[0], row[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuild:
-    """How PrivacyGLUE's labels compare with those rebuilt from OPP-115's annotations."""
-
-    texts: int
-    same: int
-    different: tuple[tuple[str, int], ...]
-    """(policy, segment) of every segment whose text PrivacyGLUE has with other labels."""
-    unmatched: tuple[int, ...]
-    """Positions, in the sentences given, of texts that are no segment of the corpus."""
-
-
-def check_rebuild(corpus: Corpus, sentences: Iterable[Sentence]) -> Rebuild:
-    """Compare majority labels of the corpus's passages with PrivacyGLUE's, text by text.
-
-    Texts are matched by letters and digits alone. Segments with the same text are merged by union, on both sides: so
-    give the sentences of the train and validation files together, since copies of one text stand in both.
-    """
-    texts = list(sentences)
-    passages: dict[str, list[Passage]] = defaultdict(list)
-    for passage in corpus.passages:
-        passages[match_key(passage.text)].append(passage)
-    published: dict[str, set[str]] = defaultdict(set)
-    for sentence in texts:
-        published[match_key(sentence.text)].update(sentence.labels or ())
-    same = 0
-    different: dict[tuple[str, int], None] = {}
-    unmatched: list[int] = []
-    for position, sentence in enumerate(texts):
-        key = match_key(sentence.text)
-        if sentence.flags or key not in passages:
-            unmatched.append(position)
-            continue
-        rebuilt = {label for passage in passages[key] for label in passage.labels or ()}
-        if rebuilt == published[key]:
-            same += 1
-        else:
-            different.update({(passage.policy, passage.segment): None for passage in passages[key]})
-    return Rebuild(len(texts), same, tuple(different), tuple(unmatched))

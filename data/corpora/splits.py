@@ -1,4 +1,4 @@
-"""Lists of ids that everybody's figures share: the policy-disjoint split and the segments held back for testing."""
+"""Lists of ids that all evaluations share: the split by policy, and the segments held back for testing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def _load(name: str) -> Any:
 
 @cache
 def policy_split() -> dict[str, tuple[str, ...]]:
-    """OPP-115's policies as ``{"train": (85 names), "validation": (10), "test": (20)}``, no policy in two of them.
+    """OPP-115's policies as ``{"train": (85 names), "validation": (10), "test": (20)}``; each is in one of them.
 
-    The split is the one of PLUE (Chi et al., 2023). Names are those of the corpus's files: ``"105_amazon.com"``.
+    It is the split of PLUE (Chi et al., 2023). Names are those of the corpus's files: ``"105_amazon.com"``.
     """
     content = _load("policy_split_plue.json")
     return {name: tuple(content[key]) for key, name in _NAMES.items()}
@@ -26,15 +26,9 @@ def policy_split() -> dict[str, tuple[str, ...]]:
 
 @cache
 def held_back() -> frozenset[tuple[str, int]]:
-    """The 701 (policy, segment) pairs whose labels stay unseen: the test set of PrivacyGLUE's OPP-115 task.
+    """The 701 (policy, segment) pairs whose labels are hidden: the test set of PrivacyGLUE's OPP-115 task.
 
-    Segments count from 0. The file says how the list was derived.
+    Segments are counted from 0. The file explains how the list was derived.
     """
     content = _load("held_back.json")
     return frozenset((policy, segment) for policy, segments in content["segments"].items() for segment in segments)
-
-
-@cache
-def split_of(policy: str) -> str | None:
-    """``"train"``, ``"validation"`` or ``"test"`` for one of OPP-115's policies, else None."""
-    return next((name for name, policies in policy_split().items() if policy in policies), None)

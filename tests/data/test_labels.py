@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clausetag.data.errors import DataError
-from clausetag.data.labels import LABELS, MAX_LABELS, MAX_LENGTH, check_label_set, practice_labels, read_label_set
+from clausetag.data.labels import LABELS, MAX_LABEL_LENGTH, MAX_LABELS, check_label_set, practice_labels, read_label_set
 from clausetag.predict.writers.rows import csv_columns, parquet_schema, summary_csv_columns
 
 
@@ -18,7 +18,7 @@ from clausetag.predict.writers.rows import csv_columns, parquet_schema, summary_
         ("one",),
         ("Enfants & ados", "子供", "a/b, c"),
         [f"label {n}" for n in range(MAX_LABELS)],
-        ("x" * MAX_LENGTH,),
+        ("x" * MAX_LABEL_LENGTH,),
     ],
 )
 def test_sound_label_sets(labels: tuple[str, ...]) -> None:
@@ -36,11 +36,11 @@ def test_sound_label_sets(labels: tuple[str, ...]) -> None:
         (("a\n",), "space around it"),
         (("a\tb",), "cannot be printed"),
         (("a\u200bb",), "cannot be printed"),
-        (("x" * (MAX_LENGTH + 1),), f"more than {MAX_LENGTH} characters"),
+        (("x" * (MAX_LABEL_LENGTH + 1),), f"more than {MAX_LABEL_LENGTH} characters"),
         (("a; b",), "semicolon"),
-        (("Cookies", "cookies"), "'cookies' is there twice"),
-        (("macro_f1",), "tables use for something else"),
-        (("Adverts", "Adverts (share)"), "tables use for something else"),
+        (("Cookies", "cookies"), "'cookies' occurs twice"),
+        (("macro_f1",), "another column or row of tables"),
+        (("Adverts", "Adverts (share)"), "another column or row of tables"),
     ],
 )
 def test_label_sets_that_are_refused(labels: tuple[str, ...], message: str) -> None:
@@ -54,7 +54,7 @@ def test_no_label_can_be_named_like_a_column() -> None:
     columns = {*csv_columns(()), *summary_csv_columns(())}
     pytest.importorskip("pyarrow")
     for name in (*columns, *parquet_schema(("x",)).names):
-        with pytest.raises(ValueError, match="something else"):
+        with pytest.raises(ValueError, match="another column"):
             check_label_set((name.title(),))
 
 
@@ -68,9 +68,9 @@ def test_labels_of_a_recipe(tmp_path: Path) -> None:
     path.write_text('name = "mine"\nlabels = ["b", "a"]\nextra = ["x.jsonl"]\n')
     assert read_label_set(str(path)) == ("b", "a")
     for text, message in [
-        ('labels = ["b", "b"]', "is there twice"),
-        ("name = 1", "names no labels"),
-        ("labels = 3", "names no labels"),
+        ('labels = ["b", "b"]', "occurs twice"),
+        ("name = 1", "has no labels"),
+        ("labels = 3", "has no labels"),
         ("labels = [", "not TOML"),
     ]:
         path.write_text(text)

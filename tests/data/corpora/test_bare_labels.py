@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from clausetag.cli import main
-from clausetag.data.corpora.bare_labels import join, read_bare, read_policies, strip
+from clausetag.data.command import policy_texts
+from clausetag.data.corpora.bare_labels import join, read_bare, strip
 from clausetag.data.corpora.five import FIVE, document_of, read_five
 from clausetag.data.documents.sniff import extract_text
 from clausetag.data.errors import DataError
@@ -85,8 +86,27 @@ def test_foreign_files_are_one_line(tmp_path: Path, content: str, capsys: pytest
 def test_an_id_that_no_file_can_hold_is_one_clear_line(tmp_path: Path) -> None:
     path = tmp_path / "policies.jsonl"
     path.write_text('{"id": "\\ud800", "text": "We share it."}\n', encoding="utf-8")
-    with pytest.raises(DataError, match=r"line 1: the id .* holds half a character"):
-        list(read_policies(path))
+    with pytest.raises(DataError, match=r"line 1: the id .* holds a lone surrogate"):
+        list(policy_texts(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ('{"id": "p"}', "expected either 'text' or 'html'"),
+        ('{"id": "p", "html": "<p>We share it.</p>"}', "found 'html'"),
+        ('{"text": "We share it."}', "'id' must be"),
+        ("[", "not JSON"),
+    ],
+)
+def test_a_policy_without_id_or_text_names_file_and_line(row: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "policies.jsonl"
+    path.write_text('{"id": "first", "text": "We sell."}\n' + row + "\n", encoding="utf-8")
+    found = policy_texts(str(path))
+    assert next(found) == ("first", "We sell.")
+    with pytest.raises(DataError) as caught:
+        next(found)
+    assert str(caught.value).startswith(f"{path}, line 2: ") and reason in str(caught.value)
 
 
 def test_a_label_stays_with_its_own_occurrence_of_a_text(tmp_path: Path) -> None:

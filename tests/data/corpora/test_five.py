@@ -60,5 +60,5 @@ def test_agreement_of_the_passes_is_what_the_datasheet_says() -> None:
 
 
 def test_an_unknown_policy_is_a_clear_error() -> None:
-    with pytest.raises(DataError, match="none of the five"):
+    with pytest.raises(DataError, match="not one of the five"):
         read_source("005_nobody")

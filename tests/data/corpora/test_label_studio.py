@@ -151,7 +151,7 @@ def test_sentences_that_the_export_leaves_out_come_back_as_context(tmp_path: Pat
     assert sum(s.labelled for s in whole.sentences) == 1
     tasks[0]["data"]["text"] = "x" * len(tasks[0]["data"]["text"])
     imported.write_text(json.dumps(tasks), encoding="utf-8")
-    with pytest.raises(DataError, match=r"tasks\.json, task number 1: its text is another one than in .*e\.json"):
+    with pytest.raises(DataError, match=r"tasks\.json, task number 1: its text differs from that in .*e\.json"):
         read_export(part, imported)
 
 
@@ -169,7 +169,7 @@ _REGION = {"from_name": "labels", "value": {"choices": [SECURITY]}}
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ({"a": 1}, "expected a list of tasks"),
-        ([], "holds no finished annotation"),
+        ([], "has no finished annotation"),
         ([3], "task number 1: has no data with meta"),
         ([{"id": 5, "data": {"text": "x"}}], "task 5: has no data with meta"),
         ([{"id": 5, "text": "x", "meta": {}}], "task 5: this is JSON-MIN"),
@@ -181,7 +181,7 @@ _REGION = {"from_name": "labels", "value": {"choices": [SECURITY]}}
             "task 5: an annotation has no 'la",
         ),
         (_broken(_TASK, annotations=[{"result": [{**_REGION, "value": 1}]}]), "has no list of choices"),
-        (_broken(_TASK) * 2, "sentence 0 of policy '000_sagenext' is there already"),
+        (_broken(_TASK) * 2, "sentence 0 of policy '000_sagenext' occurs twice"),
         (_broken({"data": _TASK["data"] | {"text": None}}), "'text' must be a string"),
         (_broken({"data": _TASK["data"] | {"text": "longer than before"}}), "don't fit a text"),
         (_broken({"data": _TASK["data"] | {"meta": {"policy": "p"}}}), "the key 'index' is missing"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clausetag.data.corpora.offsets import find_text, html_text, match_key
 from clausetag.data.corpora.opp115 import Corpus, Passage, download_opp115, find_opp115, read_opp115
-from clausetag.data.corpora.splits import held_back, split_of
+from clausetag.data.corpora.splits import held_back, policy_split
 from clausetag.data.errors import DataError
 from clausetag.data.records import Sentence
 from tests.data.corpora.opp115_fixture import (
@@ -300,7 +300,7 @@ def test_sources_that_are_no_corpus(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folders annotations and sanitized_policies"):
         read_opp115(tmp_path / "empty")
     (tmp_path / "text.zip").write_text("not a zip")
-    with pytest.raises(DataError, match=r"text\.zip: neither a folder nor a sound zip"):
+    with pytest.raises(DataError, match=r"text\.zip: neither a folder nor a valid zip"):
         read_opp115(tmp_path / "text.zip")
     folder = write_corpus(tmp_path / "corpus")
     page = folder / "sanitized_policies" / f"{POLICY}.html"
@@ -354,7 +354,8 @@ def test_the_corpus_itself() -> None:
     corpus = read_opp115(real_corpus())
     assert len(corpus.passages) == 3792
     assert {(passage.policy, passage.segment) for passage in corpus.passages if passage.labels is None} == held_back()
-    assert all(split_of(passage.policy) for passage in corpus.passages)
+    split = {policy for part in policy_split().values() for policy in part}
+    assert {passage.policy for passage in corpus.passages} == split
     texts = corpus.texts()
     assert all(texts[sentence.policy][sentence.start : sentence.end] == sentence.text for sentence in corpus.sentences)
     labelled = [sentence for sentence in corpus.sentences if sentence.labels is not None]

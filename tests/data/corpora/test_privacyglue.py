@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from clausetag.data.corpora.offsets import match_key
 from clausetag.data.corpora.opp115 import read_opp115
-from clausetag.data.corpora.privacyglue import DAMAGED, check_rebuild, read_privacyglue
+from clausetag.data.corpora.privacyglue import DAMAGED, read_privacyglue
 from clausetag.data.errors import DataError
-from tests.data.corpora.opp115_fixture import FIRST, POLICY, THIRD, write_corpus
+from tests.data.corpora.opp115_fixture import FIRST, THIRD
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 
@@ -68,23 +70,6 @@ def test_unreadable_files(tmp_path: Path) -> None:
         read_privacyglue(tmp_path / "latin.csv")
 
 
-def test_check_rebuild_names_what_differs(tmp_path: Path) -> None:
-    corpus = read_opp115(write_corpus(tmp_path / "corpus"))
-    rows = [
-        ("We ask for your name & your home address.  We sell no data, to any other company.", FIRST),
-        ("We erase old orders after two years.", "Data Security"),
-        ("This stands nowhere.", FIRST),
-        ("#NAME?", FIRST),
-    ]
-    sentences, _ = read_privacyglue(write(tmp_path / "a.csv", rows))
-    assert check_rebuild(corpus, sentences).different == ((POLICY, 1), (POLICY, 3))
-    more, _ = read_privacyglue(write(tmp_path / "b.csv", [(rows[0][0], THIRD)]))
-    report = check_rebuild(corpus, sentences + more)
-    assert (report.texts, report.same) == (5, 2)
-    assert report.different == ((POLICY, 3),)
-    assert report.unmatched == (2, 3)
-
-
 def test_labels_of_the_published_files_are_rebuilt() -> None:
     folder = SHARED / "privacyglue_opp115"
     source = Path(os.environ.get("OPP115_DIR") or SHARED / "opp115")
@@ -93,7 +78,12 @@ def test_labels_of_the_published_files_are_rebuilt() -> None:
     train, _ = read_privacyglue(folder / "train_dataset.csv")
     validation, _ = read_privacyglue(folder / "validation_dataset.csv")
     assert (len(train), len(validation)) == (2185, 550)
-    report = check_rebuild(read_opp115(source), train + validation)
-    assert (report.texts, report.same) == (2735, 2733)
-    assert report.different == (("133_fortune.com", 0),)
-    assert [train[position].text for position in report.unmatched] == ["#NAME?"]
+    published: dict[str, set[str]] = defaultdict(set)
+    for sentence in train + validation:
+        published[match_key(sentence.text)].update(sentence.labels or ())
+    rebuilt: dict[str, set[str]] = defaultdict(set)
+    for passage in read_opp115(source).passages:
+        rebuilt[match_key(passage.text)].update(passage.labels or ())
+    keys = [(row.text, match_key(row.text)) for row in train + validation]
+    different = [text for text, key in keys if published[key] != rebuilt[key]]
+    assert len(different) == 2 and "#NAME?" in different

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from lxml import html as lxml_html
 
-from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, LABEL_INDEX, LABELS, SECURITY, THIRD_PARTY
+from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, LABELS, SECURITY, THIRD_PARTY
 from clausetag.eval.report.errors import ErrorItem, confusions
 from clausetag.eval.report.page import SHOWN_AT_FIRST, Headline, Page, Table, render
 from clausetag.eval.report.pictures import Bar, Curve
@@ -62,8 +62,8 @@ def _page(errors: int = 3, **changes: Any) -> Page:
     curve = Reliability(0.05, None, 0.02, None, 1, (Bin(0.0, 0.1, 9, 0.05, 0.1),))
     calibration = Calibration(curve, 0.05, dict.fromkeys(LABELS, curve))
     gold, predicted = np.zeros((4, 12), bool), np.zeros((4, 12), bool)
-    gold[:3, LABEL_INDEX[THIRD_PARTY]] = predicted[:2, LABEL_INDEX[FIRST_PARTY]] = True
-    predicted[3, LABEL_INDEX[SECURITY]] = True
+    gold[:3, LABELS.index(THIRD_PARTY)] = predicted[:2, LABELS.index(FIRST_PARTY)] = True
+    predicted[3, LABELS.index(SECURITY)] = True
     page = Page(
         title="shop, 4 sentences",
         facts=["Model standard"],
@@ -196,7 +196,7 @@ def test_the_data_hold_every_error_and_the_page_the_first_ones() -> None:
     assert len(tree.get_element_by_id("cases")) == SHOWN_AT_FIRST
     assert f"{SHOWN_AT_FIRST} most confident of {SHOWN_AT_FIRST + 30}" in _squeezed(tree.get_element_by_id("count"))
     row = data["errors"][0]
-    third, first, choice = (LABEL_INDEX[label] for label in (THIRD_PARTY, FIRST_PARTY, CHOICE))
+    third, first, choice = (LABELS.index(label) for label in (THIRD_PARTY, FIRST_PARTY, CHOICE))
     assert (row["missed"], row["alarms"], row["right"]) == ([third], [first], [choice])
     assert row["scores"][first] == 0.81
     assert row["votes"][third] == 0.667
@@ -222,7 +222,7 @@ def test_the_matrix_leads_to_its_errors() -> None:
     (matrix,) = tree.find_class("matrix")
     rows = [[cell.text_content() for cell in row.findall("td")] for row in matrix.findall("tbody/tr")]
     assert np.shape(rows) == (13, 13)
-    third, first, security = (LABEL_INDEX[label] for label in (THIRD_PARTY, FIRST_PARTY, SECURITY))
+    third, first, security = (LABELS.index(label) for label in (THIRD_PARTY, FIRST_PARTY, SECURITY))
     assert (rows[third][first], rows[third][12], rows[12][security]) == ("2", "1", "1")
     links = [link.get("href") for link in matrix.iter("a")]
     assert links == [
