@@ -1,4 +1,4 @@
-"""Small things that tests make for themselves: a tokenizer, an encoder, a trained artifact. No network, no hub."""
+"""Fixtures for all tests: a small tokenizer, encoder and trained artifact, made without network or hub."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from clausetag.data.corpora.opp115 import Corpus
 
 # Before torch or ONNX Runtime is loaded. Threads that wait must not occupy a core, since tests may share the machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -18,7 +22,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is written to, or found in, the user's own cache."""
+    """Tests use a cache folder of their own, not the user's."""
     monkeypatch.setenv("CLAUSETAG_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
@@ -33,7 +37,7 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("backbone")
     text = " ".join(document_of(policy).text.lower() for policy in FIVE)
-    # A trainer's vocabulary comes out in another order in every process, and with it another random network.
+    # The order of a trained vocabulary differs between processes, which would give another random network.
     characters = sorted(set(text) - set(" \n"))
     words = [word for word, _ in Counter(sorted(re.findall(r"[a-z]{2,}", text))).most_common(1000)]
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -75,13 +79,21 @@ def tiny_recipe(tiny_backbone: Path) -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def tiny_artifact(tiny_recipe: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A complete artifact, trained by the real code on real, small data."""
+    """A complete artifact that the real code has trained on four policies."""
     from clausetag.train.config import recipe_from
     from clausetag.train.run import run_training
 
     folder = tmp_path_factory.mktemp("artifact")
     run_training(recipe_from(tiny_recipe), folder, quiet=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def opp115_corpus(opp115_folder: Path) -> Corpus:
+    """The OPP-115 corpus, read once for all tests."""
+    from clausetag.data.corpora.opp115 import read_opp115
+
+    return read_opp115(opp115_folder)
 
 
 @pytest.fixture(scope="session")

@@ -95,31 +95,30 @@ def html_text(markup: str) -> HtmlText:
                 characters.append(" ")
                 sources.append(space)
             space = None
-            for character in value:
-                characters.append(character)
-                # All characters of an entity have its source; plain text comes one character at a time.
-                sources.append(position)
+            characters.extend(value)
+            # All characters of an entity have the same source.
+            sources.extend(range(position, position + len(value)) if kind == "text" else [position] * len(value))
             plain += bold_depth == 0
     close()
     return HtmlText("".join(characters), tuple(sources), tuple(blocks))
 
 
 def _tokens(markup: str) -> Iterator[tuple[str, int, str]]:
-    """Yield (kind, offset, value): whole tags, whole white space, single characters, decoded entities."""
+    """Yield (kind, offset, value): tags, white space, text between them, and decoded entities."""
     position = 0
     for match in _MARKUP.finditer(markup):
-        for offset in range(position, match.start()):
-            yield "text", offset, markup[offset]
+        if position < match.start():
+            yield "text", position, markup[position : match.start()]
         if match["tag"]:
             yield "tag", match.start(), match[0]
         elif match["space"] is not None:
             yield "space", match.start(), " "
         else:
             decoded = html.unescape(match[0])
-            yield ("space" if not decoded.strip() else "text"), match.start(), decoded
+            yield ("entity" if decoded.strip() else "space"), match.start(), decoded
         position = match.end()
-    for offset in range(position, len(markup)):
-        yield "text", offset, markup[offset]
+    if position < len(markup):
+        yield "text", position, markup[position:]
 
 
 def find_text(page: HtmlText, wanted: str) -> tuple[int, int] | None:

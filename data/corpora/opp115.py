@@ -188,7 +188,7 @@ def _marks(
             continue
         covered = {position for start, end in places for position in range(start, end)}
         for cut, part in zip(cuts, parts, strict=True):
-            overlap = sum(position in covered for position in range(cut.start, cut.end))
+            overlap = len(covered.intersection(range(cut.start, cut.end)))
             if overlap >= min(MIN_OVERLAP, (cut.end - cut.start) / 2):
                 part[practice.annotator].add(practice.label)
     return whole, parts

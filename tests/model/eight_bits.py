@@ -1,9 +1,9 @@
-"""What 8-bit products cost a shipped model, against what its network said before, which tests/reference keeps.
+"""What 8-bit products cost a shipped model, compared with the float logits in tests/reference.
 
 python -m tests.model.eight_bits                                           # a table of both shipped models
 python -m tests.model.eight_bits RUN tests/reference/standard_float.npz    # RUN: the folder that `train` wrote
 
-Labels are given by the thresholds that ship, to sentences of OPP-115 that training has not seen.
+Labels use the shipped thresholds, on sentences of OPP-115 that training has not seen.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
 
-from clausetag.data.corpora.opp115 import find_opp115, read_opp115
+from clausetag.data.corpora.opp115 import Corpus, find_opp115, read_opp115
 from clausetag.data.corpora.splits import policy_split
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
@@ -30,7 +29,7 @@ REFERENCE = Path(__file__).resolve().parent.parent / "reference"
 SPLITS = ("validation", "test")
 HEAD = "opp115"
 COMMON = 50
-"""Positives from which on a category's F1 says something; of a rarer one the sentences are listed."""
+"""With fewer positives the F1 of a category says little; its sentences are listed instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +42,19 @@ class Cost:
     flipped: dict[str, list[Sentence]]
 
 
-def sentences(folder: Path) -> list[Sentence]:
-    """The sentences of the corpus in `folder` that training has not seen, in order."""
+def sentences(corpus: Corpus) -> list[Sentence]:
+    """The sentences of the corpus that training has not seen, in order."""
     split = policy_split()
     held = {policy for name in SPLITS for policy in split[name]}
-    return [sentence for sentence in read_opp115(folder).sentences if sentence.policy in held]
+    return [sentence for sentence in corpus.sentences if sentence.policy in held]
 
 
-def cost(name: str, folder: Path) -> Cost:
-    """Measure the shipped model of that name on the corpus in `folder`."""
+def cost(name: str, corpus: Corpus) -> Cost:
+    """Measure the shipped model of that name on the corpus."""
     tagger = Tagger.load(shipped(name))
     settings = tagger.head(HEAD)
-    rows = sentences(folder)
-    pieces = SubwordTokenizer.of(Tokenizer.from_file(str(shipped(name) / "tokenizer.json")))
-    logits, _ = tagger.logits(encode_sentences(rows, pieces, context=True))
+    rows = sentences(corpus)
+    logits, _ = tagger.logits(encode_sentences(rows, tagger.tokenizer, context=True))
     kept = [number for number, row in enumerate(rows) if row.labelled]
     after = logits[kept, tagger.artifact.heads.index(settings.output)]
     with np.load(REFERENCE / f"{name}_float.npz") as arrays:
@@ -74,9 +72,9 @@ def cost(name: str, folder: Path) -> Cost:
     return Cost(multilabel_metrics(old, gold, LABELS), multilabel_metrics(new, gold, LABELS), error, flipped)
 
 
-def table(name: str, folder: Path) -> str:
+def table(name: str, corpus: Corpus) -> str:
     """The cost as Markdown; sentences are named, not quoted."""
-    found = cost(name, folder)
+    found = cost(name, corpus)
     flips = sum(map(len, found.flipped.values()))
     lines = [
         f"{name}: error of a logit {found.error:.3f}, {flips} of {found.before.n * len(LABELS):,} decisions flipped, "
@@ -104,7 +102,7 @@ def keep(run: str, target: str) -> None:
     network = start_network(start, 0.0)
     network.train(False)
     pieces = SubwordTokenizer.of(load_tokenizer(run))
-    rows = sentences(find_opp115())
+    rows = sentences(read_opp115(find_opp115()))
     logits, _ = predict_logits(
         network, encode_sentences(rows, pieces, context=True), start.artifact.window, pieces, bf16=False
     )
@@ -117,4 +115,5 @@ if __name__ == "__main__":
     if len(sys.argv) == 3:
         keep(sys.argv[1], sys.argv[2])
     else:
-        print("\n\n".join(table(name, find_opp115()) for name in ("standard", "fast")))
+        corpus = read_opp115(find_opp115())
+        print("\n\n".join(table(name, corpus) for name in ("standard", "fast")))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,14 +46,6 @@ def sentence(corpus: Corpus, text: str) -> Sentence:
 def passage(corpus: Corpus, segment: int) -> Passage:
     (found,) = [passage for passage in corpus.passages if passage.segment == segment]
     return found
-
-
-def real_corpus() -> Path:
-    named = os.environ.get("OPP115_DIR")
-    path = Path(named) if named else Path(__file__).resolve().parents[3].parent / "shared" / "opp115"
-    if not path.exists():
-        pytest.skip("the OPP-115 corpus is not here: set OPP115_DIR to its folder or zip")
-    return path
 
 
 # HTML to text
@@ -350,8 +341,8 @@ def test_a_failed_download_says_where_to_get_it_and_leaves_nothing(tmp_path: Pat
 # The real corpus
 
 
-def test_the_corpus_itself() -> None:
-    corpus = read_opp115(real_corpus())
+def test_the_corpus_itself(opp115_corpus: Corpus) -> None:
+    corpus = opp115_corpus
     assert len(corpus.passages) == 3792
     assert {(passage.policy, passage.segment) for passage in corpus.passages if passage.labels is None} == held_back()
     split = {policy for part in policy_split().values() for policy in part}

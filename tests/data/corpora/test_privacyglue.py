@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clausetag.data.corpora.offsets import match_key
-from clausetag.data.corpora.opp115 import read_opp115
+from clausetag.data.corpora.opp115 import Corpus
 from clausetag.data.corpora.privacyglue import DAMAGED, read_privacyglue
 from clausetag.data.errors import DataError
 from tests.data.corpora.opp115_fixture import FIRST, THIRD
@@ -70,11 +69,10 @@ def test_unreadable_files(tmp_path: Path) -> None:
         read_privacyglue(tmp_path / "latin.csv")
 
 
-def test_labels_of_the_published_files_are_rebuilt() -> None:
+def test_labels_of_the_published_files_are_rebuilt(opp115_corpus: Corpus) -> None:
     folder = SHARED / "privacyglue_opp115"
-    source = Path(os.environ.get("OPP115_DIR") or SHARED / "opp115")
-    if not folder.exists() or not source.exists():
-        pytest.skip("PrivacyGLUE's CSVs or the OPP-115 corpus are not here")
+    if not folder.exists():
+        pytest.skip("needs PrivacyGLUE's CSVs in the folder shared/privacyglue_opp115 beside the checkout")
     train, _ = read_privacyglue(folder / "train_dataset.csv")
     validation, _ = read_privacyglue(folder / "validation_dataset.csv")
     assert (len(train), len(validation)) == (2185, 550)
@@ -82,7 +80,7 @@ def test_labels_of_the_published_files_are_rebuilt() -> None:
     for sentence in train + validation:
         published[match_key(sentence.text)].update(sentence.labels or ())
     rebuilt: dict[str, set[str]] = defaultdict(set)
-    for passage in read_opp115(source).passages:
+    for passage in opp115_corpus.passages:
         rebuilt[match_key(passage.text)].update(passage.labels or ())
     keys = [(row.text, match_key(row.text)) for row in train + validation]
     different = [text for text, key in keys if published[key] != rebuilt[key]]
