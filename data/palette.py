@@ -1,4 +1,4 @@
-"""A code and a colour for each label, the same on every page; the code is there for who sees no colours."""
+"""A colour and a short code for each label, the same on all pages; the code helps readers who see no colours."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CODES: dict[str, str] = {
     names.CONTACT: "Con",
     names.NOT_COVERED: "N/C",
 }
-"""Badges of the twelve, so that categories can be told apart without seeing colours."""
+"""Codes of the twelve labels."""
 HUES: dict[str, tuple[int, int]] = {
     names.FIRST_PARTY: (212, 85),
     names.THIRD_PARTY: (24, 90),
@@ -39,15 +39,15 @@ HUES: dict[str, tuple[int, int]] = {
     names.CONTACT: (248, 75),
     names.NOT_COVERED: (82, 60),
 }
-"""Hue in degrees and saturation in per cent; the lightness depends on the colour scheme."""
+"""Hue in degrees and saturation in per cent; the lightness depends on the colour scheme (light or dark)."""
 _GOLDEN_ANGLE = 137.508
-"""In degrees: steps of it never come back near to where they were, however many there are."""
+"""In degrees; multiples of it are hues that are never close to each other."""
 _SATURATION = 70
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The codes and colours of a label set; pages know a label by its place in it."""
+    """The codes and colours of a label set."""
 
     labels: tuple[str, ...]
     codes: Mapping[str, str]
@@ -55,11 +55,11 @@ class Palette:
     """Hue in degrees and saturation in per cent."""
 
     def key(self, label: str) -> str:
-        """What names a label in a page's markup: its place."""
+        """The label's position, which names it in the markup of a page."""
         return str(self.labels.index(label))
 
     def hue_rules(self, label: str) -> str:
-        """The rules that colour a label, light and dark."""
+        """The CSS rules for the colours of a label, light and dark."""
         hue, saturation = self.hues[label]
         tints = " ".join(
             f"--{name}-colour: hsl({hue} calc({saturation}% * var(--calm)) var(--{name}));"
@@ -71,7 +71,7 @@ class Palette:
 
 @cache
 def palette(labels: tuple[str, ...] = LABELS) -> Palette:
-    """The palette of a label set: the twelve have their own, others get codes and hues in order."""
+    """The palette of a label set: fixed for the twelve labels; others get codes and hues in order."""
     if labels == LABELS:
         return Palette(LABELS, CODES, HUES)
     hues = {label: (round(212 + _GOLDEN_ANGLE * place) % 360, _SATURATION) for place, label in enumerate(labels)}
@@ -79,7 +79,7 @@ def palette(labels: tuple[str, ...] = LABELS) -> Palette:
 
 
 def _codes(labels: Sequence[str]) -> dict[str, str]:
-    """Two signs for each label, no two alike: letters of it if they are free, else numbers."""
+    """A unique code of two characters for each label: letters of it if they are free, else a number."""
     codes: dict[str, str] = {}
     taken: set[str] = set()
     for place, label in enumerate(labels):
@@ -89,7 +89,7 @@ def _codes(labels: Sequence[str]) -> dict[str, str]:
 
 
 def _candidates(label: str, place: int) -> Iterator[str]:
-    """The initials of its first words, then its first letter with each later one, then numbers from its own on."""
+    """The initials of the first two words, the first letter with each later one, and numbers from the position on."""
     words = re.findall(r"\w+", label)
     letters = "".join(words)
     if len(words) > 1:

@@ -123,8 +123,8 @@ def read_opp115(source: str | os.PathLike[str], *, unmask: bool = False) -> Corp
                     heading=cut.heading,
                 )
                 if parts:
-                    labels, votes, annotators = _judge(parts[position])
-                    extra = {"annotators": {annotator: list(given) for annotator, given in annotators.items()}}
+                    labels, votes, given = _judge(parts[position])
+                    extra = {"annotators": {annotator: list(names) for annotator, names in given.items()}}
                     sentence = replace(sentence, labels=labels, votes=votes, extra=extra)
                 sentences.append(sentence)
                 index += 1

@@ -16,38 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from clausetag.data.errors import DataError
-from clausetag.data.labels import (
-    ACCESS,
-    AUDIENCES,
-    CHANGE,
-    CHOICE,
-    CONTACT,
-    DO_NOT_TRACK,
-    FIRST_PARTY,
-    GENERIC,
-    NOT_COVERED,
-    RETENTION,
-    SECURITY,
-    THIRD_PARTY,
-)
+from clausetag.data.labels import CONTACT, GENERIC, LABELS, NOT_COVERED
 
 OPP115_URL = "https://usableprivacy.org/static/data/OPP-115_v1_0.zip"
 _HELP = f"download it from {OPP115_URL} and set OPP115_DIR to the zip or the unpacked folder"
 _TIMEOUT = 60
 
-_CATEGORIES = (
-    FIRST_PARTY,
-    THIRD_PARTY,
-    CHOICE,
-    ACCESS,
-    RETENTION,
-    SECURITY,
-    CHANGE,
-    DO_NOT_TRACK,
-    AUDIENCES,
-)
-"""OPP-115's categories have the names of our labels; its tenth, "Other", is replaced by its type."""
 _OTHER_TYPES: dict[str, str | None] = {GENERIC: GENERIC, CONTACT: CONTACT, NOT_COVERED: NOT_COVERED, "Other": None}
+_CATEGORIES = frozenset(LABELS) - _OTHER_TYPES.keys()
+"""OPP-115's categories have the names of our labels; its tenth, "Other", is replaced by its type."""
 _COLUMNS = 9
 _NO_TEXT = frozenset({"", "null", "Not selected"})
 _MAX_ANNOTATORS = 3
