@@ -13,9 +13,9 @@ import numpy as np
 from clausetag.data.errors import DataError
 from clausetag.data.jsonl import write_text
 from clausetag.eval.metrics.classification import SUMMARY
-from clausetag.eval.report.text import SUMMARY_NAMES, Cells
+from clausetag.eval.report.text import SUMMARY_NAMES
 from clausetag.eval.results import Metrics, Results
-from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table
+from clausetag.eval.tables import MISSING, Table, number
 
 Spread = dict[str, float | None]
 """`mean`, `sd` (of a sample, n - 1), `lowest` and `highest` of one metric over runs; None if undefined in some run."""
@@ -81,7 +81,7 @@ def _spreads(runs: Sequence[Metrics]) -> dict[str, Any]:
     return found
 
 
-def cells(found: dict[str, Any]) -> Cells:
+def cells(found: dict[str, Any]) -> Table:
     """A table of mean, standard deviation and range, own thresholds beside 0.5."""
     mark = " (in-sample)" if found["in_sample"] else ""
     header = ["Metric", f"Mean ± sd{mark}", "Lowest", "Highest", f"At 0.5, mean ± sd{mark}"]
@@ -94,10 +94,10 @@ def cells(found: dict[str, Any]) -> Cells:
     ]
     seeds = ", ".join(str(run["seed"]) for run in found["runs"])
     note = f"F1 by category; {len(found['runs'])} runs, seeds {seeds}."
-    return Cells("Over seeds", header, rows, note, totals=len(SUMMARY))
+    return Table("Over seeds", header, rows, note, totals=len(SUMMARY))
 
 
-def beside(found: dict[str, Any]) -> Cells | None:
+def beside(found: dict[str, Any]) -> Table | None:
     """Our mean beside published results and the baselines; None if there are neither."""
     others = [*found["baselines"], *found["published"]]
     if not others:
@@ -108,7 +108,7 @@ def beside(found: dict[str, Any]) -> Cells | None:
     rows = [[f"clausetag, recipe {found['recipe']}", *(_mean_sd(found["figures"][name]) for name in names), source]]
     for row in others:
         rows.append([row["model"], *(number(row[name]) for name in names), row.get("source", "measured here")])
-    return Cells("Beside others", ["Model", "Macro F1", "Micro F1", "Source"], rows)
+    return Table("Beside others", ["Model", "Macro F1", "Micro F1", "Source"], rows)
 
 
 def _mean_sd(own: Spread) -> str:
@@ -121,10 +121,10 @@ def write_seeds(found: dict[str, Any], folder: Path) -> None:
     """Write seeds.md and seeds.json."""
     table = cells(found)
     title = f"# {found['data']}, {found['n']} {found['unit']}s, {len(found['runs'])} runs"
-    lines = [title, "", *markdown_table(table.header, table.rows), "", table.note]
+    lines = [title, "", *table.markdown(), "", table.note]
     others = beside(found)
     if others is not None:
-        lines += ["", f"## {others.caption}", "", *markdown_table(others.header, others.rows)]
+        lines += ["", f"## {others.caption}", "", *others.markdown()]
     write_text(folder / "seeds.md", "\n".join(lines) + "\n")
     write_text(folder / "seeds.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
 
@@ -132,8 +132,8 @@ def write_seeds(found: dict[str, Any], folder: Path) -> None:
 def terminal(found: dict[str, Any]) -> str:
     """The tables for a terminal."""
     table = cells(found)
-    lines = terminal_table(table.header, table.rows, rules=(len(table.rows) - table.totals,))
+    lines = table.terminal()
     others = beside(found)
     if others is not None:
-        lines += ["", others.caption, *terminal_table(others.header, others.rows)]
+        lines += ["", others.caption, *others.terminal()]
     return "\n".join([f"{found['data']}, {found['n']:,} {found['unit']}s", "", *lines, "", table.note])

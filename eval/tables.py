@@ -1,48 +1,85 @@
-"""Tables of text cells for the terminal and for Markdown."""
+"""Tables whose cells are text: aligned for the terminal, in Markdown, and as data for HTML pages."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 MISSING = "-"
+_NUMERIC = re.compile(r"[-+−±]?[\d.,]+( ?%)?([ /±[(].*)?|[-–—]?|no positive|undefined|n/a", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of text cells. The first column names the row."""
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+    totals: int = 0
+    """Number of rows at the end that summarise the others; a line separates them."""
+    section: str = "overview"
+    """Section of the evaluation's HTML report in which it stands."""
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """For each column, whether all its cells are numbers or stand for a missing one."""
+        return tuple(
+            column > 0 and all(_NUMERIC.fullmatch(row[column].strip()) for row in self.rows)
+            for column in range(len(self.header))
+        )
+
+    def terminal(self) -> list[str]:
+        """Lines of aligned columns, without caption and note."""
+        return terminal_table(self.header, self.rows, rules={len(self.rows) - self.totals} if self.totals else ())
+
+    def markdown(self) -> list[str]:
+        """Lines of Markdown, without caption and note."""
+        return markdown_table(self.header, self.rows)
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with `digits` decimals, or a dash if it is undefined."""
+    """A value with `digits` decimals, or a dash if it is undefined."""
     return MISSING if value is None else f"{value:.{digits}f}"
 
 
-def with_interval(value: float | None, interval: tuple[float, float] | None, digits: int = 3) -> str:
-    """A number and its interval: ``0.653 [0.60, 0.72]``."""
-    if value is None or interval is None:
-        return number(value, digits)
-    return f"{value:.{digits}f} [{interval[0]:.{digits - 1}f}, {interval[1]:.{digits - 1}f}]"
+def with_interval(
+    value: float | None, interval: tuple[float, float] | None, digits: int = 3, *, sign: bool = False
+) -> str:
+    """A value and its interval, which has one decimal less: `0.653 [0.60, 0.72]`; `sign` writes + before positives."""
+    if value is None:
+        return MISSING
+    plus = "+" if sign else ""
+    bounds = "" if interval is None else " [{:{f}}, {:{f}}]".format(*interval, f=f"{plus}.{digits - 1}f")
+    return f"{value:{plus}.{digits}f}{bounds}"
 
 
 def terminal_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, rules: Collection[int] = (), left: int = 1
 ) -> list[str]:
-    """Lines of aligned columns, the first `left` of them to the left, the others to the right.
+    """Lines of aligned columns, the first `left` of them to the left.
 
-    A rule stands after the header and before each row whose number is in `rules`.
+    A rule follows the header and precedes each row whose index is in `rules`.
     """
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
         padded = zip(cells, widths, strict=True)
-        return "  ".join(f"{cell:{'<' if at < left else '>'}{width}}" for at, (cell, width) in enumerate(padded))
+        return "  ".join(
+            cell.ljust(width) if column < left else cell.rjust(width) for column, (cell, width) in enumerate(padded)
+        )
 
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     lines = [line(header), rule]
-    for place, row in enumerate(rows):
-        lines += [rule, line(row)] if place in rules else [line(row)]
+    for index, row in enumerate(rows):
+        lines += [rule, line(row)] if index in rules else [line(row)]
     return lines
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:
-    """Lines of a Markdown table, the first `left` columns aligned left, the others right."""
-
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-    return [line(header), line(["---"] * left + ["---:"] * (len(header) - left)), *map(line, rows)]
+    """Lines of a Markdown table, all columns after the first `left` aligned to the right."""
+    rule = ["---"] * left + ["---:"] * (len(header) - left)
+    lines = [header, rule, *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in lines]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from io import StringIO
 from textwrap import wrap
 from typing import Any
 
 from clausetag.data.errors import MissingExtraError
 from clausetag.eval.speed.results import Row
-from clausetag.eval.tables import MISSING, markdown_table, number, terminal_table
+from clausetag.eval.tables import MISSING, Table, number
 
 _WIDTH = 140
 """Width to which notes in the terminal are wrapped; the widest table has about as many columns."""
@@ -18,21 +17,11 @@ _OURS, _OTHERS = "#0072b2", "#c04f00"
 """Colours of the plot, which the colour-blind can tell apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table and what to know about it."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-    note: str = ""
-
-
 def terminal(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
     """The tables for the terminal."""
     lines = [*_facts(about), ""]
     for table in tables(rows, about):
-        lines += [table.title, "", *terminal_table(table.header, table.rows), *wrap(table.note, _WIDTH), ""]
+        lines += [table.caption, "", *table.terminal(), *wrap(table.note, _WIDTH), ""]
     return "\n".join(lines + _skipped(about)).rstrip()
 
 
@@ -42,7 +31,7 @@ def markdown(rows: Sequence[Row], about: Mapping[str, Any], picture: str | None)
     if picture is not None:
         lines += [f"![Sentences a second and macro F1]({picture})", ""]
     for table in tables(rows, about):
-        lines += [f"## {table.title}", "", *markdown_table(table.header, table.rows), ""]
+        lines += [f"## {table.caption}", "", *table.markdown(), ""]
         lines += [table.note, ""] if table.note else []
     notes = dict.fromkeys(f"{row.name}: {row.note}" for row in rows if row.note)
     lines += [f"- {note}" for note in notes] + [""] * bool(notes)

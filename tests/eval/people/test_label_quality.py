@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
 from clausetag.data.labels import LABELS
-from clausetag.data.records import Sentence
 from clausetag.eval.people.label_quality import label_quality
-from clausetag.eval.report.suspects import suspect_list
 from clausetag.model.decision import sigmoid
 
 NAMES = ("a", "b", "c")
@@ -131,31 +127,4 @@ def test_bad_arrays_are_refused(gold: np.ndarray, scores: np.ndarray) -> None:
 
 def test_no_rows() -> None:
     found = label_quality(np.zeros((0, 3)), np.zeros((0, 3)), NAMES)
-    assert found.scores.shape == (0,) and not found.suspect.any() and suspect_list([], [], found) == []
-
-
-def test_suspects_are_listed_in_context_worst_row_first() -> None:
-    units = [Sentence("p", index, f"Sentence {index}.", labels=()) for index in range(10)]
-    units[5] = Sentence("p", 5, "Five.", votes={"c": 2 / 3}, extra={"annotators": {"1": ["c"], "2": ["c"], "3": []}})
-    quality = label_quality(GOLD, SCORES, NAMES)
-    listed = json.loads(json.dumps(suspect_list(units, units, quality)))
-    assert [one["index"] for one in listed] == [4, 5, 6, 2, 7]
-    assert listed[1] == {
-        "policy": "p",
-        "index": 5,
-        "text": "Five.",
-        "heading": None,
-        "before": "Sentence 4.",
-        "after": "Sentence 6.",
-        "gold": ["c"],
-        "wrong": {},
-        "missing": {"b": 0.09},
-        "score": 0.2096,
-        "votes": {"c": 0.6667},
-        "annotators": {"1": ["c"], "2": ["c"], "3": []},
-    }
-    assert listed[0]["wrong"] == {"a": 0.07} and listed[0]["gold"] == ["a", "c"]
-    assert listed[0]["votes"] is None and listed[0]["annotators"] is None
-    assert suspect_list(units, units, quality, limit=2) == listed[:2]
-    with pytest.raises(ValueError, match="3 units"):
-        suspect_list(units[:3], units, quality)
+    assert found.scores.shape == (0,) and not found.suspect.any()

@@ -8,32 +8,36 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from lxml import html as lxml_html
+from markupsafe import Markup
 
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, LABELS, SECURITY, THIRD_PARTY
-from clausetag.eval.report.errors import ErrorItem, confusions
-from clausetag.eval.report.page import SHOWN_AT_FIRST, Headline, Page, Table, render
-from clausetag.eval.report.pictures import Bar, Curve
-from clausetag.eval.statistics.calibration import Bin, Calibration, Reliability
+from clausetag.eval.metrics.classification import CategoryMetrics
+from clausetag.eval.report.cases import ErrorCase, Surroundings, SuspectCase
+from clausetag.eval.report.confusions import confusions
+from clausetag.eval.report.page import SHOWN_AT_FIRST, Headline, Page, render
+from clausetag.eval.report.pictures import Bar, f1_bars, precision_recall_panel, reliability_panel
+from clausetag.eval.statistics.calibration import Bin, Reliability
+from clausetag.eval.tables import Table
 
 _EVIL = 'We </script><script>alert(1)</script> <!-- x --> \u2028 & "q" <img src=x onerror=alert(2)> {{ script }}'
+_OVERVIEW = Table("Overall", ["Metric", "Own"], [["Micro F1", "0.7"]], "A note.")
 _SCORES = dict.fromkeys(LABELS, 0.05)
 
 
-def _error(index: int, text: str = "We share your name.", **changes: Any) -> ErrorItem:
-    item = ErrorItem(
+def _error(index: int, text: str = "We share your name.", **changes: Any) -> ErrorCase:
+    item = ErrorCase(
         policy="shop",
         index=index,
         text=text,
-        heading="Sharing",
-        before="Before it.",
-        after="After it.",
+        around=Surroundings("Sharing", "Before it.", "After it."),
         gold=(THIRD_PARTY, CHOICE),
         predicted=(FIRST_PARTY, CHOICE),
         missed=(THIRD_PARTY,),
@@ -42,13 +46,12 @@ def _error(index: int, text: str = "We share your name.", **changes: Any) -> Err
         scores={**_SCORES, FIRST_PARTY: 0.81, CHOICE: 0.9},
         votes={THIRD_PARTY: 2 / 3},
         annotators={"84": (THIRD_PARTY,), "89": ()},
-        wrong={FIRST_PARTY: 0.81, THIRD_PARTY: 0.95},
         confidence=0.95,
     )
     return replace(item, **changes)
 
 
-def _only(label: str, missed: bool, index: int) -> ErrorItem:
+def _only(label: str, missed: bool, index: int) -> ErrorCase:
     return _error(
         index,
         gold=(label,) if missed else (),
@@ -60,7 +63,7 @@ def _only(label: str, missed: bool, index: int) -> ErrorItem:
 
 def _page(errors: int = 3, **changes: Any) -> Page:
     curve = Reliability(0.05, None, 0.02, None, 1, (Bin(0.0, 0.1, 9, 0.05, 0.1),))
-    calibration = Calibration(curve, 0.05, dict.fromkeys(LABELS, curve))
+    bars = [Bar(SECURITY, 0.5, (0.2, 0.8), 4, 0.6), Bar(DO_NOT_TRACK, None, None, 0)]
     gold, predicted = np.zeros((4, 12), bool), np.zeros((4, 12), bool)
     gold[:3, LABELS.index(THIRD_PARTY)] = predicted[:2, LABELS.index(FIRST_PARTY)] = True
     predicted[3, LABELS.index(SECURITY)] = True
@@ -74,31 +77,28 @@ def _page(errors: int = 3, **changes: Any) -> Page:
                 ["Category", "n", "F1", "Source"],
                 [["Data Security", "4", "0.5 [0.2, 0.8]", "this run"], [DO_NOT_TRACK, "0", "no positive", ""]],
                 section="categories",
-                summary_rows=1,
+                totals=1,
             )
         ],
-        bars=[Bar(SECURITY, 0.5, (0.2, 0.8), 4, 0.6), Bar(DO_NOT_TRACK, None, None, 0)],
-        curves=[Curve(DO_NOT_TRACK, None, None, None, None, 0)],
-        calibration=calibration,
-        before_calibration=calibration,
+        bars=(f1_bars(bars, "F1"), f1_bars(bars, "F1", narrow=True)),
+        curves=[precision_recall_panel(DO_NOT_TRACK, None, CategoryMetrics(None, None, None, 0, 0, 0))],
+        reliability=[reliability_panel(label, curve, curve) for label in LABELS],
         confusions=confusions(gold, predicted),
         errors=[_error(index) for index in range(errors)],
         thresholds=dict.fromkeys(LABELS, 0.5),
         suspects=[
-            {
-                "policy": "shop",
-                "index": 7,
-                "text": "Doubtful.",
-                "heading": None,
-                "before": None,
-                "after": None,
-                "gold": [SECURITY],
-                "wrong": {SECURITY: 0.03},
-                "missing": {CHOICE: 0.11},
-                "score": 0.07,
-                "votes": None,
-                "annotators": None,
-            }
+            SuspectCase(
+                policy="shop",
+                index=7,
+                text="Doubtful.",
+                around=Surroundings(None, None, None),
+                gold=(SECURITY,),
+                votes=None,
+                annotators=None,
+                wrong={SECURITY: 0.03},
+                missing={CHOICE: 0.11},
+                score=0.07,
+            )
         ],
         notes=["a note"],
         provenance={"git": "abc"},
@@ -159,33 +159,54 @@ def test_undefined_figures_are_said() -> None:
     assert "None" not in _squeezed(_tree(text).get_element_by_id("main"))
 
 
-def test_in_sample_stands_at_the_top_and_at_every_heading_of_figures() -> None:
-    tree = _tree(render(_page(warnings=["The figures are in-sample."], mark="in-sample")))
+def test_in_sample_stands_at_the_top_and_at_every_heading_of_metrics() -> None:
+    tree = _tree(render(_page(in_sample=True)))
     assert next(iter(tree.get_element_by_id("main"))).get("class") == "warning"
     for heading in tree.iter("h2"):
         assert ("in-sample" in heading.text_content()) == (heading.get("id") != "h-provenance")
-    assert "in-sample" not in render(_page())
+    assert "in-sample" not in render(_page()).lower()
 
 
-def test_a_policys_text_cannot_become_markup() -> None:
-    suspect = {**_page().suspects[0], "text": _EVIL, "policy": _EVIL}
-    errors = [_error(0, _EVIL, policy=_EVIL, heading=_EVIL, before=_EVIL, after=_EVIL, annotators={_EVIL: ()})]
-    names = {"title": _EVIL, "facts": [_EVIL], "warnings": [_EVIL], "mark": _EVIL, "notes": [_EVIL]}
-    table = Table(_EVIL, [_EVIL, _EVIL], [[_EVIL, _EVIL]], _EVIL)
-    bars = [Bar(SECURITY, 0.5, None, 1, baselines={_EVIL: 0.3})]
-    page = _page(
-        errors=0, suspects=[suspect], tables=[table], bars=bars, unit=_EVIL, provenance={_EVIL: _EVIL}, **names
-    )
-    text = render(replace(page, errors=errors))
-    tree = _tree(text)
-    assert len(tree.findall(".//script")) == 2
-    assert not tree.findall(".//img")
-    assert not tree.xpath("//@*[starts-with(name(), 'on')]")
-    assert not tree.xpath("//comment()")
-    data = tree.get_element_by_id("error-data").text
+def _hostile(value: Any) -> Any:
+    """The same page with hostile signs added to every text in it, names of policies, models and labels included."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return value and value + _EVIL
+    if isinstance(value, Mapping):
+        return {_hostile(key): _hostile(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_hostile, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in fields(value) if field.name != "section"]
+        return replace(value, **{name: _hostile(getattr(value, name)) for name in names})
+    return value
+
+
+def _shape(tree: lxml_html.HtmlElement) -> list[tuple[str, list[str]]]:
+    return [(str(node.tag), sorted({*node.attrib} - {"class"})) for node in tree.iter()]
+
+
+def _texts(tree: lxml_html.HtmlElement) -> str:
+    """All that readers and screen readers get."""
+    parts = tree.xpath("//body//text()[not(parent::script)] | //title/text()")
+    return " ".join(" ".join([*parts, *tree.xpath("//body//@*[name() != 'class']")]).split())
+
+
+def test_no_text_can_become_markup() -> None:
+    page = _page(in_sample=True, annotators=True, suspects_note="a note on suspects")
+    page = replace(page, errors=[_error(0, forced=(FIRST_PARTY,)), *page.errors], tables=[*page.tables, _OVERVIEW])
+    benign, hostile = _tree(render(page)), _tree(render(_hostile(page)))
+    # One unescaped sign of a text would add an element, an attribute or a comment.
+    assert _shape(hostile) == _shape(benign)
+    shown = _texts(hostile)
+    evil = " ".join(_EVIL.split())
+    for words in ("shop", "We share your name.", "Sharing", "Before it.", "After it.", "Model standard", "Macro F1"):
+        assert f"{words}{evil}" in shown, words
+    for words in ("95 %: 0.66 to 0.72", SECURITY, DO_NOT_TRACK, "this run", "a note", "abc", "Doubtful.", "sentence"):
+        assert f"{words}{evil}" in shown, words
+    data = hostile.get_element_by_id("error-data").text
     assert not re.search("[<>&\u2028]", data)
-    assert json.loads(data)["errors"][0]["text"] == _EVIL
-    assert " ".join(_EVIL.split()) in _squeezed(tree.get_element_by_id("cases"))
+    first = json.loads(data)["errors"][0]
+    assert first["text"] == f"We share your name.{_EVIL}" and f"84{_EVIL}" in first["annotators"]
 
 
 def test_the_data_hold_every_error_and_the_page_the_first_ones() -> None:
@@ -236,8 +257,8 @@ def test_the_matrix_leads_to_its_errors() -> None:
 def test_suspects_say_which_way_gold_is_doubted() -> None:
     (case,) = _tree(render(_page())).xpath("//ol[@class='suspects']/li")
     words = _squeezed(case)
-    assert "Given, doubtful Sec Data Security the model gives what gold says 0.03" in words
-    assert "Not given, probable Opt User Choice/Control the model gives what gold says 0.11" in words
+    assert "Given, doubtful Sec Data Security the model gives gold a probability of 0.03" in words
+    assert "Not given, probable Opt User Choice/Control the model gives gold a probability of 0.11" in words
     assert "label quality 0.07" in words
 
 

@@ -86,7 +86,7 @@ def about() -> dict[str, Any]:
 
 
 def test_every_number_stands_in_its_column(rows: list[Row], about: dict[str, Any]) -> None:
-    found = {table.title: table for table in tables(rows, about)}
+    found = {table.caption: table for table in tables(rows, about)}
     throughput = [dict(zip(found["Throughput"].header, cells, strict=True)) for cells in found["Throughput"].rows]
     assert throughput[1] == {
         "": "clausetag standard",
@@ -120,7 +120,7 @@ def test_every_number_stands_in_its_column(rows: list[Row], about: dict[str, Any
 def test_terminal_and_markdown_hold_the_same_tables(rows: list[Row], about: dict[str, Any]) -> None:
     shown, written = terminal(rows, about), markdown(rows, about, "bench.svg")
     for table in tables(rows, about):
-        assert table.title in shown and f"## {table.title}" in written
+        assert table.caption in shown and f"## {table.caption}" in written
         assert all(cell in shown and cell in written for cells in table.rows for cell in cells)
     for text in (shown, written):
         assert "Invented CPU, 2 of 4 cores usable (avx2)" in text and "load average 1.6 to -" in text

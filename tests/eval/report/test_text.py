@@ -103,10 +103,10 @@ def test_terminal_columns_are_aligned(results: Results) -> None:
     assert len({len(line) for line in lines[3:21]}) == 1
 
 
-def test_in_sample_marks_every_figure_of_the_model(results: Results) -> None:
+def test_in_sample_marks_every_metric_of_the_model(results: Results) -> None:
     for cells in tables(replace(results, in_sample=True)):
         for name in cells.header:
-            others = ("Category", "Support", "Positives", "Figure", "TF-IDF", "Person vs")
+            others = ("Category", "Support", "Positives", "Metric", "TF-IDF", "Person vs")
             assert ("in-sample" in name) != name.startswith(others), name
 
 
