@@ -98,3 +98,22 @@ def test_a_unit_stands_once_for_each_head_that_learns_from_it(
                 assert float(weight) == 0.5 and set(target.tolist()) == {expected}
                 pool += 1
     assert (units, pool) == (2 * SIZE, 2 * 3 * SIZE)
+
+
+def test_seed_and_epoch_decide_the_batches(examples: Examples, recipe: Recipe, tokenizer: SubwordTokenizer) -> None:
+    first = epoch_batches(examples, recipe, tokenizer, 0)
+    assert epoch_batches(examples, recipe, tokenizer, 0) == first
+    assert epoch_batches(examples, recipe, tokenizer, 3) != first  # the same part of the pool
+    assert epoch_batches(examples, recipe.replaced(seed=2), tokenizer, 0) != first
+    for batch in first:
+        assert max(len(item.window.ids) for item in batch) * len(batch) <= recipe.batch_tokens
+
+
+def test_windows_have_random_lengths_between_the_shortest_and_the_longest(
+    examples: Examples, recipe: Recipe, tokenizer: SubwordTokenizer
+) -> None:
+    def windows(shortest: int) -> int:
+        found = epoch_batches(examples, recipe.replaced(shortest_window=shortest), tokenizer, 0)
+        return sum(map(len, found))
+
+    assert windows(64) < windows(8)

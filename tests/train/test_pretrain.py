@@ -24,7 +24,14 @@ from clausetag.model.artifact import load_artifact, read_trained_on
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.train import pretrain as module
 from clausetag.train.config import recipe_from
-from clausetag.train.mlm import MaskedLanguageModel, Settings, first_policies, masked_loss, masking_collator
+from clausetag.train.mlm import (
+    MaskedLanguageModel,
+    Settings,
+    first_policies,
+    masked_loss,
+    masking_collator,
+    split_policies,
+)
 from clausetag.train.pretrain import pretrain
 from clausetag.train.run import run_training
 from clausetag.train.training_data import assemble
@@ -208,6 +215,18 @@ def test_only_what_is_needed_is_read_and_recorded() -> None:
     assert {row.policy for row in first_policies(rows, 110)} == {"shop-0"}
     assert {row.policy for row in first_policies(rows, 111)} == {"shop-0", "shop-1"}
     assert len(first_policies(rows, 10_000)) == 50
+
+
+def test_one_policy_in_twenty_is_held_out(tiny_backbone: Path) -> None:
+    tokenizer = SubwordTokenizer.of(load_tokenizer(str(tiny_backbone)))
+    rows = invented(policies=45, sentences=2)
+    trained_on, measured = (
+        [{one.row for one in policy} for policy in part] for part in split_policies(rows, 1, tokenizer)
+    )
+    assert (len(trained_on), len(measured)) == (43, 2)
+    assert set().union(*trained_on, *measured) == set(range(90))
+    other, _ = split_policies(rows, 2, tokenizer)
+    assert [{one.row for one in policy} for policy in other] != trained_on
 
 
 def test_masking_hides_a_share_of_the_tokens_and_no_special_one(tiny_backbone: Path) -> None:

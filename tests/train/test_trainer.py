@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import itertools
 import json
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -111,9 +111,70 @@ def test_the_packaged_backbones_sum_is_checked(tmp_path: Path, monkeypatch: pyte
 
 
 def test_learning_rate_rises_then_falls_to_zero() -> None:
-    factors = [trainer.warmup_factor(step, 100, 0.1) for step in range(101)]
-    assert factors[9] == 1.0 and factors[0] == pytest.approx(0.1) and factors[100] == 0.0
-    assert all(a >= b for a, b in itertools.pairwise(factors[9:]))
+    factors = [trainer.warmup_factor(step, 10, 0.3) for step in range(11)]
+    assert factors == [1 / 3, 2 / 3, 1.0, 1.0, 6 / 7, 5 / 7, 4 / 7, 3 / 7, 2 / 7, 1 / 7, 0.0]
+    assert [trainer.warmup_factor(step, 2, 0.0) for step in range(3)] == [1.0, 1.0, 0.0]
+
+
+def test_every_step_has_the_rate_of_its_group_and_place(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe.replaced(epochs=1, warmup=0.5)
+    rates: list[list[float]] = []
+    step = torch.optim.AdamW.step
+
+    def recording(optimiser: torch.optim.AdamW, *arguments: Any, **named: Any) -> Any:
+        rates.append(sorted({group["lr"] for group in optimiser.param_groups}))
+        return step(optimiser, *arguments, **named)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", recording)
+    total = trainer.train(recipe, assemble(recipe), tmp_path, quiet=True).progress.step
+    peaks = sorted([recipe.head_lr, *(recipe.encoder_lr * recipe.layer_decay**depth for depth in range(3))])
+    assert rates == [[peak * trainer.warmup_factor(n, total, 0.5) for peak in peaks] for n in range(total)]
+
+
+def test_rates_fall_layer_by_layer_and_vectors_do_not_decay(tiny_backbone: Path) -> None:
+    model = network.from_backbone(str(tiny_backbone), LABELS, network.HEADS, 0.0)
+    settings = Recipe(policies=("x",), encoder_lr=1e-3, head_lr=5e-3, layer_decay=0.5, weight_decay=0.1)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    found: dict[str, tuple[float, float]] = {}
+    for group in trainer.parameter_groups(model, settings):
+        for parameter in cast(list[torch.nn.Parameter], group["params"]):
+            found[names[id(parameter)]] = cast(float, group["lr"]), cast(float, group["weight_decay"])
+    assert set(found) == set(names.values())
+    heads = model.classifier.weight, model.classifier.bias
+    assert [found[names[id(parameter)]] for parameter in heads] == [(5e-3, 0.1), (5e-3, 0.0)]
+    assert found["encoder.encoder.layer.1.output.dense.weight"] == (1e-3, 0.1)
+    assert found["encoder.encoder.layer.1.output.LayerNorm.weight"] == (1e-3, 0.0)
+    assert found["encoder.encoder.layer.0.output.dense.weight"] == (5e-4, 0.1)
+    assert found["encoder.embeddings.word_embeddings.weight"] == (2.5e-4, 0.1)
+
+
+def test_a_seed_decides_the_run(recipe: Recipe, tmp_path: Path) -> None:
+    data = assemble(recipe)
+    runs = {}
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        short = recipe.replaced(epochs=1, seed=seed)
+        runs[name] = trainer.train(short, data, tmp_path / name, quiet=True).progress.history
+    assert runs["a"] == runs["b"] != runs["c"]
+
+
+def test_gradients_are_clipped(recipe: Recipe, tmp_path: Path) -> None:
+    losses = []
+    for norm in (1.0, 1e-6):
+        clipped = recipe.replaced(epochs=1, max_norm=norm)
+        trained = trainer.train(clipped, assemble(clipped), tmp_path / str(norm), quiet=True)
+        losses.append(trained.progress.history[0]["train_loss"])
+    assert losses[0] != losses[1]
+
+
+def test_new_heads_start_at_the_rates_of_the_labels(recipe: Recipe, tmp_path: Path) -> None:
+    still = recipe.replaced(epochs=1, encoder_lr=0.0, head_lr=0.0)
+    data = assemble(still)
+    trained = trainer.train(still, data, tmp_path, quiet=True)
+    rows = data.train[0].sentences
+    rate = sum(LABELS[0] in (row.labels or ()) for row in rows) / len(rows)
+    assert trained.model.classifier.bias[0].item() == pytest.approx(math.log(rate / (1 - rate)), abs=1e-4)
 
 
 def test_loss_is_weighted_and_ignores_weight_zero() -> None:

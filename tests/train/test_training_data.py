@@ -50,6 +50,24 @@ def test_single_recurring_sentences_are_dropped_and_counted() -> None:
     assert found.notes == ("training sentences dropped because a validation or test policy has them too: 1",)
 
 
+@pytest.mark.parametrize("shared", [4, 5])
+def test_more_than_a_tenth_of_a_test_policy_is_that_policy(shared: int) -> None:
+    test = planted("We share data", policy_split()["test"][0], n=40)
+    copied = [Sentence("mine", n, row.text, labels=()) for n, row in enumerate(test[:shared])]
+    rows = [*planted("We do something else", "mine", n=5), *copied]
+    if shared > 4:
+        with pytest.raises(LeakageError, match="5 of 40 sentences of the held-out policy"):
+            without_test_texts(data(*rows), test)
+    else:
+        assert len(without_test_texts(data(*rows), test).train[0].sentences) == 5
+
+
+def test_texts_of_few_words_are_no_leak() -> None:
+    test = [Sentence(policy_split()["test"][0], 0, "Contact us today", labels=())]
+    found = without_test_texts(data(Sentence("mine", 0, "Contact us today", labels=())), test)
+    assert len(found.train[0].sentences) == 1 and not found.notes
+
+
 def test_what_recurs_in_a_validation_policy_is_dropped_with_its_passage_label() -> None:
     rows = [replace(s, passage=s.index // 2) for s in planted("We share data", "mine", n=6)]
     votes = {("mine", passage): {LABELS[0]: 1.0} for passage in range(3)}
