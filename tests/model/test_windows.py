@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,15 @@ def test_every_sentence_is_pooled_once_from_its_own_pieces(lengths: list[int], h
         for unit in window.sentences:
             assert set(window.ids[unit.start : unit.end]) == {1000 + unit.row}
             assert window.ids[unit.end] == SEP
+
+
+@pytest.mark.parametrize("heading", [0, 5])
+def test_a_window_is_filled_to_its_last_token(heading: int) -> None:
+    room = 64 - 1 - (heading + 1 if heading else 0) - 2  # without [CLS], the heading and two separators
+    for last, windows in ((room - 20, 1), (room - 19, 2)):
+        found = list(pack(encoded([20, last], heading=heading), 64, CLS, SEP))
+        assert len(found) == windows and max(len(window.ids) for window in found) <= 64
+        assert windows == 2 or len(found[0].ids) == 64
 
 
 def test_inference_keeps_a_passage_in_one_window_where_it_fits() -> None:
