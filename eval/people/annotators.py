@@ -12,9 +12,9 @@ Two comparisons, each made for the annotators and, in the same way, for the mode
 F1 of a against b is ``2 |a and b| / (|a| + |b|)``, the same in both directions. Hits and sizes are summed over all
 comparisons of all policies before dividing, so policies weigh by their labels, as in the model's own metrics. The lead
 is the model's F1 minus the annotators'. A lead above 0 means that the model agrees with the annotators more than they
-agree with each other, not that its labels are better than a person's: a single annotator's choices are noisy, and a
-model that estimates the share of votes is closer to each annotator than another noisy annotator is
-(`clausetag.eval.research.vote_share` simulates by how much).
+agree with each other, not that its labels are better than a person's: a single decision of an annotator is noisy, and
+a model that estimates the share of votes is closer to each annotator than another noisy annotator is
+(`clausetag.eval.research.ceiling` computes by how much).
 """
 
 from __future__ import annotations
