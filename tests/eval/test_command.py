@@ -72,6 +72,7 @@ def test_figures_files_and_context(
     assert tagger.calls == [("score", tuple(row["text"] for row in ROWS), "guide")]
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["n"] == 5
+    assert metrics["ci95"]["policies"] == 2  # whole policies are drawn, not rows
     first = metrics["per_category"][FIRST_PARTY]
     assert (first["precision"], first["recall"], first["support"]) == (1.0, 0.5, 2)
     assert metrics["per_category"][CHOICE]["f1"] == 1.0
