@@ -299,3 +299,170 @@ def test_pages_within_pages_end() -> None:
 
 def test_telephone_numbers_keep_their_area_code() -> None:
     assert _texts(f"<p>{_ONE}</p><p>(800) 555-0199</p><p>{_TWO}</p>")[1] == "(800) 555-0199"
+
+
+# Limits of the rules: each of these pages fails if a constant or a rule of the selection changes
+
+_OTHER = "The lazy dog jumps over the quick brown fox every single day, and the fox does not mind that at all."
+"""Prose that says nothing about data."""
+
+
+def test_the_main_element_has_nearly_all_prose() -> None:
+    """A second section with a fifth of the prose, in which no sentence is about data, is kept."""
+    second = f"<div><h2>Dogs</h2><p>{_OTHER}</p><p>{_OTHER.replace('dog', 'cat')}</p></div>"
+    page = f"<div><div>{_TEXT * 2}</div>{second}</div>"
+    assert _texts(page) == [*_PROSE * 2, "Dogs", _OTHER, _OTHER.replace("dog", "cat")]
+
+
+_CONTACT = "If you have a question about your data, or about which information we collect, please write to our office."
+
+
+@pytest.mark.parametrize(
+    ("after", "kept"),
+    [
+        (f"<p>{_CONTACT}</p>", True),
+        (
+            "<p>Our privacy officer works in Leeds and answers every letter that she gets within a week or two.</p>",
+            True,
+        ),
+        (f"<p>{_OTHER}</p>", False),
+        (f'<p><a href="/shop">Shop</a></p><p>{_CONTACT}</p>', False),
+        (f"<nav>Home</nav><p>{_CONTACT}</p>", False),
+        (f"<p>{_CONTACT} All rights reserved.</p>", False),
+        (f"<p>{_CONTACT} By your click you accept our cookies, which you agree to.</p>", False),
+    ],
+)
+def test_prose_after_the_main_element_belongs_to_it_if_it_is_about_data(after: str, kept: bool) -> None:
+    items = "".join(f"<li><h3>{title}</h3>{_TEXT * 4}" for title in _TITLES)
+    texts = _texts(f'<div id="page"><div id="main"><ol>{items}</ol></div>{after}</div>')
+    assert (len(texts) == 4 * 17 + 1) is kept and len(texts) >= 4 * 17
+
+
+def test_prose_far_from_the_main_element_does_not_belong_to_it() -> None:
+    items = "".join(f"<li><h3>{title}</h3>{_TEXT * 4}" for title in _TITLES)
+    for depth, kept in ((3, True), (4, False)):
+        page = f"<div>{'<div>' * depth}<ol>{items}</ol>{'</div>' * depth}<p>{_CONTACT}</p></div>"
+        assert (_CONTACT in _texts(page)) is kept
+
+
+def test_a_paragraph_is_not_the_main_element() -> None:
+    """A broken <p> or a <span> with all the prose is part of the element around it."""
+    spans = "".join(f"<span>{prose}</span><br>" for prose in _PROSE)
+    assert _texts(f"<div><div>Short one.</div><ul>{_TEXT}</ul><div>Short two.</div></div>")[0] == "Short one."
+    assert len(_texts(f"<div><i><div>{spans}</div></i></div>")) == 4
+
+
+@pytest.mark.parametrize("name", ["menu", "page-footer", "navigation-block"])
+def test_a_long_text_about_data_is_kept_under_any_name(name: str) -> None:
+    long = _TEXT * 4  # 300 words with many mentions of data
+    assert len(_texts(f'<main>{_TEXT * 9}<div class="{name}">{long}</div></main>')) == 36 + 16
+    assert len(_texts(f'<main>{_TEXT * 9}<div class="{name}">{_TEXT}</div>{_TEXT}</main>')) == 36 + 4
+
+
+@pytest.mark.parametrize(
+    ("element", "kept"),
+    [
+        ('<aside class="share"><p>{}</p></aside>', True),
+        ('<div role="search"><p>{}</p></div>', False),
+        ('<div role="dialog"><p>{}</p></div>', False),
+        ("<dialog open><p>{}</p></dialog>", False),
+        ("<form><p>{}</p><input></form>", True),
+        ("<form><p>{}</p></form>", True),
+    ],
+)
+def test_two_mentions_of_data_outweigh_a_name_but_not_a_role(element: str, kept: bool) -> None:
+    two = "Here we collect the address of every visitor, and this information is kept for a week in the safe of our office."
+    one = two.replace("this information", "all of it")
+    for prose, expected in ((two, kept), (one, element == "<form><p>{}</p></form>")):
+        assert (prose in _texts(f"{_TEXT * 2}{element.format(prose)}{_TEXT * 2}")) is expected
+
+
+def test_a_footer_of_the_site_goes_and_one_of_the_text_stays() -> None:
+    footer = f"<footer><p>{_CONTACT}</p></footer>"
+    for tag, kept in (("main", True), ("article", True), ("section", True), ("div", False)):
+        assert (_CONTACT in _texts(f"<{tag}>{_TEXT * 3}{footer}{_TEXT}</{tag}>")) is kept
+
+
+def test_a_heading_in_the_header_of_an_article_stays() -> None:
+    assert _texts(f"<article><header class='menu'><h2>Privacy</h2></header>{_TEXT}</article>")[0] == "Privacy"
+
+
+@pytest.mark.parametrize(
+    ("cookies", "kept"),
+    [
+        (f'<div class="cookie-notice"><p>{_ONE}</p></div>', False),
+        (f'<div class="cookie-notice">{_TEXT}</div>', True),
+        (f'<div class="cookie-notice">{_TEXT}<a href="/yes">Yes</a></div>', False),
+        (f'<div class="cookie-notice" role="dialog">{_TEXT}</div>', False),
+    ],
+)
+def test_a_cookie_notice_is_text_if_it_is_long_and_has_no_button(cookies: str, kept: bool) -> None:
+    assert len(_texts(f"<div>{_TEXT * 3}{cookies}{_TEXT}</div>")) == 16 + 4 * kept
+
+
+def test_folded_text_is_kept_if_it_has_enough_prose_about_data() -> None:
+    often = (
+        "We share your personal information, and they use the data that we collect, with no other third party at all."
+    )
+    rare = f"{_OTHER} {_OTHER} {_OTHER} {_OTHER} We collect the data that is in it."
+    never = " ".join([_OTHER] * 5)
+    base = f"<main>{_TEXT * 9}" + "{}</main>"
+    for hidden, controlled, kept in (
+        (often, False, False),  # 20 words
+        (often, True, True),
+        (" ".join([often] * 4), False, True),
+        (rare, True, True),
+        (never, True, False),
+        (never, False, False),
+    ):
+        control = '<button aria-controls="x" aria-expanded="false">More about this</button>' if controlled else ""
+        texts = _texts(base.format(f'{control}<div id="x" hidden><p>{hidden}</p></div>'))
+        assert (hidden in texts) is kept, (hidden[:30], controlled)
+
+
+def test_a_long_label_is_no_title() -> None:
+    for words, kind in ((15, "heading"), (16, "")):
+        title = " ".join(["Data"] * words)
+        blocks = _blocks(f"<div><details><summary>{title}</summary><p>{_ONE}</p></details>{_TEXT}</div>")
+        assert ((title, "heading") in blocks) is bool(kind)
+
+
+def test_a_copyright_line_ends_the_text_unless_much_follows() -> None:
+    line = "<p>© 2024 Example Ltd, Leeds</p>"
+    little = f"<p>{_OTHER}</p>"
+    mentions = f"<p>{_TWO}</p><p>{_FOUR}</p><p>We collect the data that they use and that we share with third parties, all of it.</p>"
+    assert _texts(f"<div>{_TEXT * 9}{line}{little}</div>") == [*_PROSE * 9]
+    assert _texts(f"<div>{_TEXT * 9}{line}{mentions}</div>")[-2:-1] == [_FOUR]
+    assert _texts(f"<div>{_TEXT}{line}{little * 3}</div>")[-1] == _OTHER
+
+
+def test_a_date_is_short_and_near_the_title() -> None:
+    long = "Updated on 1 May 2024 by our office in Leeds, with small changes"
+    far = "<h3>Shop documents</h3><h3>Shop papers</h3><h3>Shop letters</h3><h3>Updated 1 May 2024</h3>"
+    for date in (f"<h3>{long}</h3>", far):
+        page = f'<section><h1>Privacy notice</h1>{date}<div><div><a href="/terms">Terms</a></div><div>{_TEXT}</div></div></section>'
+        assert _texts(page) == ["Privacy notice", *_PROSE]
+
+
+def test_a_long_item_or_cell_is_layout() -> None:
+    for tag in ("li", "td"):
+        wrap = "<ul><li>{}</ul>" if tag == "li" else "<table><tr><td>{}</table>"
+        kinds = {kind for _, kind in _blocks(wrap.format("<p>" + "</p><p>".join([_ONE] * 9) + "</p>"))}
+        assert kinds == {"paragraph"}
+
+
+def test_a_page_with_little_text_is_read_with_its_hidden_text() -> None:
+    hidden = f'<div style="display:none"><p>{" ".join([_OTHER] * 9)}</p></div>'
+    assert len(_texts(f"<main>{_TEXT}{hidden}</main>")) == 5
+    assert len(_texts(f"<main>{_TEXT * 8}{hidden}</main>")) == 32
+
+
+def test_an_element_named_depth_is_not_nested_too_deeply() -> None:
+    assert _texts(f"{_NAV}<main>{_TEXT}</in-depth></main>") == [*_PROSE]
+
+
+def test_three_levels_of_pages_within_pages_are_read() -> None:
+    page = _TEXT * 2
+    for level in range(1, 5):
+        page = "<iframe srcdoc='" + page.replace("&", "&amp;").replace("'", "&#39;") + "'></iframe>"
+        assert bool(_texts(page)) is (level <= 3)
