@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from clausetag.data.documents import docx, tables
 from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.errors import is_machine_error
 from clausetag.data.records import Document, FailedInput
@@ -126,8 +125,9 @@ def _pdf(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _word(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(docx, "_Styles", _raises)
-    __import__("docx").Document().save(str(folder / "a.docx"))
+    docx = pytest.importorskip("docx")
+    docx.Document().save(str(folder / "a.docx"))
+    monkeypatch.setattr(docx, "Document", _raises)
     return folder / "a.docx"
 
 
@@ -136,7 +136,7 @@ def _batches(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from pyarrow import parquet
 
     parquet.write_table(pyarrow.table({"id": ["a"], "text": [_POLICY]}), folder / "a.parquet")
-    monkeypatch.setattr(tables, "_parquet_row", _raises)
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", _raises)
     return folder / "a.parquet"
 
 

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clausetag.data.corpora.five import FIVE, document_of
-from clausetag.data.documents import docx as reader
-from clausetag.data.documents.docx import docx_document
+from clausetag.data.documents.docx import DOCX_LIMITS, DocxLimits, docx_document
 from clausetag.data.errors import DocumentError
 from clausetag.data.records import Document
 from clausetag.data.segment import segment
@@ -52,9 +51,9 @@ def _of_xml(*body: str) -> list[tuple[str, str]]:
     return _blocks(_made(make))
 
 
-def _code(content: bytes) -> str:
+def _code(content: bytes, limits: DocxLimits = DOCX_LIMITS) -> str:
     with pytest.raises(DocumentError) as caught:
-        docx_document("p", content)
+        docx_document("p", content, limits)
     assert "\n" not in str(caught.value)
     return caught.value.code
 
@@ -220,11 +219,12 @@ def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch
     parts = {
         name: zipfile.ZipFile(io.BytesIO(sound)).read(name) for name in zipfile.ZipFile(io.BytesIO(sound)).namelist()
     }
-    bomb = _zip({**parts, "word/document.xml": b" " * (reader._MAX_XML + 1)})
+    bomb = _zip({**parts, "word/document.xml": b" " * (DOCX_LIMITS.xml + 1)})
     assert len(bomb) < 100_000
     monkeypatch.setattr(docx, "Document", None)  # it would be called
     assert _code(bomb) == "too_large"
-    assert _code(_zip({f"{number}.png": b"" for number in range(reader._MAX_PARTS + 1)})) == "too_large"
+    assert _code(_zip(parts), DocxLimits(parts=3)) == "too_large"
+    assert _code(_zip({**parts, "a.png": b" " * 1_000_000}), DocxLimits(unpacked=1_000_000)) == "too_large"
 
 
 def test_entities_are_not_expanded_and_deep_nesting_is_no_crash() -> None:
