@@ -1,9 +1,9 @@
-"""`clausetag predict`: documents in, tagged sentences out, in order; a bad input never stops the others.
+"""`clausetag predict`: reads documents and writes their tagged sentences, in order; a bad input never stops the others.
 
 clausetag predict policy.html                      # a table in the terminal
 clausetag predict folder/ 'more/*.md' -o out       # out/predictions.jsonl, out/summary.csv and out/texts/
 cat policy.txt | clausetag predict - -o page.html  # one page with every sentence highlighted
-clausetag predict crawl.jsonl.zst -o out --resume  # goes on where a killed run stopped
+clausetag predict crawl.jsonl.zst -o out --resume  # resumes an interrupted run
 clausetag predict 'crawl/*.parquet' -o out --engine ray  # many workers, on one machine or a cluster
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
 from clausetag.predict.options import add_model_arguments
 from clausetag.predict.pages.summary import summary_table
-from clausetag.predict.pipeline import Pipeline
+from clausetag.predict.pipeline import Pipeline, Source
 from clausetag.predict.progress import Progress
 from clausetag.predict.run import Interrupted, Run
+from clausetag.predict.run_summary import Tally
 from clausetag.predict.writers.writer import FORMATS, RUN_JSON, Format, OutputWriter
 
 
@@ -44,36 +45,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="OUT",
-        help=f"file with suffix {', '.join('.' + f for f in FORMATS)}, or a folder; without it a table is printed",
+        help=f"file with suffix {', '.join('.' + f for f in FORMATS)}, or a folder; without -o a table is printed",
     )
     parser.add_argument(
-        "--format", metavar="FORMAT", help=f"of an output folder: one or more of {','.join(FORMATS)} (default: jsonl)"
+        "--format",
+        metavar="FORMAT",
+        help=f"formats in an output folder: one or more of {','.join(FORMATS)} (default: jsonl)",
     )
     add_model_arguments(parser)
     parser.add_argument(
         "--engine",
         choices=("local", "ray"),
         default="local",
-        help="ray: many workers, on this machine or on a cluster; reads object stores too, and writes Parquet",
+        help="ray: many workers, on this machine or a cluster; also reads object stores; writes Parquet",
     )
     parser.add_argument(
         "--threads",
         type=int,
         metavar="N",
-        help="threads (default: the cores this process may use; with --engine ray, one for each worker)",
+        help="number of threads (default: the cores this process may use; with --engine ray, one per worker)",
     )
-    parser.add_argument("--table", action="store_true", help="print the table also where -o is given")
+    parser.add_argument("--table", action="store_true", help="with -o, print the table too")
     parser.add_argument(
-        "--resume", action="store_true", help="continue an unfinished run of the same command; else it starts anew"
+        "--resume", action="store_true", help="continue an unfinished run of the same command (default: start anew)"
     )
     parser.add_argument(
         "--run-json",
         metavar="FILE",
         help="write counts, failures, model, versions and times to FILE (an output folder has them in run.json)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress, and no word about what was written")
     parser.add_argument(
-        "--strict", action="store_true", help="count a document that is flagged (not English, no policy) as failed"
+        "--quiet",
+        action="store_true",
+        help="print no progress and no line about what was written; warnings and errors remain",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="treat a flagged document (not English, not a policy) as failed"
     )
 
 
@@ -95,59 +102,78 @@ def main(arguments: argparse.Namespace) -> int:
     pipeline = Pipeline(tagger, head, arguments.strict, progress, arguments.threads or available_cores())
     found = read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO())
     quality = quality_note(tagger.config)
-    table = arguments.table or arguments.output is None
-
-    def say(document: Document, sentences: list[Sentence]) -> None:
-        nonlocal table
-        if not table:
-            return
-        progress.clear()
-        try:
-            print(summary_table(document, sentences, labels=tagger.labels), end="\n\n")
-        except BrokenPipeError:
-            if arguments.output is None:
-                raise
-            # Whoever read the tables has gone; the files are wanted all the same.
-            table = False
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
     if arguments.output is None:
-        failed = False
-        for source, sentences in pipeline.tag_all(found):
-            if isinstance(source, FailedInput):
-                failed = True
-            else:
-                say(source, sentences)
+        failed = _print_tables(pipeline, found)
     else:
-        target = Path(arguments.output)
-        writer = OutputWriter(target, formats)
-        summaries = [] if writer.is_file else [target / RUN_JSON]
-        if arguments.run_json is not None:
-            summaries.append(_free_file(Path(arguments.run_json), writer.results))
-        options = {
-            "inputs": arguments.inputs,
-            "output": arguments.output,
-            "formats": writer.formats,
-            "strict": arguments.strict,
-            "threads": arguments.threads,
-        }
-        run = Run(target, formats, quality, tuple(arguments.inputs), pipeline, options, tuple(summaries), say)
-        total = count_documents(arguments.inputs) if progress.shown else None
-        try:
-            tally = run.execute(found, total, resume=arguments.resume)
-        except Interrupted as stop:
-            print(f"clausetag: {stop}", file=sys.stderr)
+        tally = _write(arguments, formats, pipeline, found, quality)
+        if tally is None:
             return 130
         failed = bool(tally.failed)
-        if not arguments.quiet:
-            print(f"wrote {', '.join(map(str, writer.results))}: {tally.line()}", file=sys.stderr)
     if arguments.table and quality:
         print(quality)
     return 1 if failed else 0
 
 
+def _print_tables(pipeline: Pipeline, found: Iterator[Source]) -> bool:
+    """Print the summary of each document; returns whether an input failed."""
+    failed = False
+    for source, sentences in pipeline.tag_all(found):
+        if isinstance(source, FailedInput):
+            failed = True
+        else:
+            print(summary_table(source, sentences, labels=pipeline.tagger.labels), end="\n\n")
+    return failed
+
+
+def _write(
+    arguments: argparse.Namespace,
+    formats: tuple[Format, ...],
+    pipeline: Pipeline,
+    found: Iterator[Source],
+    quality: str,
+) -> Tally | None:
+    """Write the output and, with --table, print the summaries; None if the user stopped it."""
+    target = Path(arguments.output)
+    writer = OutputWriter(target, formats)
+    summaries = [] if writer.is_file else [target / RUN_JSON]
+    if arguments.run_json is not None:
+        summaries.append(_free_file(Path(arguments.run_json), writer.results))
+    table = arguments.table
+
+    def print_table(document: Document, sentences: list[Sentence]) -> None:
+        nonlocal table
+        if not table:
+            return
+        pipeline.progress.clear()
+        try:
+            print(summary_table(document, sentences, labels=pipeline.tagger.labels), end="\n\n")
+        except BrokenPipeError:
+            # The reader of the tables has ended; the files are still wanted.
+            table = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    options = {
+        "inputs": arguments.inputs,
+        "output": arguments.output,
+        "formats": writer.formats,
+        "strict": arguments.strict,
+        "threads": arguments.threads,
+    }
+    inputs = tuple(arguments.inputs)
+    run = Run(target, formats, quality, inputs, pipeline, options, tuple(summaries), print_table)
+    total = count_documents(inputs) if pipeline.progress.shown else None
+    try:
+        tally = run.execute(found, total, resume=arguments.resume)
+    except Interrupted as stop:
+        print(f"clausetag: {stop}", file=sys.stderr)
+        return None
+    if not arguments.quiet:
+        print(f"wrote {', '.join(map(str, writer.results))}: {tally.line()}", file=sys.stderr)
+    return tally
+
+
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuse what cannot be meant."""
+    """Refuse combinations of options that make no sense."""
     given = [("-o", arguments.output), ("--model", arguments.model), ("--run-json", arguments.run_json)]
     for name, value in (*given, *(("INPUT", value) for value in arguments.inputs)):
         if value == "":
@@ -168,7 +194,7 @@ def _free_file(path: Path, results: Sequence[Path]) -> Path:
 
 
 def _formats(arguments: argparse.Namespace) -> tuple[Format, ...]:
-    """The formats asked for, in their order; none leaves it to the output's suffix."""
+    """The formats asked for, in their fixed order; empty if the suffix of the output decides."""
     if arguments.format is None:
         return ()
     if arguments.output is None:
@@ -181,14 +207,14 @@ def _formats(arguments: argparse.Namespace) -> tuple[Format, ...]:
 
 
 def quality_note(config: Any) -> str:
-    """The model card's out-of-sample figures in a few lines of text; empty if it has none."""
-    figures: Sequence[dict[str, Any]] = config.get("figures", ())
-    if not figures:
+    """The out-of-sample metrics of the model card in a few lines of text; empty if it has none."""
+    metrics: Sequence[dict[str, Any]] = config.get("figures", ())
+    if not metrics:
         return ""
-    lines = ["How good the labels are (the model card's figures, on policies that training did not see):"]
+    lines = ["How good the labels are (metrics of the model card, on policies that training did not see):"]
     lines += [
-        f"  {figure['data']}, {figure['unit']}s, recipe {figure['recipe']}: "
-        f"macro F1 {figure['macro_f1']:.3f}, micro F1 {figure['micro_f1']:.3f} (n = {figure['n']:,})"
-        for figure in figures
+        f"  {row['data']}, {row['unit']}s, recipe {row['recipe']}: "
+        f"macro F1 {row['macro_f1']:.3f}, micro F1 {row['micro_f1']:.3f} (n = {row['n']:,})"
+        for row in metrics
     ]
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""The journal of a long run: every finished document with its tagged sentences, in one file that only grows.
+"""The journal of a run: every finished document with its tagged sentences, in one file that is only appended to.
 
-The outputs are made from it at the end, so a run that was killed and resumed writes the same bytes as one that was
-not. An entry is a kind, a length, a checksum and JSON packed by zlib; what a kill cut off fails the checksum and is cut
-off for good when the journal is opened again.
+The outputs are written from it at the end, so a run that was killed and resumed gives the same bytes as an
+uninterrupted one. An entry consists of a kind, a length, a checksum and JSON compressed with zlib. The checksum of an
+entry that a kill cut short is wrong; such an entry is removed when the journal is opened again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from clausetag.data.records import Block, Document, FailedInput, Sentence
 from clausetag.predict.writers.sink import error_row
 
 SYNC_SECONDS = 5.0
-"""A kill loses nothing that was written; only a power cut does, and no more than so many seconds."""
+"""Seconds between two calls of fsync. A kill loses nothing that was written; a power cut loses at most so much."""
 
 _ENTRY = struct.Struct(">cII")
 _HEAD, _SESSION, _DONE, _END = b"H", b"S", b"D", b"E"
@@ -31,7 +31,7 @@ _HEAD, _SESSION, _DONE, _END = b"H", b"S", b"D", b"E"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """From here on the entries are those of one more start of the command."""
+    """The command was started once more; the next entries are those of this start."""
 
     started: str
     """Date and time, ISO 8601 in UTC."""
@@ -39,31 +39,47 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One input that is done: a document with its sentences, or why there is none."""
+    """One finished input: a document with its sentences, or the reason why there is none."""
 
     source: Document | FailedInput
     sentences: Sequence[Sentence]
     seconds: float
-    """When it was done, counted from the session's start."""
+    """Time from the start of the session until it was finished."""
+
+
+def open_for_appending(path: Path) -> IO[bytes]:
+    """Open a file to which every write goes at once, without a buffer."""
+    return path.open("ab", buffering=0)
 
 
 class Journal:
     """A journal open for appending. `head` says which run it belongs to. Not shared between processes.
 
-    Raises, at any method:
-        OSError: the disk is full or cannot be read or written; what was appended before stays whole.
+    All methods raise OSError if the disk is full or cannot be read or written; earlier entries stay intact.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open a journal, or make an empty one, which has no `head` until `begin`."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        open_file: Callable[[Path], IO[bytes]] = open_for_appending,
+        sync: Callable[[int], None] = os.fsync,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Open a journal, or create an empty one, which has no `head` until `begin`.
+
+        `sync` makes the system write an open file to the disk, so that its content survives a power cut.
+        """
         self._path = path
-        self._file: IO[bytes] = path.open("ab", buffering=0)
+        self._sync = sync
+        self._clock = clock
+        self._file = open_file(path)
         self.head: Mapping[str, Any] | None = None
         self.results = 0
-        """Inputs that are done."""
+        """Number of finished inputs."""
         self.complete = False
-        """Whether all inputs are done."""
-        self._synced = time.monotonic()
+        """Whether all inputs are finished."""
+        self._synced = clock()
         self._end = 0
         for kind, packed in self._entries():
             if kind == _HEAD:
@@ -82,32 +98,32 @@ class Journal:
         self._file.close()
 
     def begin(self, head: Mapping[str, Any]) -> None:
-        """Forget everything and start a journal with this head."""
+        """Remove all entries and start a journal with this head."""
         self._file.truncate(0)
         self.results, self.complete, self._end = 0, False, 0
         self.head = head
         self._append(_HEAD, head)
 
     def start_session(self, started: str) -> None:
-        """Note that the command was started."""
+        """Append that the command was started."""
         self._append(_SESSION, started)
 
     def add(self, result: Result) -> None:
-        """Append one input that is done."""
+        """Append one finished input."""
         self._append(_DONE, _to_json(result))
         self.results += 1
-        if time.monotonic() - self._synced > SYNC_SECONDS:
-            os.fsync(self._file.fileno())
-            self._synced = time.monotonic()
+        if self._clock() - self._synced > SYNC_SECONDS:
+            self._sync(self._file.fileno())
+            self._synced = self._clock()
 
     def finish(self) -> None:
-        """Note that all inputs are done."""
+        """Append that all inputs are finished."""
         self._append(_END, None)
-        os.fsync(self._file.fileno())
+        self._sync(self._file.fileno())
         self.complete = True
 
     def entries(self) -> Iterator[Session | Result]:
-        """The sessions and results in their order, read one at a time."""
+        """The sessions and results in order, read one at a time."""
         for kind, packed in self._entries():
             if kind == _SESSION:
                 yield Session(_unpack(packed))
@@ -118,22 +134,22 @@ class Journal:
         packed = zlib.compress(json.dumps(value).encode("ascii"), 1)
         rest = memoryview(_ENTRY.pack(kind, len(packed), zlib.crc32(packed, ord(kind))) + packed)
         try:
-            while rest:  # a raw file may take less than it is given
+            while rest:  # a file without a buffer may write only a part
                 rest = rest[self._file.write(rest) :]
         except BaseException:
-            # Half an entry in the midst would hide those after it.
+            # Part of an entry would hide the entries after it.
             with suppress(OSError):
                 self._file.truncate(self._end)
             raise
         self._end += _ENTRY.size + len(packed)
 
     def _entries(self) -> Iterator[tuple[bytes, bytes]]:
-        """Kind and packed content of every whole entry."""
+        """Kind and compressed content of every complete entry."""
         with self._path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             while len(start := file.read(_ENTRY.size)) == _ENTRY.size:
                 kind, length, checksum = _ENTRY.unpack(start)
-                # After a power cut there may be zeros or noise, of which no length is to be believed.
+                # After a power cut there may be zeros or random bytes here, so the length may be wrong.
                 if not 0 < length <= size - file.tell():
                     return
                 packed = file.read(length)

@@ -1,7 +1,7 @@
-"""`clausetag data export-label-studio`: sentences of own policies as Label Studio tasks, with the model's labels.
+"""`clausetag data export-label-studio`: writes sentences of policies as Label Studio tasks, with the labels of a model.
 
 clausetag data export-label-studio policies/ --uncertain-first -o tasks.json
-clausetag data export-label-studio policies/ --labels recipe.toml -o tasks.json  # labels that no model has yet
+clausetag data export-label-studio policies/ --labels recipe.toml -o tasks.json  # labels that no model knows yet
 """
 
 from __future__ import annotations
@@ -24,28 +24,30 @@ from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.data.segment import segment
 from clausetag.model.tagger import Tagger
 from clausetag.predict.options import add_model_arguments
-from clausetag.predict.pages.summary import FLAG_MEANINGS
+from clausetag.predict.pages.summary import flag_warnings
 from clausetag.predict.terminal import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clausetag data export-label-studio`."""
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="policies, as of `clausetag predict`")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="policies, as for `clausetag predict`")
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="FILE",
-        help="the tasks, .json; the labelling interface beside it, .xml",
+        help="file for the tasks, .json; the labelling interface gets the same name with .xml",
     )
     add_model_arguments(parser)
     parser.add_argument(
-        "--uncertain-first", action="store_true", help="tasks in the order of the model's certainty, not of the text"
+        "--uncertain-first",
+        action="store_true",
+        help="sort the tasks by the model's certainty, least certain first, not by their place in the text",
     )
     parser.add_argument(
         "--labels",
         metavar="RECIPE",
-        help="recipe whose `labels` shall be given, which no model knows yet: tasks without a model's labels",
+        help="recipe with `labels` that no model knows yet: the tasks get no labels from a model",
     )
 
 
@@ -62,8 +64,8 @@ def main(arguments: argparse.Namespace) -> int:
             failures += 1
             print(f"clausetag: {printable(item.message)}", file=sys.stderr)
             continue
-        for flag in quality_flags(item):
-            print(f"clausetag: warning: {printable(item.policy)}: {FLAG_MEANINGS[flag]}", file=sys.stderr)
+        for line in flag_warnings(item.policy, quality_flags(item)):
+            print(line, file=sys.stderr)
         policies += 1
         sentences += tag(item)
     if not sentences:
@@ -80,7 +82,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _labels_of(
     arguments: argparse.Namespace,
 ) -> tuple[tuple[str, ...], str | None, Callable[[Document], list[Sentence]]]:
-    """The labels to choose from, the model that gives them first (if one does), and what makes a document sentences."""
+    """The labels to choose from, the hash of the model that proposes them (if any), and what splits a document."""
     if arguments.labels is not None:
         if arguments.model is not None or arguments.head is not None or arguments.uncertain_first:
             raise ClausetagError(

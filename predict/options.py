@@ -1,4 +1,4 @@
-"""Options that every command with a model has."""
+"""Options of every command that uses a model."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="DIR", help="model folder or shipped name (default: CLAUSETAG_MODEL, else the shipped one)"
     )
-    parser.add_argument("--head", metavar="HEAD", help="label source: guide (default), opp115")
+    parser.add_argument("--head", metavar="HEAD", help="labelling to follow: guide (default) or opp115")

@@ -1,4 +1,4 @@
-"""From what an input gave to its tagged sentences, or to the reason why there are none."""
+"""Tags inputs: from what was read to tagged sentences, or to the reason why there are none."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from clausetag.data.documents.quality import quality_flags
 from clausetag.data.errors import is_machine_error, one_line
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.tagger import Tagger
-from clausetag.predict.pages.summary import FLAG_MEANINGS
+from clausetag.predict.pages.summary import FLAG_MEANINGS, flag_warnings
 from clausetag.predict.progress import Progress
 from clausetag.predict.terminal import printable
 
 Source = Document | FailedInput
 TaggedSource = tuple[Source, list[Sentence]]
 
-_TURN = 0.0005
-"""Seconds after which the thread that reads documents lets another go on. A small network is done with a window in 3
-milliseconds; Python's 5 would leave its threads waiting for their next one longer than that."""
+_SWITCH_SECONDS = 0.0005
+"""Python's switch interval while documents are read and tagged at the same time. A small network needs 3 milliseconds
+for a window; with Python's default of 5, its threads would wait longer than that for the thread that reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Tags what is found, and notes on stderr what failed or is doubtful."""
+    """Tags inputs, and prints failures and warnings on stderr."""
 
     tagger: Tagger
     head: str
@@ -35,21 +35,21 @@ class Pipeline:
     """A flagged document counts as failed."""
     progress: Progress
     workers: int = 1
-    """Documents at a time in `tag_all`."""
+    """Number of documents that `tag_all` tags at the same time."""
 
     def tag(self, found: Source) -> TaggedSource:
-        """The document with its flags and its sentences, or why there is none; no document makes it raise.
+        """The document with its flags and tagged sentences, or the reason why there are none.
 
         Raises:
-            OSError: the machine's fault, such as a full disk, at which every document would fail.
+            OSError: a fault of the machine, such as a full disk, with which every document would fail.
         """
         return self._noted(self._attempt(found))
 
     def tag_all(self, found: Iterable[Source]) -> Iterator[TaggedSource]:
-        """`tag` for one after the other, in order; while some are tagged, the next is read.
+        """`tag` for each input, in order. The next input is read while others are tagged.
 
-        The network holds no lock of Python's, so that its threads and the reading of documents share the cores. A few
-        documents are in memory at a time, whatever their number.
+        The network does not hold Python's global lock, so its threads and the reading of documents share the cores.
+        Only a few documents are in memory at the same time.
 
         Raises:
             OSError: see `tag`.
@@ -58,7 +58,7 @@ class Pipeline:
             yield from map(self.tag, found)
             return
         waiting: deque[Future[TaggedSource]] = deque()
-        with _short_turns(), ThreadPoolExecutor(self.workers, thread_name_prefix="document") as pool:
+        with _short_switch_interval(), ThreadPoolExecutor(self.workers, thread_name_prefix="document") as pool:
             try:
                 for item in found:
                     waiting.append(pool.submit(self._attempt, item))
@@ -76,7 +76,7 @@ class Pipeline:
         except Exception as error:
             if is_machine_error(error):
                 raise
-            # The last resort: whatever a text does that nobody has seen, the other documents are tagged.
+            # An error in the program must not stop the other documents.
             return fault(found.policy, "tagged", error), []
 
     def _noted(self, result: TaggedSource) -> TaggedSource:
@@ -84,8 +84,8 @@ class Pipeline:
         if isinstance(source, FailedInput):
             self.progress.note(f"clausetag: {printable(source.message)}")
         else:
-            for flag in source.flags:
-                self.progress.note(f"clausetag: warning: {printable(source.policy)}: {FLAG_MEANINGS[flag]}")
+            for line in flag_warnings(source.policy, source.flags):
+                self.progress.note(line)
         return result
 
     def _tag(self, found: Source) -> TaggedSource:
@@ -99,9 +99,9 @@ class Pipeline:
 
 
 @contextmanager
-def _short_turns() -> Iterator[None]:
+def _short_switch_interval() -> Iterator[None]:
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         yield
     finally:
@@ -109,5 +109,5 @@ def _short_turns() -> Iterator[None]:
 
 
 def fault(policy: str, what: str, error: Exception) -> FailedInput:
-    """The failure of a document at which the program failed, when it should have been `what`: "tagged", "written"."""
+    """The failed input for an error in the program; `what` is what should have been done: "tagged", "written"."""
     return FailedInput(policy, "failed", f"{policy}: could not be {what} ({type(error).__name__}: {one_line(error)})")

@@ -1,7 +1,7 @@
-"""A run that writes files: tag the inputs one after the other into a journal, then make the outputs from it.
+"""A run that writes files: it tags the inputs into a journal, and then writes the outputs from the journal.
 
-A run that is killed, at any moment, leaves the journal. A resumed one reads the inputs that are done once more, which
-costs a few per cent of tagging them, makes sure that they are the same, and goes on behind them.
+A run that is killed leaves the journal. A resumed run first reads the finished inputs again, which takes a few per cent
+of the time of tagging them, checks that they are the same, and continues with the next one.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from clausetag.data.errors import ClausetagError, DataError, one_line
 from clausetag.data.jsonl import write_text
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.provenance import package_version, versions
+from clausetag.predict.file_lock import FileLock
 from clausetag.predict.journal import Journal, Result, Session
 from clausetag.predict.pipeline import Pipeline, Source, fault
 from clausetag.predict.run_folder import OutputError, RunFolder, disk
 from clausetag.predict.run_summary import Tally, model_rows, now
-from clausetag.predict.terminal import printable
+from clausetag.predict.terminal import counted, printable
 from clausetag.predict.writers.writer import Format, OutputWriter
 
 MAX_FAULTS = 20
-"""Documents that could be tagged but not written, at which the run stops; each costs writing all again."""
+"""The run stops when so many documents could not be written; after each one, all are written again."""
 
 _FORMAT = 1
 _MEANINGS = {
@@ -40,11 +41,11 @@ _CONTINUES = "the same command with --resume continues"
 
 
 class Interrupted(Exception):
-    """The user stopped the run; the message says what is kept."""
+    """The user stopped the run; the message says how many documents are kept."""
 
 
 class _UnwritableError(Exception):
-    """An output cannot take a document."""
+    """A document could not be written to an output."""
 
     def __init__(self, number: int, policy: str, error: Exception) -> None:
         super().__init__(policy)
@@ -54,59 +55,60 @@ class _UnwritableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run with an output."""
+    """One run that writes an output."""
 
     target: Path
     formats: tuple[Format, ...]
     quality: str
     """What pages say about the model's quality."""
     inputs: tuple[str, ...]
-    """As given."""
+    """As the user gave them."""
     pipeline: Pipeline
     options: Mapping[str, Any]
-    """For the run's summary."""
+    """What `run.json` says about the options."""
     summaries: tuple[Path, ...]
-    """Where the run's summary goes, as JSON."""
-    said: Callable[[Document, list[Sentence]], None]
-    """Called with every document that is tagged."""
+    """Files that get the description of the run, as in `run.json`."""
+    on_tagged: Callable[[Document, list[Sentence]], None]
+    """Called with every tagged document."""
+    lock: FileLock | None = None
+    """By default that of the system."""
 
     def execute(self, found: Iterator[Source], total: int | None, *, resume: bool) -> Tally:
-        """Tag what is `found`, write the outputs, and count what is in them; `total` is how many there are, if known.
+        """Tag what is `found`, write the outputs, and count their content; `total` is the number of inputs, if known.
 
-        Raises:
-            DataError: the disk is full, the output cannot be written, another run is writing it, or the unfinished run
-                that is to be resumed had other inputs or options. What is done is kept.
-            Interrupted: by Ctrl-C. What is done is kept.
+        Finished documents are kept if this raises:
+            DataError: the disk is full, the output cannot be written, another run is writing it, or the run to be
+                resumed had other inputs or options.
+            Interrupted: the user pressed Ctrl-C.
         """
         started = time.monotonic()
         finished = False
-        with RunFolder(self.target, OutputWriter(self.target, self.formats).is_file) as folder:
+        is_file = OutputWriter(self.target, self.formats).is_file
+        with RunFolder(self.target, is_file, self.lock) as folder:
             with disk(self.target):
                 journal = Journal(folder.journal)
-            with journal:
-                try:
+            try:
+                with journal:
                     self._open(journal, resume)
                     with disk(self.target):
                         folder.clear()
                     self._tag(journal, found, total, started)
                     tally = self._write(journal, folder.path, started)
                     finished = True
-                except KeyboardInterrupt:
-                    kept = f" after {_documents(journal.results)}; {_CONTINUES}" if journal.results else ""
-                    raise Interrupted(f"interrupted{kept}") from None
-                except (OutputError, OSError) as error:
-                    said = (
-                        str(error) if isinstance(error, OutputError) else f"{self.target}: stopped ({one_line(error)})"
-                    )
-                    raise OutputError(f"{said}; {_CONTINUES}" if journal.results else said) from None
-                finally:
-                    self.pipeline.progress.clear()
-                    if finished or not journal.results:
-                        folder.remove()
+            except KeyboardInterrupt:
+                kept = f" after {counted(journal.results, 'document')}; {_CONTINUES}" if journal.results else ""
+                raise Interrupted(f"interrupted{kept}") from None
+            except (OutputError, OSError) as error:
+                reason = str(error) if isinstance(error, OutputError) else f"{self.target}: stopped ({one_line(error)})"
+                raise OutputError(f"{reason}; {_CONTINUES}" if journal.results else reason) from None
+            finally:
+                self.pipeline.progress.close()
+                if finished or not journal.results:
+                    folder.remove()
         return tally
 
     def _open(self, journal: Journal, resume: bool) -> None:
-        """Make sure that the journal is this run's, or start it anew."""
+        """Check that the journal belongs to this run, or start a new one."""
         note = self.pipeline.progress.note
         head = {
             "format": _FORMAT,
@@ -120,24 +122,24 @@ class Run:
             for key, value in head.items():
                 if journal.head.get(key) != value:
                     raise DataError(
-                        f"{self.target}: the unfinished run was begun {_MEANINGS[key]}; repeat its command, or leave "
+                        f"{self.target}: the unfinished run was started {_MEANINGS[key]}; repeat its command, or leave "
                         "--resume out to start anew"
                     )
-            note(f"clausetag: continuing after {_documents(journal.results)}")
+            note(f"clausetag: continuing after {counted(journal.results, 'document')}")
             return
         if resume:
             note(f"clausetag: {self.target}: no unfinished run; starting with the first document")
         elif journal.results:
-            done = _documents(journal.results)
-            note(f"clausetag: {self.target}: starting anew; there was an unfinished run, which had done {done}")
+            done = counted(journal.results, "document")
+            note(f"clausetag: {self.target}: starting anew and dropping an unfinished run of {done}")
         with disk(self.target):
             journal.begin(head)
 
     def _tag(self, journal: Journal, found: Iterator[Source], total: int | None, started: float) -> None:
         progress = self.pipeline.progress
         if not journal.complete:
-            # Once all are done, the inputs are not needed again; perhaps the outputs stand among them by now.
-            progress.start("checked ", journal.results)
+            # Once all are finished, the inputs are not read again: outputs may have been written among them by now.
+            progress.start("checked", journal.results)
             results = (entry for entry in journal.entries() if isinstance(entry, Result))
             for number, result in enumerate(results, 1):
                 self._check(number, result.source, next(found, None))
@@ -151,13 +153,13 @@ class Run:
             with disk(self.target):
                 journal.add(Result(source, sentences, time.monotonic() - started))
             if isinstance(source, Document):
-                self.said(source, sentences)
+                self.on_tagged(source, sentences)
             progress.step(len(sentences))
         with disk(self.target):
             journal.finish()
 
     def _check(self, number: int, done: Source, again: Source | None) -> None:
-        """Refuse to go on if an input is not what it was. That it cannot be read now, or can be now, is no matter."""
+        """Refuse an input that has changed; one that cannot be read now, or could not be read then, is accepted."""
         if again is not None and again.policy == done.policy:
             if isinstance(again, FailedInput) or isinstance(done, FailedInput) or again.text == done.text:
                 return
@@ -170,7 +172,7 @@ class Run:
         )
 
     def _write(self, journal: Journal, scratch: Path, started: float) -> Tally:
-        """Make the outputs; a document that one of them cannot take becomes a failed one."""
+        """Write the outputs; a document that cannot be written becomes a failed input."""
         faults: dict[int, FailedInput] = {}
         for _ in range(MAX_FAULTS):
             try:
@@ -178,11 +180,13 @@ class Run:
             except _UnwritableError as error:
                 faults[error.number] = error.failure
                 self.pipeline.progress.note(f"clausetag: {printable(error.failure.message)}")
-        raise OutputError(f"{self.target}: {MAX_FAULTS} documents could not be written, which is the program's fault")
+        raise OutputError(
+            f"{self.target}: {MAX_FAULTS} documents could not be written, which is an error in the program"
+        )
 
     def _write_all(self, journal: Journal, scratch: Path, started: float, faults: Mapping[int, FailedInput]) -> Tally:
         progress = self.pipeline.progress
-        progress.start("written ", journal.results)
+        progress.start("written", journal.results)
         tally = Tally(labels=dict.fromkeys(self.pipeline.tagger.labels, 0))
         starts: list[str] = []
         earlier = last = 0.0
@@ -221,7 +225,3 @@ class Run:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_text(path, json.dumps(summary, indent=1) + "\n")
         return tally
-
-
-def _documents(number: int) -> str:
-    return f"{number:,} document{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""What a run was and what came of it, for programs: `run.json`. docs/OUTPUTS.md documents every key."""
+"""The description of a run for programs, `run.json`. docs/OUTPUTS.md documents every key."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.tagger import Tagger
+from clausetag.predict.terminal import counted
 
 
 def now() -> str:
@@ -72,8 +73,10 @@ class Tally:
 
     def line(self) -> str:
         """The counts in a few words."""
-        words = f"{self.documents:,} document{'' if self.documents == 1 else 's'}, {self.sentences:,} sentences"
-        parts = [words, *(f"{n:,} {what}" for what, n in (("flagged", self.flagged), ("failed", self.failed)) if n)]
+        parts = [counted(self.documents, "document"), counted(self.sentences, "sentence")]
+        parts += [
+            f"{number:,} {what}" for what, number in (("flagged", self.flagged), ("failed", self.failed)) if number
+        ]
         return ", ".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""`clausetag diff`: two versions of a policy, sentence by sentence, by category.
+"""`clausetag diff`: compares two versions of a policy, sentence by sentence and by category.
 
 clausetag diff policy-2023.html policy-2024.html            # summary and changes in the terminal
 clausetag diff policy-2023.txt policy-2024.pdf -o page.html # or .jsonl, .md
@@ -22,7 +22,7 @@ from clausetag.model.tagger import Tagger
 from clausetag.predict.diff.diff import diff_sentences
 from clausetag.predict.diff.report import Report, markdown, page, summary, terminal
 from clausetag.predict.options import add_model_arguments
-from clausetag.predict.pages.summary import FLAG_MEANINGS
+from clausetag.predict.pages.summary import flag_warnings
 from clausetag.predict.terminal import printable
 
 _SUFFIXES = (".jsonl", ".md", ".html")
@@ -30,8 +30,10 @@ _SUFFIXES = (".jsonl", ".md", ".html")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clausetag diff`."""
-    parser.add_argument("old", metavar="OLD", help="the earlier version: one document of any kind that predict reads")
-    parser.add_argument("new", metavar="NEW", help="the later version; one of the two may be - (stdin)")
+    parser.add_argument(
+        "old", metavar="OLD", help="the earlier version: one document, in any format that predict reads"
+    )
+    parser.add_argument("new", metavar="NEW", help="the later version; OLD or NEW may be - (stdin)")
     parser.add_argument(
         "-o",
         "--output",
@@ -53,12 +55,12 @@ def main(arguments: argparse.Namespace) -> int:
     head = arguments.head or tagger.artifact.default_head
     tagger.head(head)
     documents = [one_document(given) for given in (arguments.old, arguments.new)]
-    # Both versions often have the same file name; the paths tell them apart.
+    # Versions often have the same file name; then their paths tell them apart.
     same = documents[0].policy == documents[1].policy
     names = [arguments.old, arguments.new] if same else [document.policy for document in documents]
     for name, document in zip(names, documents, strict=True):
-        for flag in document.flags:
-            print(f"clausetag: warning: {printable(name)}: {FLAG_MEANINGS[flag]}", file=sys.stderr)
+        for line in flag_warnings(name, document.flags):
+            print(line, file=sys.stderr)
     old, new = (tagger.tag_document(document, head=head) for document in documents)
     changes = diff_sentences(old, new, tagger.labels)
     report = Report(names[0], names[1], changes, f"Labels by the model {tagger.hash}, head {head}.", tagger.labels)
@@ -78,10 +80,10 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def one_document(given: str) -> Document:
-    """The one document of an input, with its flags.
+    """The document of an input, with its flags.
 
     Raises:
-        DataError: it cannot be read, or holds more than one.
+        DataError: it cannot be read, or holds more than one document.
     """
     if not given:
         raise ClausetagError("OLD or NEW is empty; give a path")

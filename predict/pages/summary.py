@@ -27,6 +27,11 @@ _WORD = re.compile(r"\S*\w\S*")
 _STRONGEST_LENGTH = 170
 
 
+def flag_warnings(name: str, flags: Sequence[str]) -> list[str]:
+    """A line for stderr about each flag of the document `name`."""
+    return [f"clausetag: warning: {printable(name)}: {FLAG_MEANINGS[flag]}" for flag in flags]
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySummary:
     """One policy in numbers, as in a row of `summary.jsonl`."""
