@@ -14,9 +14,13 @@ class _Bar(tqdm):  # type: ignore[type-arg]
 class Progress:
     """Counts documents and sentences on a terminal. Other output to the terminal must go through `note` or `clear`."""
 
-    def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
-        """With `quiet`, or if `stream` is no terminal, there is no line; notes are printed all the same."""
+    def __init__(self, stream: TextIO, *, quiet: bool = False, interval: float = 0.2) -> None:
+        """With `quiet`, or if `stream` is no terminal, there is no line, but notes are printed.
+
+        `interval` is the least time in seconds between two updates.
+        """
         self._stream = stream
+        self._interval = interval
         self.shown = not quiet and stream.isatty()
         """Whether there is a line at all."""
         self._bar: _Bar | None = None
@@ -34,7 +38,7 @@ class Progress:
                 unit=" documents",
                 file=self._stream,
                 leave=False,
-                mininterval=0.2,
+                mininterval=self._interval,
                 dynamic_ncols=True,
                 delay=1e-6,  # show nothing before the first document
             )

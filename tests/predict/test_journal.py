@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+from io import FileIO
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +14,7 @@ from clausetag.data.documents.sniff import extract_text
 from clausetag.data.labels import LABELS, SECURITY
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.segment import segment
-from clausetag.predict.journal import Journal, Result, Session
+from clausetag.predict.journal import SYNC_SECONDS, Journal, Result, Session
 
 _HEAD = {"model": "m", "inputs": ["a\udcff"]}
 
@@ -104,24 +107,47 @@ def test_a_changed_byte_ends_the_journal_there(tmp_path: Path) -> None:
 def test_an_entry_that_finds_no_room_leaves_the_others_whole(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     _write(path, [_result(1)])
-    with Journal(path) as journal:
+
+    class Full(FileIO):
+        """Takes ten bytes, then no more."""
+
+        taken = 0
+
+        def write(self, data: Any) -> int:
+            if self.taken:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            self.taken = super().write(data[:10])
+            return self.taken
+
+    with Journal(path, open_file=lambda path: cast(Any, Full(path, "ab"))) as journal:
         whole = path.stat().st_size
-        file = journal._file
-
-        class Full:
-            """Takes ten bytes, then no more."""
-
-            taken = 0
-
-            def write(self, data: memoryview) -> int:
-                if self.taken:
-                    raise OSError(errno.ENOSPC, "No space left on device")
-                self.taken = file.write(data[:10])
-                return self.taken
-
-            truncate, close = file.truncate, file.close
-
-        journal._file = Full()  # type: ignore[assignment]
         with pytest.raises(OSError, match="No space"):
             journal.add(_result(2))
         assert (journal.results, path.stat().st_size) == (1, whole)
+
+
+def test_what_is_written_is_synced_to_the_disk_every_few_seconds_and_at_the_end(tmp_path: Path) -> None:
+    """After a power cut only what was synced is certain; so each sync comes after the write that it is for."""
+    path = tmp_path / "journal"
+    now = 0.0
+    synced: list[tuple[int, int]] = []
+
+    def sync(descriptor: int) -> None:
+        assert os.fstat(descriptor).st_ino == path.stat().st_ino
+        with Journal(path) as reader:
+            synced.append((reader.results, path.stat().st_size))
+
+    with Journal(path, sync=sync, clock=lambda: now) as journal:
+        journal.begin(_HEAD)
+        journal.add(_result(0))
+        now = SYNC_SECONDS
+        journal.add(_result(1))
+        assert synced == [], "not at every document"
+        now = SYNC_SECONDS + 1
+        journal.add(_result(2))
+        assert synced == [(3, path.stat().st_size)]
+        now = 2 * SYNC_SECONDS
+        journal.add(_result(3))
+        assert len(synced) == 1
+        journal.finish()
+        assert synced[1:] == [(4, path.stat().st_size)]

@@ -1,8 +1,10 @@
-"""The line on the terminal: what it says, and that nothing moves where there is none."""
+"""The progress line: what it says, that notes stay above it, and that there is none without a terminal."""
 
 from __future__ import annotations
 
 import io
+import re
+import threading
 
 import pytest
 
@@ -10,79 +12,77 @@ from clausetag.predict.progress import Progress
 
 
 class Terminal(io.StringIO):
+    """A terminal; `lines` are the states that its last line had, and what stayed."""
+
     def isatty(self) -> bool:
         return True
 
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+    def lines(self) -> list[str]:
+        return [line.strip() for line in re.split(r"[\r\n]", self.getvalue()) if line.strip()]
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-def test_documents_rate_and_time_left(clock: Clock) -> None:
+def test_documents_total_and_rate() -> None:
     terminal = Terminal()
-    progress = Progress(terminal, width=200, clock=clock)
-    progress.start("", 2_100, done=1_000)
-    clock.now = 10.0
-    for _ in range(99):
-        progress.step(50)
-    terminal.truncate(0)
-    clock.now = 20.0
+    progress = Progress(terminal, interval=0)
+    progress.start("checked", 2_100, done=1_000)
+    assert terminal.getvalue() == ""
     progress.step(50)
-    # 100 of this session's documents in 20 s, so 1,000 more take 200 s
-    assert terminal.getvalue().endswith("[##########..........] 1,100 of 2,100 documents, 250 sentences/s, 3:20 left")
+    progress.close()
+    (line,) = terminal.lines()
+    assert line.startswith("checked:") and "1001/2100" in line
+    assert re.search(r"[\d,]+ sentences/s", line)
 
 
 @pytest.mark.parametrize("total", [None, 3])
-def test_without_a_total_or_beyond_it_no_time_is_left(total: int | None, clock: Clock) -> None:
-    progress = Progress(Terminal(), clock=clock)
-    progress.start("", total)
-    for _ in range(4):
-        progress.step(3)
-    assert progress.line(2.0) == "4 documents, 6 sentences/s"
-
-
-def test_the_line_fits_and_is_not_written_too_often(clock: Clock) -> None:
+def test_without_a_total_or_beyond_it_none_is_shown(total: int | None) -> None:
     terminal = Terminal()
-    progress = Progress(terminal, width=30, clock=clock)
-    progress.start("", 10)
-    for _ in range(5):
+    progress = Progress(terminal, interval=0)
+    progress.start("", total, done=3)
+    progress.step()
+    progress.close()
+    assert re.match(r"4 documents \[", terminal.lines()[0])
+
+
+def test_it_is_not_written_at_every_step() -> None:
+    terminal = Terminal()
+    progress = Progress(terminal, interval=3600)
+    progress.start("", 100_000)
+    for _ in range(1_000):
         progress.step(1)
-    (line,) = terminal.getvalue().split("\r\x1b[K")[1:]
-    assert len(line) == 29
+    assert terminal.lines() == []
 
 
-def test_notes_stand_on_lines_of_their_own(clock: Clock) -> None:
+def test_notes_stand_on_lines_of_their_own_and_the_line_comes_back() -> None:
     terminal = Terminal()
-    progress = Progress(terminal, width=80, clock=clock)
+    progress = Progress(terminal, interval=0)
     progress.start("", None)
     progress.step()
     progress.note("clausetag: bad.txt: no such file")
-    assert terminal.getvalue() == "\r\x1b[K1 document\r\x1b[Kclausetag: bad.txt: no such file\n"
+    assert terminal.getvalue().endswith("\rclausetag: bad.txt: no such file\n")
+    progress.start("written", None)
     progress.step()
     progress.clear()
-    assert terminal.getvalue().endswith("\r\x1b[K2 documents\r\x1b[K")
+    last = terminal.getvalue().rsplit("\n", 1)[1]
+    assert "written: 1 documents" in last and re.search(r"\r +\r$", last), "the line is blank in the end"
+    progress.close()
 
 
-def test_nothing_moves_where_there_is_no_terminal_or_with_quiet() -> None:
+def test_nothing_moves_without_a_terminal_or_with_quiet() -> None:
     for stream, quiet in ((io.StringIO(), False), (Terminal(), True)):
         progress = Progress(stream, quiet=quiet)
+        assert not progress.shown
         progress.start("", 5)
         progress.step(3)
         progress.note("a word")
         progress.clear()
+        progress.close()
         assert stream.getvalue() == "a word\n"
 
 
-def test_hours() -> None:
+def test_no_thread_is_left_behind() -> None:
+    before = threading.active_count()
     progress = Progress(Terminal())
-    progress.start("", 1_001)
-    progress.step(1)
-    assert progress.line(7.5).endswith("2:05:00 left")
+    progress.start("", 5)
+    progress.step()
+    assert threading.active_count() == before
+    progress.close()

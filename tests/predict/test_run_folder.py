@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from clausetag.data.errors import DataError
+from clausetag.predict.file_lock import system_lock
 from clausetag.predict.run_folder import OutputError, RunFolder
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no locks on Windows")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses fcntl and signals of POSIX")
 
 
 @pytest.mark.parametrize(("name", "is_file"), [("out", False), ("out.jsonl", True)])
@@ -57,25 +58,25 @@ def test_the_lock_of_a_killed_process_is_gone(tmp_path: Path) -> None:
         assert (tmp_path / ".clausetag" / "lock").read_text() == f"{os.getpid()}\n"
 
 
-def test_a_lock_that_was_removed_meanwhile_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first run ends between the second's opening of the lock and its locking."""
-    import fcntl
-
+def test_a_lock_that_was_removed_in_the_meantime_is_taken_again(tmp_path: Path) -> None:
+    """The first run ends after the second one opened the lock file, and before it locks it."""
     first = RunFolder(tmp_path, False)
     first.__enter__()
-    flock, calls = fcntl.flock, 0
 
-    def late(descriptor: int, how: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            first.remove()
-            first.__exit__(None, None, None)
-        flock(descriptor, how)
+    class Late:
+        removes_open_files = True
+        calls = 0
 
-    monkeypatch.setattr(fcntl, "flock", late)
-    with RunFolder(tmp_path, False) as second:
-        assert calls == 2
+        def acquire(self, descriptor: int) -> None:
+            self.calls += 1
+            if self.calls == 1:
+                first.remove()
+                first.__exit__(None, None, None)
+            system_lock().acquire(descriptor)
+
+    late = Late()
+    with RunFolder(tmp_path, False, late) as second:
+        assert late.calls == 2
         with pytest.raises(DataError, match="another run"), RunFolder(tmp_path, False):
             pass
         assert (second.path / "lock").exists()

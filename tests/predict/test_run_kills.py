@@ -27,18 +27,16 @@ import run_fixture
 from clausetag import cli
 from clausetag.predict import journal
 from clausetag.predict.writers import writer as writers
-from clausetag.predict import run
+from clausetag.predict import progress, run
 from clausetag.model import tagger
 tagger.Tagger.load = lambda *_, **__: run_fixture.FakeTagger()
 
-def die(owner, name, number, half=False):
+def die(owner, name, number):
     original, calls = getattr(owner, name), 0
     def dying(*arguments, **named):
         nonlocal calls
         calls += 1
         if calls == number:
-            if half:
-                arguments[0]._file.write(b"D\\0\\0\\1\\0abcdefgh")
             os.kill(os.getpid(), signal.SIGKILL)
         return original(*arguments, **named)
     setattr(owner, name, dying)
@@ -50,13 +48,13 @@ sys.exit(cli.main(sys.argv[3:]))
 MOMENTS = (
     "die(journal.Journal, 'begin', 1)",  # before anything is done
     "die(run_fixture.FakeTagger, 'tag_document', 4)",
-    "die(journal.Journal, '_append', 5, half=True)",  # in the midst of an entry
-    "die(run.Run, '_check', 3)",  # while looking at what is done already
+    "die(journal.Journal, 'add', 2)",  # the test then cuts the last entry short
+    "die(progress.Progress, 'step', 3)",  # while the finished inputs are checked
     "die(journal.Journal, 'finish', 1)",
     "die(writers.OutputWriter, 'add', 6)",  # while writing the outputs
     "die(os, 'replace', 2)",  # while giving them their names
     "die(run, 'write_text', 1)",
-    "die(writers, '_move', 2)",
+    "die(os, 'replace', 4)",
 )
 
 
@@ -75,6 +73,10 @@ def _chain(inputs: Path, tmp_path: Path, name: str, moments: tuple[str, ...]) ->
     summary = ["--run-json", str(tmp_path / "summary.json")]
     for moment in moments:
         _killed([*command(inputs, target), *summary, "--resume"], moment)
+        if "'add', 2" in moment:
+            folder = target.with_name(f".{target.name}.clausetag") if name else target / ".clausetag"
+            with (folder / "journal").open("r+b") as journal:
+                journal.truncate(journal.seek(0, 2) - 5)
     assert main([*command(inputs, target), *summary, "--resume"]) == 1
     whole, resumed = files(tmp_path / f"whole{name}"), files(target)
     if name:

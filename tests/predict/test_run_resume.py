@@ -37,7 +37,7 @@ def test_without_resume_a_run_starts_anew_and_says_so(
     (inputs / "000.md").write_text("Something else that we collect.")
     capsys.readouterr()
     assert main(command(inputs, target)) == 1
-    assert "out: starting anew; there was an unfinished run, which had done 3 documents" in capsys.readouterr().err
+    assert "out: starting anew and dropping an unfinished run of 3 documents" in capsys.readouterr().err
     assert "Something else" in (target / "predictions.jsonl").read_text(encoding="utf-8").splitlines()[0]
     assert main([*command(inputs, target), "--resume"]) == 1
     assert "no unfinished run; starting with the first document" in capsys.readouterr().err
@@ -47,10 +47,10 @@ def test_without_resume_a_run_starts_anew_and_says_so(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a, i: [*a, "--strict"], "begun with another choice of --strict"),
-        (lambda a, i: [*a, "--head", "opp115"], "begun with another --head"),
-        (lambda a, i: [a[0], str(i / "000.md"), *a[2:]], "begun with other inputs"),
-        (lambda a, i: (FakeTagger.__dict__, a)[1], "begun with another model"),
+        (lambda a, i: [*a, "--strict"], "started with another choice of --strict"),
+        (lambda a, i: [*a, "--head", "opp115"], "started with another --head"),
+        (lambda a, i: [a[0], str(i / "000.md"), *a[2:]], "started with other inputs"),
+        (lambda a, i: (FakeTagger.__dict__, a)[1], "started with another model"),
         (lambda a, i: ((i / "001.md").write_text("We changed it."), a)[1], "the text of 001 has changed"),
         (lambda a, i: ((i / "000a.md").write_text("We added it."), a)[1], "document 2 was 001, and is 000a"),
         (lambda a, i: ([p.unlink() for p in i.glob("00[2-9]*")], [p.unlink() for p in i.glob("01*")], a)[2], "missing"),
