@@ -95,22 +95,20 @@ class Settings(BaseSettings):
     @classmethod
     def _read_key_file(cls, values: dict[str, Any]) -> dict[str, Any]:
         path = values.get("api_key_file")
-        return {**values, "api_key": _read_key(path)} if path else values
+        if not path:
+            return values
+        try:
+            key = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ClausetagError(f"{path}: the key cannot be read ({type(error).__name__})") from None
+        if not key:
+            raise ClausetagError(f"{path}: the file is empty; write the API key into it")
+        return {**values, "api_key": key}
 
     def limits(self) -> dict[str, int | float]:
         """The limits that a client can run into, for `/info`."""
         names = {"deadline_seconds", "read_seconds", "write_seconds", "reader_seconds", "batch_tokens"}
         return self.model_dump(include=names | {name for name in type(self).model_fields if name.startswith("max_")})
-
-
-def _read_key(path: str) -> str:
-    try:
-        key = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ClausetagError(f"{path}: the key cannot be read ({type(error).__name__})") from None
-    if not key:
-        raise ClausetagError(f"{path}: the file is empty; write the API key into it")
-    return key
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
