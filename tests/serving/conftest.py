@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -20,6 +19,7 @@ from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
 from tests.serving.page import chromium, launch
 from tests.serving.page_stub import stub
+from tests.serving.process import Process, service, until
 
 MakeClient = Callable[..., TestClient]
 
@@ -60,12 +60,11 @@ def service_of(client: TestClient) -> Service:
     return service
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait for something that will be; a minute is a failure, not a measurement."""
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end, "waited for a minute"
-        time.sleep(0.01)
+@pytest.fixture(scope="session")
+def running() -> Iterator[Process]:
+    """The command with the shipped model, for all tests that leave it as it is."""
+    with service("--deadline-seconds", "300") as process:
+        yield process
 
 
 @pytest.fixture(scope="module")

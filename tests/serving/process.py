@@ -11,12 +11,18 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.serving.conftest import until
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something is true; after a minute that is a failure."""
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, "waited for a minute"
+        time.sleep(0.01)
 
 
 class Process:

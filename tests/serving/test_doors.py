@@ -14,19 +14,19 @@ import pytest
 import clausetag
 from clausetag.data.corpora.five import FIVE, read_source
 from clausetag.data.jsonl import read_jsonl
-from tests.serving.process import exchange, service
+from tests.serving.process import Process, exchange
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "tests" / "reference" / "standard.jsonl"
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def by_python(_: Path) -> Rows:
+def by_python(*_: object) -> Rows:
     tagger = clausetag.load()
     return {policy: [s.row() for s in tagger.tag(read_source(policy), policy=policy)] for policy in FIVE}
 
 
-def by_command(folder: Path) -> Rows:
+def by_command(_: object, folder: Path) -> Rows:
     files = [str(ROOT / "data" / "policies" / f"{policy}.txt") for policy in FIVE]
     start = "import sys; from clausetag.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", start, "predict", *files, "-o", str(folder / "out.jsonl")]
@@ -36,26 +36,25 @@ def by_command(folder: Path) -> Rows:
     return {policy: [row for row in rows if row["policy"] == policy] for policy in FIVE}
 
 
-def by_http(_: Path) -> Rows:
+def by_http(running: Process, _: object) -> Rows:
     """Each as text, and all of them as a list, which answers alike."""
-    with service("--deadline-seconds", "300") as running:
 
-        def ask(value: object) -> Any:
-            answer = exchange(running.address, json.dumps(value).encode(), seconds=300)
-            assert answer.status == 200
-            return json.loads(answer.body)
+    def ask(value: object) -> Any:
+        answer = exchange(running.address, json.dumps(value).encode(), seconds=300)
+        assert answer.status == 200
+        return json.loads(answer.body)
 
-        several = ask({"policies": [{"id": policy, "text": read_source(policy)} for policy in FIVE]})["policies"]
-        found: Rows = {each["id"]: each["sentences"] for each in several}
-        for policy in FIVE:
-            alone = ask({"text": read_source(policy)})["sentences"]
-            assert [{**row, "policy": policy} for row in alone] == found[policy]
-        return found
+    several = ask({"policies": [{"id": policy, "text": read_source(policy)} for policy in FIVE]})["policies"]
+    found: Rows = {each["id"]: each["sentences"] for each in several}
+    for policy in FIVE:
+        alone = ask({"text": read_source(policy)})["sentences"]
+        assert [{**row, "policy": policy} for row in alone] == found[policy]
+    return found
 
 
 @pytest.mark.parametrize("door", [by_python, by_command, by_http])
-def test_the_frozen_predictions(door: Callable[[Path], Rows], tmp_path: Path) -> None:
-    found = door(tmp_path)
+def test_the_frozen_predictions(door: Callable[[Process, Path], Rows], running: Process, tmp_path: Path) -> None:
+    found = door(running, tmp_path)
     frozen = [sentence.row() for sentence in read_jsonl(REFERENCE)]
     for policy in FIVE:
         expected = [row for row in frozen if row["policy"] == policy]

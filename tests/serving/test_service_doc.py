@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from clausetag.serving.http.requests import CONTENT_TYPES
 from clausetag.serving.http.schemas import PoliciesAnswer, TaggedPolicy
 from clausetag.serving.settings import Settings
 from tests.data.documents.pdf_fixture import typeset, write_pdf
-from tests.serving.process import Process, service
+from tests.serving.process import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 DOC = (ROOT / "docs" / "SERVICE.md").read_text(encoding="utf-8")
@@ -28,12 +27,6 @@ URL = "http://127.0.0.1:8000"
 
 def blocks(text: str, language: str) -> str:
     return "\n".join(re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL))
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Process]:
-    with service() as process:
-        yield process
 
 
 @pytest.mark.parametrize("text", [DOC, README], ids=["SERVICE.md", "README.md"])

@@ -18,8 +18,9 @@ from clausetag.serving.http.app import create_app
 from clausetag.serving.runtime.reader import ProcessReader
 from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
-from tests.serving.conftest import MakeClient, app_of, service_of, until
-from tests.serving.test_errors import refused
+from tests.serving.conftest import MakeClient, app_of, service_of
+from tests.serving.http.test_errors import refused
+from tests.serving.process import until
 
 TEXT = {"text": "We encrypt it."}
 Message = MutableMapping[str, Any]

@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 
 from clausetag.data.corpora.five import FIVE, read_source
-from tests.serving.conftest import until
-from tests.serving.process import Answer, Process, exchange, metric, read_all, service
+from tests.serving.process import Answer, Process, exchange, metric, read_all, service, until
 
 SHORT = b'{"text": "We encrypt it. You may opt out.", "scores": false}'
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -24,7 +24,7 @@ from clausetag.serving.runtime.answer import answer
 from clausetag.serving.runtime.batcher import Batcher
 from clausetag.serving.runtime.prepare import AnswerOptions, PreparedDocument, Preparer
 
-REFERENCE = Path(__file__).resolve().parent.parent / "reference" / "standard.jsonl"
+REFERENCE = Path(__file__).resolve().parents[2] / "reference" / "standard.jsonl"
 HTML = "<h1>Privacy policy</h1><p>We keep your data for a year. We encrypt it.</p><ul><li>You may opt out.</li></ul>"
 
 

@@ -17,7 +17,7 @@ from clausetag.serving.http.schemas import Info
 from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
 
-SERVING = Path(__file__).resolve().parents[2] / "serving" / "static"
+SERVING = Path(__file__).resolve().parents[3] / "serving" / "static"
 
 
 def test_the_checked_in_file_is_the_apps(client: TestClient) -> None:

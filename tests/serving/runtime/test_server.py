@@ -15,8 +15,7 @@ import pytest
 from clausetag.cli import main
 from clausetag.data.corpora.five import read_source
 from clausetag.serving.runtime.server import listen
-from tests.serving.conftest import until
-from tests.serving.process import ask, metric, read_all, service
+from tests.serving.process import ask, metric, read_all, service, until
 
 LONG = json.dumps({"text": read_source("002_clicentrix") * 6, "scores": False}).encode()
 

@@ -17,8 +17,7 @@ import pytest
 
 from clausetag.data.corpora.five import FIVE, read_source
 from tests.data.documents.pdf_fixture import typeset, write_pdf
-from tests.serving.conftest import until
-from tests.serving.process import Answer, Process, exchange, metric, service
+from tests.serving.process import Answer, Process, exchange, metric, service, until
 
 SHORT = b'{"text": "We encrypt it. You may opt out."}'
 BODY, OTHER = (json.dumps({"text": read_source(policy)[:1500]}).encode() for policy in FIVE[:2])
