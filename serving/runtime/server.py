@@ -141,9 +141,9 @@ def run(app: ASGIApp, service: Service) -> int:
     Raises:
         ClausetagError: the address cannot be used.
     """
-    configure_logging()
     settings = service.settings
     listener = listen(settings.host, settings.port)
+    configure_logging()
     if not settings.api_key.get_secret_value() and not settings.host.startswith(_LOOPBACK):
         log("anybody who reaches this address can use the service: set CLAUSETAG_API_KEY", logging.WARNING)
     protocol: Any = partial(

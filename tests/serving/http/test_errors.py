@@ -147,7 +147,29 @@ def test_limits_name_the_field(make_client: MakeClient) -> None:
     policies = [{"id": "a", "text": "It is. " * 4}, {"id": "b", "html": "<p>It is. It is.</p>"}]
     response = client.post("/predict", json={"policies": policies})
     refused(response, 422, "too_many_sentences", "policies.1.html")
+    policies = [{"id": str(n), "text": "We keep all of it, as we always did before. Yes."} for n in range(2)]
+    assert sum(len(policy["text"]) for policy in policies) == 96
+    assert client.post("/predict", json={"policies": policies}).status_code == 200
+    policies[1]["text"] += " Yes!"
+    refused(client.post("/predict", json={"policies": policies}), 422, "too_many_characters", "policies.1.text")
     assert client.get("/info").json()["limits"]["max_sentences"] == 5
+
+
+def test_what_is_exactly_at_a_limit_is_accepted(make_client: MakeClient) -> None:
+    client = make_client(max_characters=100, max_sentences=5, max_policies=2)
+    exact = "We keep it, " * 8 + "yes."
+    assert len(exact) == 100
+    five = "It is. " * 4 + "It is."
+    for body in (
+        *({"text": text} for text in (exact, five)),
+        *({"html": f"<p>{text}</p>"} for text in (exact, five)),
+        {"sentences": ["We keep it " + "x" * 9] * 5},
+        {"policies": [{"id": "a", "text": "It is. It is."}, {"id": "b", "text": "It is. It is. It is."}]},
+    ):
+        assert client.post("/predict", json=body).status_code == 200, body
+    # Of a text the characters that were sent count too, since extraction takes longer the more there are.
+    link = "[We keep it](https://example.org/" + "x" * 100 + ")."
+    refused(client.post("/predict", json={"text": link}), 422, "too_many_characters", "text")
 
 
 def test_a_body_is_counted_declared_or_not(make_client: MakeClient) -> None:
@@ -166,7 +188,8 @@ def test_a_body_is_counted_declared_or_not(make_client: MakeClient) -> None:
 
 def test_the_key(make_client: MakeClient) -> None:
     client = make_client(api_key="open-sesame")
-    for headers in ({}, {"Authorization": "Bearer open-sesam"}, {"Authorization": "Basic open-sesame"}):
+    for given in ("", "open-sesame", "Bearer", "Bearer open-sesam", "Bearer open-sesame2", "Basic open-sesame"):
+        headers = {"Authorization": given} if given else {}
         for method, path in (("POST", "/predict"), ("GET", "/info"), ("GET", "/metrics")):
             response = client.request(method, path, headers=headers)
             refused(response, 401, "unauthorized", "header.Authorization")
@@ -193,7 +216,10 @@ def test_security_headers_stand_on_everything(client: TestClient) -> None:
         assert response.headers["Content-Security-Policy"] == CSP
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Referrer-Policy"] == "no-referrer"
-    assert "unsafe" not in CSP and "default-src 'none'" in CSP
+        assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert "microphone=()" in response.headers["Permissions-Policy"]
+    assert "unsafe" not in CSP
+    assert {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} <= set(CSP.split("; "))
     assert client.post("/predict", json={"text": "We do."}).headers["Cache-Control"] == "no-store"
 
 
@@ -203,6 +229,9 @@ def test_cross_origin_calls_are_off_unless_asked_for(client: TestClient, make_cl
     open_to_one = make_client(cors_origins=("https://example.org",))
     answer = open_to_one.options("/predict", headers=ask)
     assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    found = open_to_one.get("/livez", headers={"Origin": "https://example.org"})
+    assert found.headers["Access-Control-Expose-Headers"] == "X-Request-ID, Retry-After"
     other = open_to_one.options("/predict", headers={**ask, "Origin": "https://example.com"})
     assert "Access-Control-Allow-Origin" not in other.headers
 
@@ -238,20 +267,29 @@ def test_metrics(make_client: MakeClient) -> None:
     client.post("/predict", json={"text": "We encrypt it."})
     client.post("/predict", json={"text": ""})
     client.get("/made-up")
+    client.request("PROPFIND", "/livez")
     text = client.get("/metrics").text
     assert client.get("/metrics").headers["Content-Type"].startswith("text/plain; version=0.0.4")
     for line in (
         'clausetag_requests_total{method="POST",path="/predict",status="200"} 1.0',
         'clausetag_requests_total{method="POST",path="/predict",status="422"} 1.0',
         'clausetag_requests_total{method="GET",path="other",status="404"} 1.0',
+        'clausetag_requests_total{method="other",path="/livez",status="405"} 1.0',
         'clausetag_failures_total{reason="invalid"} 1.0',
+        "clausetag_request_seconds_count 2.0",
+        'clausetag_stage_seconds_count{stage="reading"} 1.0',
         'clausetag_stage_seconds_count{stage="tokenising"} 1.0',
+        # The first of these ran when the model was loaded.
+        'clausetag_stage_seconds_count{stage="queue"} 2.0',
+        'clausetag_stage_seconds_count{stage="inference"} 2.0',
+        'clausetag_stage_seconds_count{stage="writing"} 2.0',
+        "clausetag_batch_requests_count 2.0",
+        "clausetag_queue_windows 0.0",
+        "clausetag_uploads 0.0",
         "clausetag_queue_requests 0.0",
         "clausetag_ready 1.0",
         "clausetag_sentences_total",
         "clausetag_batch_tokens_bucket",
-        'clausetag_stage_seconds_count{stage="queue"}',
-        'clausetag_stage_seconds_count{stage="inference"}',
     ):
         assert line in text, line
     assert "made-up" not in text

@@ -114,6 +114,23 @@ def test_short_requests_overtake_a_long_one_which_still_goes_on() -> None:
     run(test())
 
 
+def test_of_the_others_those_with_least_left_come_first() -> None:
+    async def test() -> None:
+        network = Network()
+        batcher = Batcher(network, 40, Metrics())
+        network.gate.clear()
+        long = asyncio.create_task(batcher.run([window(n) for n in range(100, 108)]))
+        await begun(network, 1)
+        others = [asyncio.create_task(batcher.run([window(10 * k + n) for n in range(k)])) for k in (3, 1, 2)]
+        await asyncio.sleep(0.01)
+        network.gate.set()
+        await asyncio.gather(long, *others)
+        assert network.batches == [[100, 101, 102, 103], [104, 105, 10, 20], [106, 107, 21, 30], [31, 32]]
+        await batcher.close()
+
+    run(test())
+
+
 def test_a_cancelled_request_is_dropped() -> None:
     async def test() -> None:
         network = Network()

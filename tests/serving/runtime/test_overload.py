@@ -77,7 +77,7 @@ def test_the_same_answers_in_whatever_crowd() -> None:
 @pytest.mark.parametrize("clients", [20, pytest.param(400, marks=pytest.mark.slow)])
 def test_slow_headers_and_slow_bodies_keep_nobody_waiting(clients: int) -> None:
     """Bytes drip in from many clients; the others are served, and the time for a request is not anew for each byte."""
-    with service("--read-seconds", "3", "--max-queue", "4") as running, ExitStack() as stack:
+    with service("--read-seconds", "2", "--max-queue", "4") as running, ExitStack() as stack:
         before = open_files(running)
         dripping = []
         for number in range(clients):
@@ -160,7 +160,7 @@ def test_huge_and_broken_bodies() -> None:
         ([length % 0], b"400"),
         ([chunked, b"0\r\n\r\n"], b"400"),
     ]
-    with service("--max-body-bytes", "1000000", "--read-seconds", "3") as running:
+    with service("--max-body-bytes", "1000000", "--read-seconds", "1.5") as running:
         for parts, status in cases:
             with socket.create_connection(running.address, timeout=60) as client:
                 try:

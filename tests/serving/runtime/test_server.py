@@ -14,10 +14,11 @@ import pytest
 
 from clausetag.cli import main
 from clausetag.data.corpora.five import read_source
+from clausetag.data.errors import ClausetagError
 from clausetag.serving.runtime.server import listen
 from tests.serving.process import ask, metric, read_all, service, until
 
-LONG = json.dumps({"text": read_source("002_clicentrix") * 6, "scores": False}).encode()
+LONG = json.dumps({"text": read_source("002_clicentrix") * 3, "scores": False}).encode()
 
 
 def test_sigterm_lets_the_requests_in_flight_finish() -> None:
@@ -52,6 +53,49 @@ def test_after_the_grace_requests_are_cut_off_cleanly() -> None:
         cut = next(answer for answer in answers if b" 503 " in answer)
         assert json.loads(cut.partition(b"\r\n\r\n")[2])["error"]["code"] == "draining"
         assert running.wait() == 0
+
+
+def test_a_second_signal_stops_at_once() -> None:
+    with service("--deadline-seconds", "300", "--grace-seconds", "300") as running:
+        crowd = [ask(running.address, LONG) for _ in range(20)]
+        until(lambda: metric(running, "clausetag_queue_requests") == 20)
+        running.process.send_signal(signal.SIGTERM)
+        until(lambda: running.said("draining"))
+        running.process.send_signal(signal.SIGTERM)
+        assert running.wait() == 0
+        assert any(b" 503 " in read_all(each)[:20] for each in crowd), "otherwise all of them would be answered"
+        for each in crowd:
+            each.close()
+
+
+def test_a_model_that_cannot_be_loaded_is_exit_code_1() -> None:
+    code = (
+        "from clausetag.data.errors import ArtifactError\nfrom clausetag.model.tagger import Tagger\n"
+        "def load(*_, **__): raise ArtifactError('damaged')\nTagger.load = load\n"
+        "import sys\nfrom clausetag.cli import main\nsys.exit(main(['serve', '--port', '0']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    rows = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == 1
+    assert any(row["event"] == "the model could not be loaded" and row["reason"] == "damaged" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (98, "Address already in use (while attempting to bind on address ('::1', 80))"),
+        (10048, "Address already in use"),  # Windows has other numbers, which os.strerror does not know
+    ],
+)
+def test_a_taken_address_is_explained_on_every_system(
+    number: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*_: object, **__: object) -> None:
+        raise OSError(number, message)
+
+    monkeypatch.setattr(socket, "create_server", taken)
+    with pytest.raises(ClausetagError, match=r"^cannot listen on 127\.0\.0\.1, port 80: Address already in use$"):
+        listen("127.0.0.1", 80)
 
 
 def test_slow_and_hostile_connections_are_closed() -> None:
