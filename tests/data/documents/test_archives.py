@@ -8,6 +8,7 @@ import io
 import json
 import random
 import struct
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -364,3 +365,38 @@ def test_the_error_of_a_stream_comes_out_of_it(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(b"no gzip")
     with open_stream(tmp_path / "a.jsonl.gz") as stream, pytest.raises(DocumentError, match="damaged"):
         stream.read()
+
+
+# Differences between systems
+
+
+def test_a_python_without_lzma_reads_everything_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_zip(tmp_path / "p.zip", {"a.txt": TEXT}, zipfile.ZIP_LZMA)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("b.txt", TEXT)
+    assert codes(read(path)) == [("p/a", "ok"), ("p/b", "ok")]
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    found = read(path)
+    assert codes(found) == [("p/a", "unsupported"), ("p/b", "ok")]
+    assert isinstance(found[0], FailedInput) and "LZMA" in found[0].message
+
+
+def test_damaged_lzma_is_an_error_row(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "p.zip", {"a.txt": TEXT * 99, "b.txt": TEXT}, zipfile.ZIP_LZMA)
+    content = bytearray(path.read_bytes())
+    content[50:60] = b"\xff" * 10
+    path.write_bytes(content)
+    assert codes(read(path)) == [("p/a", "unreadable"), ("p/b", "ok")]
+
+
+def test_nothing_imports_lzma_before_it_is_needed() -> None:
+    code = "import sys; sys.modules['lzma'] = None; import clausetag.data.documents.inputs"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["CON.txt", "aux\\nul.txt", "C:\\con\\a.txt", "a:b.txt", "lpt1 .txt"])
+def test_names_that_windows_reserves_are_only_names(name: str, tmp_path: Path) -> None:
+    """Members are never written to disk, so no name can reach a device or another drive."""
+    (found,) = read(make_zip(tmp_path / "p.zip", {name: TEXT}))
+    assert isinstance(found, Document) and found.policy.startswith("p/") and "\\" not in found.policy
+    assert [file.name for file in tmp_path.iterdir()] == ["p.zip"]

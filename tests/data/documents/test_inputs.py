@@ -10,14 +10,15 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clausetag.data.documents.formats import LIMITS
+from clausetag.data.documents.formats import LIMITS, relative_name
 from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.documents.sniff import (
     document_from_bytes,
@@ -404,3 +405,58 @@ def test_require_text() -> None:
 )
 def test_looks_like_html(text: str, expected: bool) -> None:
     assert looks_like_html(text) is expected
+
+
+# Windows
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("C:\\policies\\a.txt", "policies/a.txt"),
+        ("C:a.txt", "a.txt"),
+        ("..\\b\\a.txt", "b/a.txt"),
+        ("\\\\host\\share\\b\\a.txt", "b/a.txt"),
+        ("b/a.txt", "b/a.txt"),
+    ],
+)
+def test_ids_of_paths_on_windows(path: str, name: str) -> None:
+    assert relative_name(PureWindowsPath(path)) == name
+
+
+def test_a_file_that_another_program_has_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows refuses to open a file that another program has opened for itself."""
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("We sell nothing.")
+    opened = Path.open
+
+    def locked(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path.name == "a.txt":
+            raise PermissionError(13, "The process cannot access the file because it is being used by another process")
+        return opened(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", locked)
+    found = _read(tmp_path)
+    assert _ids(found) == [("a", "unreadable"), ("b", "ok")]
+    assert isinstance(found[0], FailedInput) and "used by another process" in found[0].message
+
+
+def test_files_are_closed_once_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows cannot move or delete a file that is open."""
+    (tmp_path / "a.txt").write_text("We sell nothing.")
+    (tmp_path / "b.jsonl").write_text('{"id": "x", "text": "We sell nothing."}\n')
+    (tmp_path / "c.zip").write_bytes(_zip("a.txt"))
+    files: list[Any] = []
+    opened = Path.open
+
+    def noted(path: Path, *arguments: Any, **named: Any) -> Any:
+        files.append(opened(path, *arguments, **named))
+        return files[-1]
+
+    monkeypatch.setattr(Path, "open", noted)
+    results = read_inputs([str(tmp_path / name) for name in ("a.txt", "b.jsonl", "c.zip", "a.md")], io.BytesIO())
+    for expected in ("a", "x", "c/a"):
+        assert next(results).policy == expected
+        assert all(file.closed for file in files[:-1])
+    next(results)
+    assert len(files) == 3 and all(file.closed for file in files)

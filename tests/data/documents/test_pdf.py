@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
+import sys
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -307,3 +311,22 @@ def _changed(changes: list[tuple[int, bytes]]) -> bytes:
 def test_a_line_without_width_is_no_crash() -> None:
     lines = [Line(0, text, 72, 72, y, 10, False, False, 1) for text, y in (("We sell", 700), ("nothing.", 688))]
     assert "".join(text for text, _ in line_blocks(lines)).replace(" ", "") == "Wesellnothing."
+
+
+def test_pdfs_are_read_on_a_system_without_memory_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    monkeypatch.setattr(sys, "argv", ["pdfium.py", "10", "1000", "1000"])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(write_pdf([_page((72, 700, _PROSE[0]))]))))
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    pdfium.main()
+    assert [line.text for page in pages_of(json.loads(out.getvalue())) for line in page.lines] == [_PROSE[0]]
+
+
+def test_white_space_of_two_font_sizes_separates_cells() -> None:
+    def row(gap: float) -> list[tuple[str, str]]:
+        end = 72 + 6 * len("We keep your name")
+        return _blocks([_page((72, 700, "We keep your name"), (end + gap, 700, "for two years."))])
+
+    assert row(10) == [("We keep your name for two years.", "paragraph")]
+    assert row(40) == [("We keep your name", "table_cell"), ("for two years.", "table_cell")]
