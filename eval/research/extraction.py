@@ -1,13 +1,14 @@
-"""How much of a policy the HTML reader keeps, and how much of what it keeps is none of the policy.
+"""Measure the HTML reader: how much of a policy it keeps, and how much else.
 
     python -m clausetag.eval.research.extraction HTML_DIR SANITIZED_DIR [--pages] [--sentences PAGE]
 
-compares pages as crawled with the texts that OPP-115's annotators read (`sanitized_policies` of the corpus; page and
-text belong together if the number before the first "_" is the same). Pages that hold another version of the policy, by
-the words of their source, are left out of the means. `--pages` adds a row for every page; `--sentences` prints what is
-lost and what is more on one of them, for reading. Where trafilatura is installed it is measured, too.
+compares crawled pages with the texts that OPP-115's annotators read (the corpus's `sanitized_policies`). A page and a
+text belong together if their names have the same number before the first "_". Pages with another version of the policy,
+judged by the words of their source, are not part of the means. `--pages` adds a row for each page; `--sentences` prints
+the lost and the extra sentences of one page. trafilatura is measured too if it is installed.
 
-A word counts as found if it stands in a run of four words that the other text has; a sentence if half its words do.
+A word counts as found if it is part of four consecutive words that are also in the other text; a sentence counts as
+found if half of its words do.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from clausetag.data.errors import ClausetagError, DataError
 from clausetag.data.segment import sentence_spans
 
 RUN = 4
-"""Words in a row that count as found."""
+"""Number of consecutive words that must be in the other text."""
 SAME_VERSION = 0.85
-"""Share of the reference's words that the page's source must have."""
+"""Share of the reference's words from which a page has the same version of the policy."""
 
 Extractor = Callable[[str], list[str]]
-"""An HTML page to its blocks of text."""
+"""A function from an HTML page to its blocks of text."""
 
 _TAG = re.compile(r"<[^>]*>")
 _BREAK = re.compile(r"(?:\s*<br[^>]*>\s*){2,}|\|\|\|", re.IGNORECASE)
@@ -42,7 +43,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """One page, read by one extractor."""
+    """The result of one extractor on one page."""
 
     page: str
     same_version: bool
@@ -51,11 +52,11 @@ class PageResult:
     extra: float
     """Share of the extracted words that the reference does not have, 0 to 1."""
     sentences: int
-    """Of the reference."""
+    """Number of sentences of the reference."""
     lost: tuple[str, ...]
     """Sentences of the reference that were not extracted."""
     more: tuple[str, ...]
-    """Extracted sentences that the reference does not have: boilerplate, or policy that it left out."""
+    """Extracted sentences that are not in the reference: boilerplate, or parts of the policy that it lacks."""
 
 
 def words(text: str) -> list[str]:
@@ -64,7 +65,7 @@ def words(text: str) -> list[str]:
 
 
 def covered(text: Sequence[str], by: Sequence[str]) -> list[bool]:
-    """For each word of `text`, whether it stands in a run of `RUN` words (all words, if there are fewer) of `by`."""
+    """For each word of `text`, whether it is part of `RUN` consecutive words (or all words, if fewer) that `by` has."""
     size = min(RUN, len(text))
     runs = {tuple(by[at : at + size]) for at in range(len(by) - size + 1)}
     found = [False] * len(text)
@@ -75,17 +76,17 @@ def covered(text: Sequence[str], by: Sequence[str]) -> list[bool]:
 
 
 def share_covered(text: Sequence[str], by: Sequence[str]) -> float:
-    """Share of the words of `text` that are `covered`, 0 to 1; that of no words is 0."""
+    """Share of the words of `text` that are `covered`, 0 to 1; 0 if there are none."""
     return sum(covered(text, by)) / max(1, len(text))
 
 
 def without_tags(html: str) -> str:
-    """Everything between the tags, scripts included."""
+    """Everything between the tags, including scripts."""
     return unescape(_TAG.sub(" ", html))
 
 
 def reference_blocks(sanitized: str) -> list[str]:
-    """The paragraphs of a sanitized policy: parts between its segments' marks and between double line breaks."""
+    """The paragraphs of a sanitized policy, which are separated by marks of segments or double line breaks."""
     parts = (" ".join(without_tags(part).split()) for part in _BREAK.split(sanitized))
     return [part for part in parts if part]
 
@@ -96,8 +97,8 @@ def sentences(blocks: Iterable[str]) -> list[str]:
 
 
 def measure_page(page: str, html: str, sanitized: str, extract: Extractor = lambda html: own(html)) -> PageResult:
-    """Compare what is extracted from a page with its reference."""
-    # Not every extractor keeps the markers of lists.
+    """Compare the text extracted from a page with its reference."""
+    # Not every extractor keeps list markers.
     reference, extracted = (
         [without_marker(b)[0] for b in blocks] for blocks in (reference_blocks(sanitized), extract(html))
     )
@@ -114,7 +115,7 @@ def measure_page(page: str, html: str, sanitized: str, extract: Extractor = lamb
 
 
 def _not_in(texts: Iterable[str], other: Sequence[str]) -> tuple[str, ...]:
-    """The sentences of which less than half stands in the other text, in runs of its words."""
+    """The sentences that have less than half of their words `covered` by the other text."""
     joined = f" {' '.join(other)} "
     return tuple(
         text
@@ -124,12 +125,12 @@ def _not_in(texts: Iterable[str], other: Sequence[str]) -> tuple[str, ...]:
 
 
 def own(html: str) -> list[str]:
-    """Clausetag's reader."""
+    """This project's reader."""
     return [text for text, _ in html_blocks(html)]
 
 
 def whole_page(html: str) -> list[str]:
-    """All text of a page but scripts and styles: what a reader without any choice keeps."""
+    """All text of a page except scripts and styles; a baseline without any selection."""
     bare = re.sub(r"(?is)<(script|style|noscript|template)\b.*?</\1\s*>|<!--.*?-->", " ", html)
     return [
         " ".join(line.split())
@@ -139,7 +140,7 @@ def whole_page(html: str) -> list[str]:
 
 
 def extractors() -> dict[str, Extractor]:
-    """What is compared, by name; trafilatura only where it is installed."""
+    """The extractors to compare, by name; trafilatura only if it is installed."""
     found: dict[str, Extractor] = {"clausetag": own}
     try:
         import trafilatura
@@ -211,8 +212,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("html_dir", type=Path, help="pages as crawled, <number>_….html")
     parser.add_argument("sanitized_dir", type=Path, help="OPP-115's sanitized_policies")
-    parser.add_argument("--pages", action="store_true", help="a row for every page, too")
-    parser.add_argument("--sentences", metavar="PAGE", help="print what is lost and what is more on this page")
+    parser.add_argument("--pages", action="store_true", help="print a row for each page too")
+    parser.add_argument("--sentences", metavar="PAGE", help="print the lost and the extra sentences of this page")
     given = parser.parse_args(argv)
     try:
         pairs = pages_with_reference(given.html_dir, given.sanitized_dir)
