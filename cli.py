@@ -122,7 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("clausetag"):
             raise
-        print(f"clausetag: {MissingExtraError('this command', error.name)}", file=sys.stderr)
+        extra = "serve" if arguments[0] == "serve" else "train"
+        print(f"clausetag: {MissingExtraError('this command', error.name, extra)}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of a pipe (head, less) has closed it. Nothing may be written to it at exit either.

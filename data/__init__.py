@@ -1,1 +1,1 @@
-"""Labels, documents, sentences and corpora: everything that touches text before a model does."""
+"""Labels, records, sentence splitting, document formats and corpora."""

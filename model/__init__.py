@@ -1,1 +1,1 @@
-"""The network, its windows, the saved artifact and the tagger that runs it."""
+"""The network, its input windows, the saved artifact, and the tagger that runs it."""

@@ -8,10 +8,10 @@ import json
 import os
 import subprocess
 import sys
-from html import escape
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from clausetag.cli import SUBCOMMANDS, main
 from clausetag.data.corpora.five import FIVE, read_five, read_source

@@ -1,1 +1,1 @@
-"""Labelled and unlabelled corpora read as sentences."""
+"""Readers of labelled and unlabelled corpora."""

@@ -23,7 +23,7 @@ def test_the_table_lists_the_packages_of_pyproject(extra: str) -> None:
     listed = {name if name in imported else name.replace("_", "-") for name in EXTRAS[extra]}
     assert listed == imported
     for module in EXTRAS[extra]:
-        assert f"pip install '.[{extra}]'" in str(MissingExtraError("this", f"{module}.part"))
+        assert f"pip install '.[{extra}]'" in str(MissingExtraError("this", f"{module}.part", extra))
 
 
 def test_every_extra_for_users_is_in_the_table() -> None:
