@@ -1,4 +1,4 @@
-"""What counts as the right answer: labelled sentences as a matrix, votes turned into labels by majority."""
+"""Gold labels: from stated labels or from a majority of votes, and as a matrix."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from clausetag.model.decision import BoolArray
 
 
 def gold_labels(sentence: Sentence, labels: Sequence[str] = LABELS) -> tuple[str, ...] | None:
-    """The right labels of a sentence in label order; None where it is unlabelled, so context and no negative example.
+    """The right labels of a sentence in label order; None if it is unlabelled (context, not a negative example).
 
-    Labels that a row states are taken as they are. A row with votes alone has the labels that more than half of the
-    annotators gave: at least 2 of 3, and not 1 of 2.
+    Stated labels are taken as they are. A row with votes only has the labels that more than half of the annotators
+    gave: at least 2 of 3, and not 1 of 2.
     """
     if sentence.labels is not None:
         return tuple(label for label in labels if label in sentence.labels)
@@ -25,10 +25,10 @@ def gold_labels(sentence: Sentence, labels: Sequence[str] = LABELS) -> tuple[str
 
 
 def label_matrix(label_sets: Iterable[Iterable[str]], labels: Sequence[str] = LABELS) -> BoolArray:
-    """bool[n, k]: row i marks the labels of the i-th set, columns in the order of `labels`.
+    """bool[n, k]: row i marks the labels of the i-th set, with one column for each of `labels`.
 
     Raises:
-        ValueError: a set holds a label that is not one of `labels`.
+        ValueError: a set has a label that is not one of `labels`.
     """
     index = {label: column for column, label in enumerate(labels)}
     rows = [list(names) for names in label_sets]
@@ -41,7 +41,7 @@ def label_matrix(label_sets: Iterable[Iterable[str]], labels: Sequence[str] = LA
     return matrix
 
 
-def gold_matrix(sentences: Sequence[Sentence], labels: Sequence[str] = LABELS) -> BoolArray:
+def gold_matrix(sentences: Iterable[Sentence], labels: Sequence[str] = LABELS) -> BoolArray:
     """bool[n, k] of labelled sentences.
 
     Raises:

@@ -5,8 +5,8 @@
     metric.compute(predictions=[[1, 0, …]], references=[[1, 0, …]])
     metric.compute(predictions=…, references=…, scores=[[0.9, 0.2, …]])      # with average precision
 
-Rows are 0/1 lists, one entry per label in the order of `clausetag.data.labels.LABELS`. Needs no network. The two
-library imports stand on lines of their own because `evaluate.load` reads a module's imports as text.
+Rows are 0/1 lists with one entry per label, in the order of `clausetag.data.labels.LABELS`. No network is needed.
+`evaluate.load` reads a module's imports as text, so the two library imports have a line each.
 """
 
 from typing import Any
@@ -31,18 +31,18 @@ _INPUTS = """\
 Args:
     predictions: lists of 0/1, one entry per label.
     references: lists of 0/1, one entry per label.
-    labels: names of the columns, the project's twelve labels if not given.
-    scores: lists of probabilities, for average precision; not needed for the other figures.
+    labels: names of the columns; the project's twelve labels by default.
+    scores: lists of probabilities, only needed for average precision.
 Returns:
     A dictionary of macro_f1, micro_f1, weighted_f1, samples_f1, macro and micro precision and recall,
     subset_accuracy, hamming_loss, macro_average_precision, n, notes, and per_category: {label: {precision, recall,
-    f1, support, predicted, hits, average_precision}}. A category without a positive in the references has recall and
-    F1 None and stands outside the macro.
+    f1, support, predicted, hits, average_precision}}. A category without positives in the references has recall and
+    F1 None and is left out of the macro mean.
 """
 
 
 class MultiLabel(evaluate.Metric):  # type: ignore[misc]  # evaluate ships no types
-    """`evaluate.Metric` over `clausetag.eval.metrics.classification.multilabel_metrics`."""
+    """`clausetag.eval.metrics.classification.multilabel_metrics` as an `evaluate.Metric`."""
 
     def _info(self) -> evaluate.MetricInfo:
         column = datasets.Sequence(datasets.Value("int32"))

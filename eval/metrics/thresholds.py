@@ -1,7 +1,7 @@
-"""Choose thresholds and calibration on held-back scores: per label where there is evidence, shared where there is not.
+"""Thresholds and calibration from held-out scores: per label if there is enough evidence, else shared between labels.
 
-All work on arrays alone, label order as in `clausetag.data.labels.LABELS`. A trained model's thresholds are those of
-its expected F1; the baselines' are tuned on gold labels.
+All functions work on arrays. A trained model's thresholds are those of its expected F1; the baselines' are tuned on
+gold labels.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from numpy.typing import ArrayLike
 from clausetag.model.decision import BoolArray, FloatArray, sigmoid
 
 SHRINK = 20.0
-"""Positives at which a label's own threshold and the shared one weigh the same.
+"""Number of positives at which a label's own threshold and the shared one have equal weight.
 
 Chosen on OPP-115's training and validation policies (out-of-fold scores of TF-IDF, thresholds from 10, 20 or 60 of
-them, measured on the others): against no shrinking, macro-F1 gains 0.4 to 0.7 points and micro-F1 0.4 to 1.4."""
+them, measured on the others): macro F1 gains 0.4 to 0.7 points over no shrinking, micro F1 0.4 to 1.4."""
 PRIOR = 10.0
-"""Strength of the calibration prior: it counts about as much as this many rows at the decision boundary."""
+"""Strength of the calibration prior: it weighs about as much as this many rows at the decision boundary."""
 MIN_SLOPE = 0.05
-"""Calibration never turns a label's ranking round, not even where validation says so by chance."""
+"""Calibration never reverses a label's ranking, even if the validation scores suggest it by chance."""
 
 
 def tune_thresholds(scores: ArrayLike, gold: ArrayLike, *, shrink: float = SHRINK) -> FloatArray:
-    """Per-label thresholds that maximise F1 on the given scores, rare labels shrunk towards a shared threshold.
+    """Per-label thresholds that maximise F1 on the given scores; rare labels are shrunk towards a shared threshold.
 
-    1. The *shared* threshold, one for all labels, maximises the mean of macro-F1 (over labels with a positive) and
-       micro-F1.
+    1. The *shared* threshold, one for all labels, maximises the mean of macro F1 (over labels with positives) and
+       micro F1.
     2. A label's *own* threshold maximises its F1. Candidates are midpoints between neighbouring scores; of equally
        good ones the nearest to the shared threshold is taken.
-    3. The result is ``w * own + (1 - w) * shared`` with ``w = positives / (positives + shrink)``: a label with
-       `shrink` positives goes half the way, one without positives gets the shared threshold.
+    3. The result is ``w * own + (1 - w) * shared`` with ``w = positives / (positives + shrink)``: a label without
+       positives gets the shared threshold.
 
     Args:
-        scores: float[n, k] probabilities that no training saw (out of fold, or a validation split).
+        scores: float[n, k] probabilities of rows that were not trained on.
         gold: bool[n, k].
-        shrink: 0 for the bare maximum.
+        shrink: 0 for each label's own maximum.
 
     Returns:
-        float[k]; a score equal to the threshold is a positive. 0.5 throughout where `gold` has no positive at all.
+        float[k]; a score equal to the threshold is a positive. All 0.5 if `gold` has no positives.
 
     Raises:
         ValueError: shapes differ, there is no row, a score is not finite, or `shrink` is negative.
@@ -62,16 +62,11 @@ def tune_thresholds(scores: ArrayLike, gold: ArrayLike, *, shrink: float = SHRIN
 
 
 def expected_f1_thresholds(scores: ArrayLike) -> FloatArray:
-    """The threshold per label that is best for the F1 which the scores themselves promise, gold labels unseen.
+    """Thresholds float[k], from 0.02 to 0.98, that maximise the F1 expected from calibrated scores float[n, k].
 
-    Of calibrated scores, those above a threshold hold as many positives as they sum up to (Lipton et al., ECML 2014).
-    It varies less with the sample than a threshold tuned on gold labels, and errs where the calibration does.
-
-    Args:
-        scores: calibrated probabilities, float[n, k].
-
-    Returns:
-        thresholds float[k], from 0.02 to 0.98.
+    No gold labels are needed: the rows above a threshold have, in expectation, as many positives as the sum of their
+    scores (Lipton et al., ECML 2014). Such a threshold varies less between samples than one tuned on gold labels, and
+    is as wrong as the calibration is.
 
     Raises:
         ValueError: there is no row, or a score is not a finite number.
@@ -88,19 +83,17 @@ def expected_f1_thresholds(scores: ArrayLike) -> FloatArray:
 
 
 def fit_calibration(logits: ArrayLike, gold: ArrayLike, *, prior: float = PRIOR) -> tuple[FloatArray, FloatArray]:
-    """Platt scaling per label (Platt 1999): ``P(label) = sigmoid(slope * logit + intercept)``.
+    """Platt scaling per label (Platt 1999): ``P(label) = sigmoid(slope * logit + intercept)``; float[k] each.
 
-    A logistic regression on each label's logit, fitted by Newton's method, with Gaussian priors in place of Platt's
-    smoothed targets: the slope is drawn towards 1, the intercept towards the shared one, which is fitted on all
-    labels together. A label without positives gets the shared slope and intercept. Slopes are at least `MIN_SLOPE`.
+    A logistic regression on each label's logit, with Gaussian priors in place of Platt's smoothed targets: the slope
+    is drawn towards 1, the intercept towards a shared one that is fitted on all labels together. A label without
+    positives gets the shared slope and intercept. Slopes are at least `MIN_SLOPE`. scikit-learn's `LogisticRegression`
+    cannot fit it: its penalty draws the slope towards 0 and leaves the intercept free.
 
     Args:
-        logits: float[n, k] that no training saw.
+        logits: float[n, k] of rows that were not trained on.
         gold: bool[n, k].
         prior: precision of both priors.
-
-    Returns:
-        slope float[k], intercept float[k].
 
     Raises:
         ValueError: shapes differ, there is no row, a logit is not finite, or `prior` is not positive.
@@ -127,7 +120,7 @@ def _checked(scores: ArrayLike, gold: ArrayLike) -> tuple[FloatArray, BoolArray]
 
 
 def _midpoints(scores: FloatArray) -> FloatArray:
-    """Thresholds between neighbouring distinct scores, and one half-way from the lowest score to 0."""
+    """Thresholds between neighbouring distinct scores, and one half-way between the lowest score and 0."""
     distinct = np.unique(scores)
     below = distinct[0] - abs(distinct[0]) / 2
     return np.concatenate(([below], (distinct[1:] + distinct[:-1]) / 2))
@@ -161,12 +154,12 @@ def _shared_threshold(scores: FloatArray, gold: BoolArray) -> float:
             macro += 2.0 * true_positives / (predicted + support[label])
     quality = macro / np.count_nonzero(support) + 2.0 * hits / (guesses + support.sum())
     best = np.flatnonzero(quality >= quality.max() - 1e-12)
-    # The middle one of equally good candidates leaves the most room on both sides.
+    # Of equally good candidates, the middle one is farthest from worse ones.
     return float(candidates[best[(len(best) - 1) // 2]])
 
 
 def _fit_platt(logits: FloatArray, gold: BoolArray, prior: float, centre: float) -> tuple[float, float]:
-    """Slope and intercept of the penalised logistic regression; convex, so Newton with step halving finds it."""
+    """Slope and intercept of the penalised logistic regression, by Newton's method with step halving (convex)."""
     design = np.stack([logits, np.ones_like(logits)], axis=1)
     mean = np.array([1.0, centre])
     target = gold.astype(np.float64)
