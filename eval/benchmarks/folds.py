@@ -1,4 +1,4 @@
-"""A model trained once for each policy left out: every policy is scored by the one fold that has not seen it.
+"""Leave-one-out models: each policy is scored by the fold that was trained without it.
 
 clausetag train lopo --set start=runs/opp115 -o runs/lopo      # writes runs/lopo/<policy>/, one model each
 clausetag eval policies --model runs/lopo
@@ -28,34 +28,32 @@ from clausetag.model.decision import FloatArray
 
 @dataclass(frozen=True)
 class FoldTagger:
-    """Several taggers as one `Scorer`; `folds` maps each policy to the tagger whose training left it out."""
+    """Several models as one `Scorer`; `folds` maps each policy to the model that was trained without it."""
 
     name: str
     folds: Mapping[str, Scorer]
 
     @property
     def labels(self) -> Sequence[str]:
-        """Labels in the order of all arrays."""
+        """The columns of all arrays."""
         return self._any.labels
 
     @property
     def hash(self) -> str:
-        """Names exactly these folds."""
+        """Identifies exactly these folds."""
         named = "".join(f"{policy} {fold.hash}\n" for policy, fold in sorted(self.folds.items()))
         return hashlib.sha256(named.encode()).hexdigest()[:12]
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """Name, the recipe that the folds have in common, and each fold's hash."""
+        """Name, the recipe that the folds share, and each fold's hash."""
         shared = _shared_recipe(self._any.config)
         return {"name": self.name, "recipe": shared, "folds": {policy: f.hash for policy, f in self.folds.items()}}
 
     @cached_property
     def trained_on(self) -> TrainedOn:
-        """What the folds have seen of the very policy that each is to score; if all is well, next to nothing."""
-        policies: set[str] = set()
-        hashes: set[str] = set()
-        context: set[str] = set()
+        """What each fold has seen of the policy that it scores: normally next to nothing."""
+        policies, hashes, context = set[str](), set[str](), set[str]()
         texts = by_policy(read_five())
         for policy, fold in self.folds.items():
             own = {text_hash(sentence.text) for sentence in texts.get(policy, ())}
@@ -65,27 +63,27 @@ class FoldTagger:
         return TrainedOn(frozenset(policies), frozenset(hashes), frozenset(context))
 
     def fold(self, policy: str) -> Scorer:
-        """The tagger whose training left `policy` out.
+        """The model that was trained without `policy`.
 
         Raises:
             DataError: there is none.
         """
         if policy not in self.folds:
             raise DataError(
-                f"model {self.name}: none of its folds leaves out {policy!r}, they leave out {', '.join(self.folds)}; "
+                f"model {self.name}: no fold leaves out {policy!r}, they leave out {', '.join(self.folds)}; "
                 "measure it with `clausetag eval policies`"
             )
         return self.folds[policy]
 
     def score(self, sentences: Sequence[Sentence], *, head: str | None = None) -> FloatArray:
-        """Calibrated probabilities float[n, k], each policy's by its own fold."""
+        """Calibrated probabilities float[n, k], each policy's from its own fold."""
         scores = np.zeros((len(sentences), len(self.labels)))
         for policy, rows in _rows_of(sentences).items():
             scores[rows] = self.fold(policy).score([sentences[row] for row in rows], head=head)
         return scores
 
     def score_passages(self, sentences: Sequence[Sentence]) -> tuple[list[tuple[str, int]], FloatArray]:
-        """(policy, passage) pairs and their probabilities float[m, k], each policy's by its own fold."""
+        """(policy, passage) pairs and their probabilities float[m, k], each policy's from its own fold."""
         keys: list[tuple[str, int]] = []
         scores = [np.zeros((0, len(self.labels)))]
         for policy, rows in _rows_of(sentences).items():
@@ -95,20 +93,20 @@ class FoldTagger:
         return keys, np.concatenate(scores)
 
     def score_texts(self, texts: Sequence[str], head: str = "passage") -> FloatArray:
-        """Isolated texts are of no policy, and so have no fold.
+        """Not possible: isolated texts have no policy, so no fold.
 
         Raises:
             DataError: always.
         """
-        raise DataError(f"model {self.name}: is one model a policy left out, and cannot score texts without a policy")
+        raise DataError(f"model {self.name} is one model per policy and cannot score texts without a policy")
 
     def thresholds(self, head: str) -> FloatArray:
-        """The mean of the folds' thresholds, float[k], to be shown; labels are decided by `unit_thresholds`."""
+        """The mean of the folds' thresholds, float[k], for reports; `unit_thresholds` decide."""
         mean: FloatArray = np.mean([fold.thresholds(head) for fold in self.folds.values()], axis=0)
         return mean
 
     def min_labels(self, head: str) -> int:
-        """1 where every sentence gets a label, else 0; the folds' recipe is one, and so is this."""
+        """1 if every sentence gets at least one label, else 0; the same for all folds."""
         return self._any.min_labels(head)
 
     @property
@@ -137,20 +135,17 @@ def _model_of(tagger: Scorer | FoldTagger, unit: Sentence) -> Scorer:
 
 
 def is_folds(model: str | os.PathLike[str] | None) -> bool:
-    """Whether `model` is a folder of folds: no model itself, but with a model in a folder named after one of the five.
-
-    None and names of shipped models are not.
-    """
+    """Whether `model` is a folder that is no model itself but has models in folders named after the five policies."""
     folder = Path(model) if model is not None else None
     return folder is not None and not (folder / MANIFEST).is_file() and bool(_fold_names(folder))
 
 
 def load_folds(folder: str | os.PathLike[str]) -> FoldTagger:
-    """Load the folds that `clausetag train` with ``leave_out = "each"`` wrote below `folder`.
+    """Load the folds that `clausetag train` with ``leave_out = "each"`` wrote into `folder`.
 
     Raises:
-        ArtifactError: a fold is missing, is not complete, or does not belong to the others.
-        LeakageError: a fold was trained on the policy that it is to score.
+        ArtifactError: a fold is missing, incomplete, or of another recipe than the others.
+        LeakageError: a fold was trained on the policy that it should score.
     """
     from clausetag.model.tagger import Tagger
 
@@ -161,18 +156,20 @@ def load_folds(folder: str | os.PathLike[str]) -> FoldTagger:
     for policy, fold in folds.items():
         recipe = fold.config.get("recipe")
         if not isinstance(recipe, Mapping) or recipe.get("leave_out") != policy:
-            raise ArtifactError(f"{path / policy}: no fold; its recipe does not leave {policy!r} out")
+            raise ArtifactError(f"{path / policy}: its recipe does not leave {policy!r} out; train it with leave_out")
         if policy in fold.trained_on.policies:
-            raise LeakageError(f"{path / policy}: has been trained on {policy!r}, which it should have left out")
+            raise LeakageError(
+                f"{path / policy}: was trained on {policy!r}, which it should have left out; train it again"
+            )
         expected |= {policy, *recipe["policies"]}
         recipes.append({**_shared_recipe(fold.config), "start": fold.config.get("start")})
     if any(recipe != recipes[0] for recipe in recipes):
-        raise ArtifactError(f"{path}: its folds are of different recipes or start models; train them anew")
+        raise ArtifactError(f"{path}: its folds have different recipes or start models; train them again")
     missing = sorted(expected - set(folds))
     if missing or not folds:
         raise ArtifactError(
             f"{path}: the fold without {missing[0] if missing else FIVE[0]} is missing or unfinished; "
-            "the `clausetag train` command that wrote the others continues with it"
+            "run the `clausetag train` command that wrote the others again"
         )
     return FoldTagger(path.resolve().name, folds)
 
@@ -189,7 +186,7 @@ def _shared_recipe(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rows_of(sentences: Sequence[Sentence]) -> dict[str, list[int]]:
-    """Positions of each policy's sentences, policies in order of appearance."""
+    """Positions of each policy's sentences, with policies in order of appearance."""
     rows: dict[str, list[int]] = {}
     for row, sentence in enumerate(sentences):
         rows.setdefault(sentence.policy, []).append(row)
