@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from clausetag.predict.terminal import aligned
+
 MISSING = "-"
 _NUMERIC = re.compile(r"[-+−±]?[\d.,]+( ?%)?([ /±[(].*)?|[-–—]?|no positive|undefined|n/a", re.IGNORECASE)
 
@@ -63,19 +65,11 @@ def terminal_table(
 
     A rule follows the header and precedes each row whose index is in `rules`.
     """
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = zip(cells, widths, strict=True)
-        return "  ".join(
-            cell.ljust(width) if column < left else cell.rjust(width) for column, (cell, width) in enumerate(padded)
-        )
-
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    lines = [line(header), rule]
-    for index, row in enumerate(rows):
-        lines += [rule, line(row)] if index in rules else [line(row)]
-    return lines
+    head, *lines = aligned([header, *rows], left)
+    rule = "-" * len(head)
+    for index in sorted(rules, reverse=True):
+        lines.insert(index, rule)
+    return [head, rule, *lines]
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:

@@ -56,14 +56,9 @@ class Tally:
 
     def rows(self) -> dict[str, Any]:
         """The counts as JSON values."""
-        tagged = self.documents - self.failed
+        total, failed = self.documents, self.failed
         return {
-            "documents": {
-                "total": self.documents,
-                "tagged": tagged,
-                "flagged": self.flagged,
-                "failed": self.failed,
-            },
+            "documents": {"total": total, "tagged": total - failed, "flagged": self.flagged, "failed": failed},
             "sentences": self.sentences,
             "unlabelled": self.unlabelled,
             "labels": dict(self.labels),

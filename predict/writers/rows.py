@@ -96,8 +96,7 @@ class ParquetSink(Sink):
 
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
         for sentence in sentences:
-            row = sentence.row()
-            self._rows.append({**row, "labels": row.get("labels", []), "flags": row.get("flags", [])})
+            self._rows.append({"labels": [], "flags": [], **sentence.row()})
         self._flush(GROUP_ROWS)
 
     def fail(self, failed: FailedInput) -> None:
