@@ -8,8 +8,6 @@ no markup can begin.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from clausetag.data.labels import LABELS
@@ -26,6 +23,7 @@ from clausetag.eval.report.cases import ErrorCase, SuspectCase
 from clausetag.eval.report.confusions import Confusions
 from clausetag.eval.report.drawing import STYLE, Drawing
 from clausetag.eval.tables import Table
+from clausetag.predict.pages.rendering import Inline, environment
 
 SHOWN_AT_FIRST = 50
 """Errors in the page itself, for readers without scripts; all are in its data."""
@@ -77,33 +75,25 @@ def render(page: Page) -> str:
         KeyError: a case or threshold names a label that isn't one of the page's, or has no score for one.
     """
     here = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader(here),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["two_decimals"] = "{:.2f}".format
-    script = (here / "page.js").read_text(encoding="utf-8").strip()
     colours = palette(page.labels)
-    hues = map(colours.hue_rules, page.labels)
-    style = "\n".join([STYLE, (here / "page.css").read_text(encoding="utf-8"), *hues])
+    style = [STYLE, (here / "page.css").read_text(encoding="utf-8"), *map(colours.hue_rules, page.labels)]
     matrix = [] if page.confusions is None else page.confusions.matrix.tolist()
-    return environment.get_template("page.html").render(
-        page=page,
-        sections=_sections(page),
-        labels=page.labels,
-        codes=colours.codes,
-        numbers={label: number for number, label in enumerate(page.labels)},
-        errors=page.errors[:SHOWN_AT_FIRST],
-        data=Markup(error_json(page)),
-        matrix=matrix,
-        heat=_heat(matrix),
-        script=Markup(script),
-        style=Markup(style),
-        script_hash=_sha256(script),
-        style_hash=_sha256(style),
+    return (
+        environment(here)
+        .get_template("page.html")
+        .render(
+            page=page,
+            sections=_sections(page),
+            labels=page.labels,
+            codes=colours.codes,
+            numbers={label: number for number, label in enumerate(page.labels)},
+            errors=page.errors[:SHOWN_AT_FIRST],
+            data=Markup(error_json(page)),
+            matrix=matrix,
+            heat=_heat(matrix),
+            style=Inline.of("\n".join(style)),
+            script=Inline.of((here / "page.js").read_text(encoding="utf-8").strip()),
+        )
     )
 
 
@@ -172,8 +162,3 @@ def _heat(matrix: Sequence[Sequence[int]]) -> list[list[int]]:
     return [
         [0 if not count else max(1, round(_HEAT_LEVELS * (count / largest) ** 0.5)) for count in row] for row in matrix
     ]
-
-
-def _sha256(text: str) -> str:
-    """The hash by which a content security policy allows an inline text."""
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
