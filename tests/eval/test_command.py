@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -372,7 +371,7 @@ def test_offsets_must_select_the_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="sentence 1 of a is not what its offsets 4 to"):
         load_benchmark(path)
     for wrong in ({"end": 9}, {"end": None}, {"start": -1, "end": len(text) - 1}):
-        with pytest.raises(DataError, match=r"line 1: .*(offsets|go together)"):
+        with pytest.raises(DataError, match=r"line 1: .*(offsets|given together)"):
             load_benchmark(write_rows(tmp_path, [rows[0] | wrong]))
 
 
@@ -390,13 +389,10 @@ def test_five_policies(fake_tagger: MakeTagger) -> None:
     assert all(unit.labels for unit in benchmark.units)
 
 
-@pytest.fixture(scope="module")
-def corpus() -> str:
+@pytest.fixture
+def corpus(opp115_folder: Path) -> str:
     """The OPP-115 corpus, which is not part of the project."""
-    found = os.environ.get("OPP115_DIR") or str(Path(__file__).resolve().parents[2].parent / "shared" / "opp115")
-    if not Path(found).exists():
-        pytest.skip("OPP-115 is not here: set OPP115_DIR to its folder or zip")
-    return found
+    return str(opp115_folder)
 
 
 def test_privacyglue_alone_takes_its_baseline_from_the_corpus(

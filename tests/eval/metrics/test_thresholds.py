@@ -155,3 +155,22 @@ def test_expected_thresholds_stay_in_bounds_and_refuse_what_is_no_score() -> Non
     for wrong in (np.zeros((0, 2)), np.zeros(3), np.full((2, 2), np.nan)):
         with pytest.raises(ValueError, match="finite"):
             expected_f1_thresholds(wrong)
+
+
+def test_the_shared_threshold_is_best_for_macro_and_micro_together() -> None:
+    """With boundless shrinking every label has the shared threshold; another that only macro or micro prefer loses."""
+    rng = np.random.default_rng(54)
+    gold = rng.random((150, 3)) < [0.5, 0.1, 0.05]
+    shift = np.array([0.15, -0.15, -0.3]) + [0.1, 0.2, 0.3] * gold
+    scores = np.clip(rng.normal(0.5, 0.12, gold.shape) + shift, 0.0, 1.0)
+
+    def quality(threshold: float) -> tuple[float, float]:
+        found = multilabel_metrics(scores >= threshold, gold, ("a", "b", "c"))
+        assert found.macro_f1 is not None and found.micro_f1 is not None
+        return found.macro_f1, found.micro_f1
+
+    shared = tune_thresholds(scores, gold, shrink=1e12)[0]
+    values = np.array([quality(threshold) for threshold in np.unique(scores)])
+    assert sum(quality(shared)) == pytest.approx(values.sum(axis=1).max())
+    for alone in values.T:  # neither of the two alone would have chosen it
+        assert values[alone.argmax()].sum() < sum(quality(shared)) - 0.02

@@ -39,6 +39,7 @@ def test_a_better_system_is_better_and_the_other_worse() -> None:
     own = found["macro_f1"]
     expected = [multilabel_metrics(values, gold, NAMES).macro_f1 for values in (first, second)]
     assert (own.first, own.second) == (pytest.approx(expected[0]), pytest.approx(expected[1]))
+    assert own.p == pytest.approx(1 / 2001)  # never 0: the observed difference counts as one of the randomisations
     assert own.ci95 is not None and own.difference is not None
     assert 0 < own.ci95[0] < own.difference < own.ci95[1]
     turned = paired_tests(second, first, gold, drawn, NAMES, randomisations=2000)
@@ -88,3 +89,26 @@ def test_holm() -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match="shapes"):
         paired_tests([[1, 0]], [[1, 0], [0, 1]], [[1, 0]], resampler(["p"], draws=5), NAMES)
+
+
+def test_a_verdict_needs_an_interval_without_zero_too() -> None:
+    """Six policies all point one way, so p is 2 / 64; but one of them makes up most of the difference."""
+    gold = np.ones((120, 1), dtype=bool)
+    second = gold.copy()
+    for policy, missed in enumerate((14, 1, 1, 1, 1, 1)):
+        second[20 * policy : 20 * policy + missed] = False
+    drawn = resampler([f"p{row // 20}" for row in range(120)], draws=500)
+    own = paired_tests(gold, second, gold, drawn, ("a",))["a"]
+    assert own.p_holm == pytest.approx(2 / 64)
+    assert own.ci95 is not None and own.ci95[0] < 0 < own.ci95[1]
+    assert own.verdict == "no evidence"
+
+
+def test_a_verdict_needs_the_corrected_p() -> None:
+    """The same p of 2 / 64 in each of two categories is no evidence once it is corrected."""
+    gold = np.ones((12, 2), dtype=bool)
+    second = np.array([[True, True], [False, False]] * 6)
+    drawn = resampler([f"p{row // 2}" for row in range(12)], draws=500)
+    found = paired_tests(gold, second, gold, drawn, NAMES)
+    assert (found["a"].p, found["a"].p_holm) == (pytest.approx(2 / 64), pytest.approx(4 / 64))
+    assert {own.verdict for own in found.values()} == {"no evidence"}
