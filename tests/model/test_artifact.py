@@ -57,6 +57,15 @@ def test_a_missing_file_is_refused(copy: Path) -> None:
         load_artifact(copy)
 
 
+def test_a_manifest_cannot_name_a_file_outside_the_folder(copy: Path) -> None:
+    shutil.copy(copy / "README.md", copy.parent / "README.md")
+    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+    manifest["files"]["../README.md"] = manifest["files"]["README.md"]
+    (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"\.\./README\.md is missing"):
+        load_artifact(copy)
+
+
 def test_thresholds_are_keyed_by_label_so_that_a_changed_label_order_keeps_their_meaning(copy: Path) -> None:
     before = load_artifact(copy)
     edit(copy, lambda values: values.__setitem__("labels", list(reversed(LABELS))))
