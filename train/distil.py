@@ -12,7 +12,6 @@ number of students can be trained on them.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -34,7 +33,7 @@ from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.train.config import Recipe, read_recipe
 from clausetag.train.run import add_recipe_arguments
 from clausetag.train.start import Start, load_start, start_network
-from clausetag.train.teacher_scores import ABOUT, POOL_FILE, SCORES, passage_key, sentence_key
+from clausetag.train.teacher_scores import ABOUT, POOL_FILE, SCORES, passage_key, sentence_key, sentences_digest
 from clausetag.train.training_data import POOL, Source, TrainingData, assemble
 
 PART_SENTENCES = 2000
@@ -156,7 +155,8 @@ def distil(
     if not heads:
         raise RecipeError("the teachers have no trained head in common")
     sources = [*data.train, Source(POOL, tuple(pool), whole=bool(recipe.privacyglue))]
-    identity = _identity(sources, teachers)
+    sentences = [sentence for source in sources for sentence in source.sentences]
+    identity = sentences_digest(sentences, *(teacher.artifact.hash for teacher in teachers))
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     mark = parts / "identity"
@@ -188,17 +188,6 @@ def distil(
     }
     write_text(folder / ABOUT, json.dumps(about, indent=1) + "\n")
     shutil.rmtree(parts)
-
-
-def _identity(sources: Sequence[Source], teachers: Sequence[Start]) -> str:
-    """A hash of the sentences and teachers: an interrupted run resumes only with the same ones."""
-    digest = hashlib.sha256()
-    for teacher in teachers:
-        digest.update(teacher.artifact.hash.encode())
-    for source in sources:
-        for sentence in source.sentences:
-            digest.update(sentence_key(sentence).encode("utf-8", "replace"))
-    return digest.hexdigest()[:12]
 
 
 def _split(source: Source, size: int) -> list[Source]:

@@ -11,7 +11,6 @@ The encoder reads the same windows as in training: consecutive sentences of one 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -28,7 +27,7 @@ from clausetag.data.errors import RecipeError, first_line
 from clausetag.data.jsonl import read_jsonl, write_text
 from clausetag.data.records import Sentence
 from clausetag.data.text import is_boilerplate, short_hash, text_hash
-from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on, write_trained_on
+from clausetag.model.artifact import TrainedOn, write_trained_on
 from clausetag.model.backbone import MINILM, backbone_path
 from clausetag.model.network import load_encoder
 from clausetag.model.provenance import git_revision, versions
@@ -46,8 +45,9 @@ from clausetag.train.mlm import (
     steps_of,
     windows_of,
 )
-from clausetag.train.teacher_scores import sentence_key
+from clausetag.train.teacher_scores import sentences_digest
 from clausetag.train.trainer import warmup_factor
+from clausetag.train.training_data import earlier_stages
 
 CONFIG = "config.json"
 
@@ -100,8 +100,8 @@ def pretrain(
     torch.manual_seed(settings.seed)
     encoder, tokenizer, collator = _load(settings)
     sentences = first_policies(sentences, settings.tokens)
-    stages = [_trained_on(sentences), *_earlier_stages(settings.backbone)]
-    identity = json.dumps([asdict(settings), _digest(sentences)])
+    stages = [_trained_on(sentences), *earlier_stages(settings.backbone)]
+    identity = json.dumps([asdict(settings), sentences_digest(sentences)])
     policies, held_out = split_policies(sentences, settings.seed, tokenizer)
     del sentences  # hundreds of thousands
     held_out_windows = windows_of(held_out, settings, tokenizer, "held")[:_HELD_OUT_WINDOWS]
@@ -163,20 +163,6 @@ def _trained_on(sentences: Sequence[Sentence]) -> TrainedOn:
     """The record of reading `sentences` unlabelled."""
     texts = {short_hash(text_hash(s.text)) for s in sentences if not is_boilerplate(s.text)}
     return TrainedOn(frozenset(s.policy for s in sentences), frozenset(), frozenset(texts))
-
-
-def _earlier_stages(backbone: str) -> list[TrainedOn]:
-    """The record of the backbone's own pretraining, if there is one."""
-    record = Path(backbone).expanduser() / TRAINED_ON
-    return [read_trained_on(record)] if record.is_file() else []
-
-
-def _digest(sentences: Sequence[Sentence]) -> str:
-    """Identifies the sentences, so that a run is not resumed with others."""
-    digest = hashlib.sha256()
-    for sentence in sentences:
-        digest.update(sentence_key(sentence).encode("utf-8"))
-    return digest.hexdigest()[:12]
 
 
 @torch.no_grad()

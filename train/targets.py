@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,16 +53,12 @@ def passage_targets(
     teacher_scores: TeacherScores | None,
 ) -> tuple[Targets, ...]:
     """Targets of a source's passages, given as (policy, passage) `keys`, for the head `passage`."""
-    labels = recipe.label_set
-    targets = np.zeros((len(keys), len(labels)), dtype=np.float32)
-    weights = np.zeros(len(keys), dtype=np.float32)
+    targets = np.zeros((len(keys), len(recipe.label_set)), dtype=np.float32)
     for row, key in enumerate(keys):
-        votes = source.passages.get(key)
-        if votes is None:
-            continue
-        weights[row] = 1.0
-        for label, share in votes.items():
-            targets[row, labels.index(label)] = share if recipe.targets == "votes" else float(share > 0.5)
+        targets[row] = vote_shares(source.passages.get(key, {}), recipe.label_set)
+    if recipe.targets == "majority":
+        targets = (targets > 0.5).astype(np.float32)
+    weights = np.array([key in source.passages for key in keys], dtype=np.float32)
     if teacher_scores is not None and "passage" in teacher_scores.heads and recipe.passages:
         scores, scored = teacher_scores.of_passages(keys)
         of_passages = scores[:, teacher_scores.heads.index("passage")]
@@ -100,10 +96,14 @@ def guide_targets_from_opp115(source: Source) -> tuple[FloatArray, FloatArray]:
     for row in np.flatnonzero((mask > 0) & ~targets.any(axis=1)):
         sentence = source.sentences[row]
         votes = source.passages.get((sentence.policy, sentence.passage if sentence.passage is not None else -1), {})
-        for label, share in votes.items():
-            targets[row, LABELS.index(label)] = share
+        targets[row] = vote_shares(votes, LABELS)
         mask[row] = float(bool(votes))
     return targets, mask
+
+
+def vote_shares(votes: Mapping[str, float], labels: Sequence[str]) -> list[float]:
+    """The share of annotators that gave each label, in the order of `labels`."""
+    return [votes.get(label, 0.0) for label in labels]
 
 
 def label_targets(
@@ -118,8 +118,7 @@ def label_targets(
     mask = np.array([sentence.labelled for sentence in rows], dtype=np.float32)
     for row, sentence in enumerate(rows):
         if kind == "votes" and sentence.votes is not None:
-            for label, share in sentence.votes.items():
-                targets[row, labels.index(label)] = share
+            targets[row] = vote_shares(sentence.votes, labels)
         elif sentence.labelled:
             targets[row] = gold_matrix([sentence], labels)[0]
     return targets, mask

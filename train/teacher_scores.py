@@ -8,9 +8,10 @@ trained_on.json   what the teachers saw in training, over all stages
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -59,6 +60,14 @@ class TeacherScores:
 def sentence_key(sentence: Sentence) -> str:
     """Identifies a sentence: its policy, index and text."""
     return f"{sentence.policy}\t{sentence.index}\t{text_hash(sentence.text)}"
+
+
+def sentences_digest(sentences: Iterable[Sentence], *more: str) -> str:
+    """A hash of the sentences, in order, and of further strings: names the data of a run."""
+    digest = hashlib.sha256()
+    for text in (*more, *map(sentence_key, sentences)):
+        digest.update(text.encode("utf-8", "replace"))
+    return digest.hexdigest()[:12]
 
 
 def passage_key(key: tuple[str, int]) -> str:

@@ -105,9 +105,7 @@ def assemble(recipe: Recipe) -> TrainingData:
     held_out: list[Sentence] = []
     start = load_start(recipe.start, other_labels=recipe.own_labels) if recipe.start else None
     stages = [start.trained_on] if start else []
-    pretrained = Path(recipe.backbone).expanduser() / TRAINED_ON
-    if pretrained.is_file():
-        stages.append(read_trained_on(pretrained))
+    stages += earlier_stages(recipe.backbone)
     if recipe.opp115 or recipe.opp115_validation:
         from clausetag.data.corpora.opp115 import find_opp115, read_opp115
         from clausetag.data.corpora.splits import policy_split
@@ -164,6 +162,12 @@ def assemble(recipe: Recipe) -> TrainingData:
             "or set unvalidated = true"
         )
     return data
+
+
+def earlier_stages(backbone: str) -> list[TrainedOn]:
+    """The record of what a backbone's pretraining has read, if its folder has one."""
+    record = Path(backbone).expanduser() / TRAINED_ON
+    return [read_trained_on(record)] if record.is_file() else []
 
 
 def _refuse_opp115(stages: Sequence[TrainedOn]) -> None:

@@ -16,7 +16,7 @@ from clausetag.model.artifact import HeadSettings
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer
 from clausetag.train.config import Recipe
-from clausetag.train.targets import guide_targets_from_opp115, label_targets
+from clausetag.train.targets import guide_targets_from_opp115, label_targets, vote_shares
 from clausetag.train.training_data import Source
 
 BoolArray = npt.NDArray[np.bool_]
@@ -71,8 +71,7 @@ def score_held_out(
             parts.setdefault("guide", []).append(HeldOut(logits, shares > 0.5, names, shares > 0))
         keys = {row: key for row, key in enumerate(encoded.passages) if key in source.passages}
         if keys:
-            votes = [source.passages[key] for key in keys.values()]
-            of_passages = np.array([[vote.get(label, 0.0) for label in recipe.label_set] for vote in votes])
+            of_passages = np.array([vote_shares(source.passages[key], recipe.label_set) for key in keys.values()])
             names = tuple(policy for policy, _ in keys.values())
             logits = passage_logits[list(keys), heads.index("passage")]
             parts.setdefault("passage", []).append(HeldOut(logits, of_passages > 0.5, names, of_passages > 0))
