@@ -97,7 +97,8 @@ def load_teacher_scores(path: str) -> TeacherScores:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         heads, digest = tuple(about["heads"]), str(about["hash"])
-        with np.load(folder / SCORES, allow_pickle=False) as arrays:
+        # numpy leaves a damaged file open if it has opened it itself
+        with (folder / SCORES).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             sentences, passages = arrays["sentences"].tolist(), arrays["passages"].tolist()
             sentence_scores, passage_scores = arrays["sentence_scores"], arrays["passage_scores"]
         for keys, scores in ((sentences, sentence_scores), (passages, passage_scores)):

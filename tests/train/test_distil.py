@@ -1,4 +1,4 @@
-"""Teachers' scores: of the right rows, averaged, resumable; and a student that learns from them and says so."""
+"""Teacher scores: of the right rows, averaged, resumable; and a student that learns from them and records that."""
 
 from __future__ import annotations
 
@@ -91,10 +91,12 @@ def variant(
 
 
 def probabilities(teacher: Start, sentences: tuple[Sentence, ...], *, whole: bool = False) -> tuple[Any, Any]:
-    """What a teacher says of sentences and of their passages, all heads, computed in one go."""
-    pieces = SubwordTokenizer.of(load_tokenizer(str(teacher.artifact.folder)))
-    encoded = encode_texts([one.text for one in sentences], pieces) if whole else encode_sentences(sentences, pieces)
-    logits = predict_logits(start_network(teacher, 0.0), encoded, teacher.artifact.window, pieces, bf16=False)
+    """A teacher's probabilities of sentences and of their passages, for all heads, computed at once."""
+    tokenizer = SubwordTokenizer.of(load_tokenizer(str(teacher.artifact.folder)))
+    encoded = (
+        encode_texts([one.text for one in sentences], tokenizer) if whole else encode_sentences(sentences, tokenizer)
+    )
+    logits = predict_logits(start_network(teacher, 0.0), encoded, teacher.artifact.window, tokenizer, bf16=False)
     return tuple(1 / (1 + np.exp(-values)) for values in logits)
 
 
@@ -147,7 +149,7 @@ def test_two_teachers_are_averaged_over_the_heads_that_both_have_learnt(
         distil(recipe, data, POOL_ROWS, [teacher, third], tmp_path / "e", quiet=True)
 
 
-def test_a_teacher_that_reads_no_context_has_no_say_on_passages(
+def test_a_teacher_without_context_gives_no_passage_scores(
     recipe: Recipe, data: TrainingData, teacher: Start, tiny_artifact: Path, tmp_path: Path
 ) -> None:
     alone = variant(tiny_artifact, tmp_path / "alone", bias=1.0, context=False)
@@ -158,7 +160,7 @@ def test_a_teacher_that_reads_no_context_has_no_say_on_passages(
     np.testing.assert_allclose(found[:, 0], expected, atol=2e-3)
 
 
-def test_a_head_that_reads_anothers_output_teaches_what_it_reads(
+def test_a_head_that_uses_another_output_gives_the_scores_of_that_output(
     recipe: Recipe, data: TrainingData, tiny_artifact: Path, tmp_path: Path
 ) -> None:
     config = json.loads((tiny_artifact / "config.json").read_text(encoding="utf-8"))
@@ -172,7 +174,7 @@ def test_a_head_that_reads_anothers_output_teaches_what_it_reads(
     assert np.abs(expected[:, HEADS.index("guide")] - expected[:, HEADS.index("opp115")]).max() > 0.01
 
 
-def test_a_killed_run_goes_on_where_it_was(
+def test_a_killed_run_resumes(
     recipe: Recipe, data: TrainingData, teacher: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     distil(recipe, data, POOL_ROWS, [teacher], tmp_path / "whole", part_sentences=4, quiet=True)

@@ -1,4 +1,4 @@
-"""Continuing from a trained model: its weights go on, and what it has seen stays on record."""
+"""Continuing from a trained model: its weights are used, and the record of what it has seen is kept."""
 
 from __future__ import annotations
 

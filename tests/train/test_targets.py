@@ -1,4 +1,4 @@
-"""What a row teaches each head: labels and votes, the teachers' word, and how much each weighs."""
+"""Targets and weights of each head: labels, votes and teacher scores."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def heads_of(targets: Sequence[Targets]) -> set[str]:
     return {HEADS[one.head] for one in targets}
 
 
-def test_a_labelled_row_mixes_label_and_teacher_and_an_unlabelled_one_takes_the_teachers_word() -> None:
+def test_labelled_rows_mix_label_and_teacher_scores_and_unlabelled_ones_have_teacher_scores_alone() -> None:
     teacher_scores, scores, _ = scores_of([LABELLED, CONTEXT], ["guide"])
     recipe = Recipe(policies=("x",), teacher_share=0.3, distill_weight=0.25)
     (found,) = sentence_targets(Source("guide", ROWS), recipe, HEADS, teacher_scores)
@@ -78,7 +78,7 @@ def test_heads_without_labels_of_their_own_learn_from_the_teacher_alone() -> Non
     np.testing.assert_allclose(targets_for(found, "guide").targets[1], scores[1, 1])
 
 
-def test_the_pool_teaches_every_head_that_the_teachers_have_learnt() -> None:
+def test_the_pool_trains_every_head_that_has_teacher_scores() -> None:
     teacher_scores, scores, _ = scores_of([CONTEXT], ["opp115", "passage"])
     found = sentence_targets(Source(POOL, (CONTEXT, UNREAD_CONTEXT)), Recipe(policies=("x",)), HEADS, teacher_scores)
     assert heads_of(found) == {"opp115"}  # the head of passages reads no single sentences
@@ -88,7 +88,7 @@ def test_the_pool_teaches_every_head_that_the_teachers_have_learnt() -> None:
     assert sentence_targets(Source(POOL, ()), Recipe(policies=("x",)), HEADS, teacher_scores) == ()
 
 
-def test_whole_texts_teach_the_head_of_passages_alone() -> None:
+def test_whole_texts_train_the_passage_head_alone() -> None:
     teacher_scores, scores, _ = scores_of([LABELLED], ["opp115", "passage"])
     recipe = Recipe(privacyglue="x", teacher_share=1.0)
     (found,) = sentence_targets(Source("passage", (LABELLED, UNREAD), whole=True), recipe, HEADS, teacher_scores)
@@ -97,7 +97,7 @@ def test_whole_texts_teach_the_head_of_passages_alone() -> None:
     np.testing.assert_allclose(found.targets[1], np.eye(len(LABELS))[0])
 
 
-def test_without_teachers_labels_stand_alone() -> None:
+def test_without_teacher_scores_the_labels_are_the_targets() -> None:
     (found,) = sentence_targets(Source("guide", ROWS), Recipe(policies=("x",)), HEADS, None)
     np.testing.assert_array_equal(found.targets[0], np.eye(len(LABELS))[0])
     assert found.weights.tolist() == [1.0, 0.0, 1.0, 0.0]
@@ -124,7 +124,7 @@ def test_the_guides_habit_from_opp115_is_mixed_with_the_teacher_too() -> None:
     )
 
 
-def test_passages_are_taught_by_votes_and_by_teachers() -> None:
+def test_passages_learn_from_votes_and_teacher_scores() -> None:
     keys = [("p", 0), ("p", 1), ("q", 0), ("q", 1)]
     source = Source("opp115", (), {("p", 0): {FIRST: 2 / 3, SECOND: 1 / 3}, ("p", 1): {FIRST: 1.0}})
     recipe = Recipe(opp115=("train",), passage_weight=0.4, distill_weight=0.5, teacher_share=0.5)
