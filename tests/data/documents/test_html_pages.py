@@ -466,3 +466,15 @@ def test_three_levels_of_pages_within_pages_are_read() -> None:
     for level in range(1, 5):
         page = "<iframe srcdoc='" + page.replace("&", "&amp;").replace("'", "&#39;") + "'></iframe>"
         assert bool(_texts(page)) is (level <= 3)
+
+
+def test_folded_text_needs_one_mention_of_data_per_100_words() -> None:
+    some = " ".join([_TWO, *[_OTHER] * 4])
+    texts = _texts(f'<main>{_TEXT * 9}<div style="display:none"><p>{some}</p></div></main>')
+    assert some in texts
+
+
+@pytest.mark.parametrize(("linked", "kept"), [(85, False), (50, True)])
+def test_a_block_is_a_link_if_four_fifths_of_its_letters_are(linked: int, kept: bool) -> None:
+    line = f"<p><a href='/x'>{'a' * linked}</a> {'b' * (100 - linked)}</p>"
+    assert len(_texts(f"<div>{_TEXT}{line}</div>")) == 4 + kept
