@@ -27,7 +27,9 @@ from clausetag.eval.report.pictures import Bar, f1_bars, precision_recall_panel,
 from clausetag.eval.statistics.calibration import Bin, Reliability
 from clausetag.eval.tables import Table
 
-_EVIL = 'We </title></script><script>alert(1)</script> <!-- x --> \u2028 & "q" <img src=x onerror=alert(2)> {{ script }}'
+_EVIL = (
+    'We </title></script><script>alert(1)</script> <!-- x --> \u2028 & "q" <img src=x onerror=alert(2)> {{ script }}'
+)
 _OVERVIEW = Table("Overall", ["Metric", "Own"], [["Micro F1", "0.7"]], "A note.")
 _SCORES = dict.fromkeys(LABELS, 0.05)
 
