@@ -1,0 +1,204 @@
+"""Tag batches of policies in other programs: `datasets`, Ray Data, pandas, Dask or Spark.
+
+    tagger = clausetag.batch_tagger()
+    tagged = tagger({"id": ["a"], "text": ["We sell your e-mail address."]})
+    print(tagged["predictions"][0][0]["labels"])
+
+docs/HOWTO_CLUSTER.md shows it in each of these programs. pyarrow is imported when it is needed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from clausetag.data.documents.inputs import Reader
+from clausetag.data.documents.tables import check_row
+from clausetag.data.errors import ArtifactError, DataError, is_machine_error
+from clausetag.data.records import FailedInput
+from clausetag.model.tagger import Tagger
+from clausetag.predict.pages.summary import summarise
+from clausetag.predict.pipeline import Pipeline, Source, TaggedSource, fault
+from clausetag.predict.progress import Progress
+from clausetag.predict.writers.rows import load_pyarrow, parquet_schema
+from clausetag.predict.writers.sink import error_row
+
+PREDICTIONS = "predictions"
+"""Column of a policy's sentences."""
+
+
+class BatchTagger:
+    """A function from a batch of policies to a batch with one row for each policy, in the same order.
+
+    A batch is a dict of columns, an Arrow table or record batch, or a pandas frame; the result is of the same kind. Its
+    columns are those of `batch_schema`; see docs/HOWTO_CLUSTER.md. A policy that fails has an `error`, and the others
+    are tagged.
+
+    The object can be pickled. The model is not pickled with it: each process loads it when it tags its first batch.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        head: str | None = None,
+        strict: bool = False,
+        threads: int = 1,
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        """Load the model: a folder, the name of a shipped model, or None for the default one.
+
+        `strict` makes an error of a policy that is flagged, `threads` is the number of threads for each batch, and
+        `columns` names the batch's columns if they aren't "id", "text" and "html": ``{"text": "content"}``.
+
+        Raises:
+            ArtifactError: the model cannot be loaded, or it has no such head.
+        """
+        tagger = Tagger.load(model, threads=threads)
+        self.model = model
+        self.head = head or tagger.artifact.default_head
+        tagger.head(self.head)
+        self.strict = strict
+        self.threads = threads
+        self.columns = {"id": "id", "text": "text", "html": "html", **(columns or {})}
+        self.hash = tagger.hash
+        """Of the model's files. A process that would load another model raises ArtifactError."""
+        self.tagger = tagger
+
+    def __getstate__(self) -> dict[str, Any]:
+        loaded = ("tagger", "pipeline", "_notes")
+        return {name: value for name, value in self.__dict__.items() if name not in loaded}
+
+    @cached_property
+    def tagger(self) -> Tagger:
+        """The model, loaded once in each process.
+
+        Raises:
+            ArtifactError: it is missing, or it isn't the model of the process that made this object.
+        """
+        tagger = Tagger.load(self.model, threads=self.threads)
+        if tagger.hash != self.hash:
+            raise ArtifactError("this machine has another model than the one that started the run")
+        return tagger
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Tags one policy at a time."""
+        return Pipeline(self.tagger, self.head, self.strict, Progress(self._notes))
+
+    @cached_property
+    def _notes(self) -> io.StringIO:
+        return io.StringIO()
+
+    @property
+    def schema(self) -> Any:
+        """The `pyarrow.Schema` of the results."""
+        return batch_schema(self.tagger.labels)
+
+    def __call__(self, batch: Any) -> Any:
+        """Tag a batch.
+
+        Raises:
+            DataError: it lacks the column of ids, or has neither texts nor HTML.
+            ArtifactError: see `tagger`.
+        """
+        arrow, _ = load_pyarrow()
+        result = self.table(self.pipeline.tag(self._policy(row)) for row in self._rows(batch))
+        self.take_notes()
+        if isinstance(batch, arrow.Table):
+            return result
+        if isinstance(batch, arrow.RecordBatch):
+            return arrow.RecordBatch.from_struct_array(result.to_struct_array().combine_chunks())
+        if hasattr(batch, "iloc"):
+            return result.to_pandas().set_axis(batch.index)
+        return result.to_pydict()
+
+    def table(self, tagged: Iterable[TaggedSource]) -> Any:
+        """Tagged policies as a `pyarrow.Table` with this object's `schema`."""
+        arrow, _ = load_pyarrow()
+        results = list(tagged)
+        try:
+            return arrow.Table.from_pylist([self._row(result) for result in results], schema=self.schema)
+        except Exception:
+            # One policy has something that Arrow cannot hold.
+            return arrow.concat_tables([self._single(result) for result in results])
+
+    def take_notes(self) -> list[str]:
+        """What is to be said about the policies since the last call: lines on failed and flagged ones."""
+        lines = self._notes.getvalue().splitlines()
+        self._notes.seek(0)
+        self._notes.truncate()
+        return lines
+
+    def _rows(self, batch: Any) -> list[dict[str, Any]]:
+        names = getattr(batch, "column_names", batch)
+        there = {key: _values(batch[name]) for key, name in self.columns.items() if name in names}
+        if "id" not in there or len(there) < 2:
+            wanted = [self.columns[key] for key in ("id", "text", "html")]
+            raise DataError(f"the batch needs the columns {wanted[0]!r}, and {wanted[1]!r} or {wanted[2]!r}")
+        return [dict(zip(there, values, strict=True)) for values in zip(*there.values(), strict=True)]
+
+    def _policy(self, row: Mapping[str, Any]) -> Source:
+        name = str(row["id"])
+        return Reader(io.BytesIO()).read_row(f"id {name}", name, check_row(row))
+
+    def _single(self, result: TaggedSource) -> Any:
+        arrow, _ = load_pyarrow()
+        try:
+            return arrow.Table.from_pylist([self._row(result)], schema=self.schema)
+        except Exception as error:
+            if is_machine_error(error):
+                raise
+            failed = fault(result[0].policy, "written", error)
+            return arrow.Table.from_pylist([self._row((failed, []))], schema=self.schema)
+
+    def _row(self, result: TaggedSource) -> dict[str, Any]:
+        source, sentences = result
+        if isinstance(source, FailedInput):
+            row = error_row(source)
+            error = {key: _encodable(value) for key, value in row["error"].items()}
+            row = {"policy": _encodable(source.policy), "error": error}
+            return {**row, PREDICTIONS: [row]}
+        rows = [sentence.row() for sentence in sentences]
+        found = [{**row, "labels": row.get("labels", []), "flags": row.get("flags", [])} for row in rows]
+        summary = summarise(source, sentences, self.tagger.labels).row()
+        return {**summary, "text": source.text, PREDICTIONS: found}
+
+
+def batch_schema(labels: Sequence[str]) -> Any:
+    """The `pyarrow.Schema` of a policy's row: the keys of `summary.jsonl`, then `text`, `error` and `predictions`.
+
+    `text` is the extracted text. `predictions` are the policy's rows of `predictions.parquet`.
+    """
+    arrow, _ = load_pyarrow()
+    strings = arrow.list_(arrow.string())
+    return arrow.schema(
+        [
+            ("policy", arrow.string()),
+            ("sentences", arrow.int32()),
+            ("words", arrow.int32()),
+            ("minutes", arrow.float64()),
+            ("counts", arrow.struct([(label, arrow.int32()) for label in labels])),
+            ("shares", arrow.struct([(label, arrow.float64()) for label in labels])),
+            ("present", strings),
+            ("absent", strings),
+            ("flags", strings),
+            ("text", arrow.string()),
+            ("error", arrow.struct([("code", arrow.string()), ("message", arrow.string())])),
+            (PREDICTIONS, arrow.list_(arrow.struct(list(parquet_schema(labels))))),
+        ]
+    )
+
+
+def _values(column: Any) -> list[Any]:
+    """A column as a list of Python's own values; None where a value is missing."""
+    for name in ("to_pylist", "tolist"):
+        if hasattr(column, name):
+            column = getattr(column, name)()
+    return [None if value != value else value for value in column]  # NaN is pandas' missing text
+
+
+def _encodable(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()
