@@ -10,7 +10,7 @@ docs/HOWTO_CLUSTER.md shows it in each of these programs. pyarrow is imported wh
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from clausetag.data.documents.tables import check_row
 from clausetag.data.errors import ArtifactError, DataError, is_machine_error
 from clausetag.data.records import FailedInput
 from clausetag.model.tagger import Tagger
-from clausetag.predict.pages.summary import summarise
+from clausetag.predict.pages.summary import printable, summarise
 from clausetag.predict.pipeline import Pipeline, Source, TaggedSource, fault
 from clausetag.predict.progress import Progress
 from clausetag.predict.writers.rows import load_pyarrow, parquet_schema
@@ -105,7 +105,7 @@ class BatchTagger:
             ArtifactError: see `tagger`.
         """
         arrow, _ = load_pyarrow()
-        result = self.table(self.pipeline.tag(self._policy(row)) for row in self._rows(batch))
+        result = self.table([self.pipeline.tag(self._policy(row)) for row in self._rows(batch)])
         self.take_notes()
         if isinstance(batch, arrow.Table):
             return result
@@ -115,15 +115,16 @@ class BatchTagger:
             return result.to_pandas().set_axis(batch.index)
         return result.to_pydict()
 
-    def table(self, tagged: Iterable[TaggedSource]) -> Any:
-        """Tagged policies as a `pyarrow.Table` with this object's `schema`."""
-        arrow, _ = load_pyarrow()
-        results = list(tagged)
+    def table(self, results: list[TaggedSource]) -> Any:
+        """Tagged policies as a `pyarrow.Table` with this object's `schema`.
+
+        A policy with something that Arrow cannot hold becomes a failed one, also in `results`.
+        """
         try:
-            return arrow.Table.from_pylist([self._row(result) for result in results], schema=self.schema)
+            return self._table(results)
         except Exception:
-            # One policy has something that Arrow cannot hold.
-            return arrow.concat_tables([self._single(result) for result in results])
+            results[:] = map(self._writable, results)
+            return self._table(results)
 
     def take_notes(self) -> list[str]:
         """What is to be said about the policies since the last call: lines on failed and flagged ones."""
@@ -144,15 +145,20 @@ class BatchTagger:
         name = str(row["id"])
         return Reader(io.BytesIO()).read_row(f"id {name}", name, check_row(row))
 
-    def _single(self, result: TaggedSource) -> Any:
+    def _table(self, results: Sequence[TaggedSource]) -> Any:
         arrow, _ = load_pyarrow()
+        return arrow.Table.from_pylist([self._row(result) for result in results], schema=self.schema)
+
+    def _writable(self, result: TaggedSource) -> TaggedSource:
         try:
-            return arrow.Table.from_pylist([self._row(result)], schema=self.schema)
+            self._table([result])
         except Exception as error:
             if is_machine_error(error):
                 raise
             failed = fault(result[0].policy, "written", error)
-            return arrow.Table.from_pylist([self._row((failed, []))], schema=self.schema)
+            self.pipeline.progress.note(f"clausetag: {printable(failed.message)}")
+            return failed, []
+        return result
 
     def _row(self, result: TaggedSource) -> dict[str, Any]:
         source, sentences = result
@@ -190,6 +196,20 @@ def batch_schema(labels: Sequence[str]) -> Any:
             (PREDICTIONS, arrow.list_(arrow.struct(list(parquet_schema(labels))))),
         ]
     )
+
+
+def flatten(table: Any) -> Any:
+    """The rows of `predictions.parquet` of a table with `batch_schema`."""
+    arrow, _ = load_pyarrow()
+    return arrow.Table.from_struct_array(table[PREDICTIONS].combine_chunks().flatten())
+
+
+def to_parquet(table: Any) -> bytes:
+    """A table as the bytes of a Parquet file."""
+    _, parquet = load_pyarrow()
+    stream = io.BytesIO()
+    parquet.write_table(table, stream, compression="zstd")
+    return stream.getvalue()
 
 
 def _values(column: Any) -> list[Any]:

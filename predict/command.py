@@ -89,7 +89,7 @@ def main(arguments: argparse.Namespace) -> int:
     _check(arguments)
     formats = _formats(arguments)
     if arguments.engine == "ray":
-        from clausetag.predict.ray import engine as ray_engine
+        from clausetag.predict import ray as ray_engine
 
         ray_engine.check_arguments(arguments)
         if arguments.run_json is not None:

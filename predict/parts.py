@@ -1,0 +1,280 @@
+"""Divide inputs into parts of up to 128 policies, which many machines tag, each part on its own.
+
+Ids must differ over all inputs, so one process reads them in order and gives the ids, as the local engine does. Reading
+costs little beside tagging; extracting documents is left to those that tag.
+
+Object stores are reached by fsspec, through Apache Arrow for those that Arrow knows (s3, gs, abfs, hdfs).
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import groupby, islice
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from clausetag.data.documents.archives import folder_order
+from clausetag.data.documents.inputs import Reader, attempt, failure, is_document, relative_name
+from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, SUPPORTED, document_from_bytes, refuse_suffix, stem
+from clausetag.data.documents.tables import PolicyRow, is_table, row_word, table_rows
+from clausetag.data.errors import DataError, DocumentError
+from clausetag.data.records import FailedInput
+from clausetag.data.text import SURROGATE
+from clausetag.predict.pipeline import Source
+
+PART_POLICIES = 128
+"""Policies of a part at most. Its sentences are one file of some 20,000 rows."""
+_PART_BYTES = 8_000_000
+"""A part with so many bytes or characters is full. Parts travel through memory that the workers share."""
+_READERS = 16
+"""Files that are read at once, since object stores take long to answer."""
+
+
+def is_uri(path: str) -> bool:
+    """Whether a path is in an object store."""
+    return "://" in path
+
+
+def open_store(given: str) -> tuple[Any, str]:
+    """The `fsspec.AbstractFileSystem` of a path or URI, and the absolute path in it. Both can be pickled.
+
+    Raises:
+        DataError: no such object store is known, or it cannot be reached.
+    """
+    from fsspec.core import url_to_fs
+    from fsspec.implementations.arrow import ArrowFSWrapper
+    from pyarrow import ArrowInvalid, fs
+
+    try:
+        if not is_uri(given):
+            return url_to_fs(os.path.abspath(given))[0], os.path.abspath(given)
+        try:
+            filesystem, path = fs.FileSystem.from_uri(given)
+        except ArrowInvalid:  # Arrow knows no such scheme
+            filesystem, path = url_to_fs(given)
+            return filesystem, path.rstrip("/")
+        return ArrowFSWrapper(filesystem), path.rstrip("/")
+    except Exception as error:  # each client has exceptions of its own
+        raise DataError(f"{given}: cannot be reached ({error_text(error)})") from None
+
+
+def error_text(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else " ".join(str(error).split())[:200] or type(error).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A policy that has been read, but not extracted: the bytes of a file, or a row of a table."""
+
+    policy: str
+    shown: str
+    """Where it comes from, for messages."""
+    content: bytes | PolicyRow
+    suffix: str = ""
+
+    def extract(self) -> Source:
+        """The document, or why there is none."""
+        content = self.content
+        if isinstance(content, PolicyRow):
+            return Reader(io.BytesIO()).read_row(self.shown, "", content)
+        return attempt(self.policy, self.shown, lambda: document_from_bytes(self.policy, content, self.suffix))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Consecutive policies. Parts in the order of their names are the inputs in their order."""
+
+    number: int
+    items: tuple[Item | FailedInput, ...]
+    last: bool
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return part_name(self.number)
+
+    @property
+    def digest(self) -> str:
+        """Of all that is in it."""
+        return sha256(repr((self.items, self.last)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def part_name(number: int) -> str:
+    """Of the files of a part."""
+    return f"part-{number:06}.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A document or a table that was found, or of which there is none."""
+
+    store: Any
+    path: str
+    """In the store; absolute."""
+    shown: str
+    """As in messages."""
+    name: str
+    """The part of the path that identifies it."""
+    relative: str
+    """The path as an id."""
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it has a row for each policy."""
+        return is_table(self.path)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids that its policy may have, best first."""
+        return [stem(self.name), stem(self.relative), self.relative]
+
+    def read(self, policy: str) -> Item | FailedInput:
+        """A document's bytes, or why they cannot be read."""
+        suffix = PurePosixPath(self.shown).suffix.lower()
+        try:
+            with self.store.open(self.path, "rb") as file:
+                refuse_suffix(suffix)
+                return Item(policy, self.shown, file.read(MAX_DOCUMENT_BYTES + 1), suffix)
+        except Exception as error:
+            return failure(policy, self.shown, error)
+
+    @contextmanager
+    def local(self) -> Iterator[Path]:
+        """The file itself or, from an object store, a copy that is removed afterwards."""
+        if getattr(self.store, "local_file", False):
+            yield Path(self.path)
+            return
+        with TemporaryDirectory(prefix="clausetag-") as folder:
+            path = Path(folder, PurePosixPath(self.path).name)
+            self.store.get_file(self.path, str(path))
+            yield path
+
+
+Found = File | FailedInput
+
+
+@dataclass
+class Finder(Reader):
+    """Lists the files that the reader would read, on drives and in object stores."""
+
+    found: list[Found] = field(default_factory=list)
+
+    def find(self, inputs: Sequence[str]) -> list[Found]:
+        """The files of all inputs in order.
+
+        Raises:
+            DataError: a .zip is among them, or an object store cannot be listed.
+        """
+        for given in inputs:
+            if is_uri(given):
+                try:
+                    self._remote(given)
+                except OSError as error:
+                    raise DataError(f"{given}: cannot be listed ({error_text(error)})") from None
+            else:
+                self.found.extend(found for found in self.read([given]) if isinstance(found, FailedInput))
+        return self.found
+
+    def _file(self, path: Path, name: str) -> Iterator[FailedInput]:
+        exists = os.path.exists(path)
+        store, absolute = open_store(str(path))
+        self._note(
+            os.path.realpath(path) if exists else "", File(store, absolute, str(path), name, relative_name(path))
+        )
+        yield from ()
+
+    def _remote(self, given: str) -> None:
+        store, root = open_store(given)
+        scheme = given.partition("://")[0]
+        if store.isdir(root):
+            below = {path.removeprefix(root).lstrip("/"): path for path in store.find(root)}
+            names = {name: below[name] for name in sorted(filter(is_document, below), key=folder_order)}
+            if not names:
+                message = f"{given}: no document in this folder; supported are {SUPPORTED} (tables by name or glob)"
+                self.found.append(FailedInput(given, "empty", message))
+        elif glob.has_magic(root) and not store.exists(root):
+            # As in a shell, "*" does not match hidden names.
+            paths = [path for path in sorted(store.glob(root)) if _hidden(path) <= _hidden(root)]
+            names = {path: path for path in paths}
+            if not names:
+                self.found.append(FailedInput(given, "missing", f"{given}: no file matches this pattern"))
+        else:
+            names = {root: root}
+        for name, path in names.items():
+            shown = f"{scheme}://{path}"
+            identifying = name if name != path else PurePosixPath(path).name
+            self._note(shown, File(store, path, shown, identifying, path.lstrip("/")))
+
+    def _note(self, unique: str, file: File) -> None:
+        if unique and unique in self.paths:
+            return
+        self.paths.add(unique)
+        if PurePosixPath(file.path).suffix.lower() == ".zip":
+            raise DataError(f"{file.shown}: --engine ray does not read archives; unpack it, or leave --engine ray out")
+        self.found.append(file)
+
+
+def read_parts(found: Sequence[Found], size: int = PART_POLICIES) -> Iterator[Part]:
+    """Read the files in order, give each policy its id, and divide the policies into parts.
+
+    Raises:
+        OSError: the machine's fault, such as too many open files.
+    """
+    number = 0
+    items: list[Item | FailedInput] = []
+    bytes_read = 0
+    for item in _items(found):
+        if len(items) >= size or bytes_read >= _PART_BYTES:
+            yield Part(number, tuple(items), last=False)
+            number, items, bytes_read = number + 1, [], 0
+        items.append(item)
+        if isinstance(item, Item):
+            bytes_read += len(item.content.content if isinstance(item.content, PolicyRow) else item.content)
+    yield Part(number, tuple(items), last=True)
+
+
+def _items(found: Sequence[Found]) -> Iterator[Item | FailedInput]:
+    reader = Reader(io.BytesIO())
+    with ThreadPoolExecutor(_READERS) as pool:
+        for is_document_file, group in groupby(found, lambda entry: isinstance(entry, File) and not entry.is_table):
+            if is_document_file:
+                while files := list(islice(group, _READERS)):
+                    yield from pool.map(File.read, files, [reader._free_id(file.ids) for file in files])
+                continue
+            for entry in group:
+                yield from _rows(entry, reader.ids) if isinstance(entry, File) else [entry]
+
+
+def _rows(table: File, taken: set[str]) -> Iterator[Item | FailedInput]:
+    """The policies of a table; an error that keeps the rest from being read comes after them."""
+    number = 0
+    try:
+        with table.local() as path:
+            for number, row in table_rows(path):
+                shown = f"{table.shown}, {row_word(path.name)} {number}"
+                policy = SURROGATE.sub("\ufffd", row.id) if isinstance(row, PolicyRow) else ""
+                if policy in taken:
+                    row = DocumentError("bad_row", f"the id {policy!r} is taken already; ids must differ")
+                if isinstance(row, PolicyRow):
+                    taken.add(policy)
+                    yield Item(policy, shown, row)
+                else:
+                    yield FailedInput(f"{table.relative}:{number}", row.code, f"{shown}: {row}")
+        if not number:
+            raise DocumentError("empty", "there is no policy in it")
+    except Exception as error:
+        yield failure(table.relative, table.shown, error)
+
+
+def _hidden(path: str) -> set[str]:
+    return {part for part in path.split("/") if part.startswith(".")}

@@ -1,1 +1,0 @@
-"""Batch inference on many machines with Ray."""
