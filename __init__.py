@@ -22,9 +22,21 @@ if TYPE_CHECKING:
     from clausetag.data.records import Document, Sentence
     from clausetag.model.tagged import Tagged
     from clausetag.model.tagger import Tagger
+    from clausetag.predict.batch import BatchTagger
 
 __version__ = "0.1.0"
-__all__ = ["Document", "Sentence", "Tagged", "Tagger", "__version__", "load", "tag", "tag_bytes", "tag_path"]
+__all__ = [
+    "Document",
+    "Sentence",
+    "Tagged",
+    "Tagger",
+    "__version__",
+    "batch_tagger",
+    "load",
+    "tag",
+    "tag_bytes",
+    "tag_path",
+]
 
 _HOMES = {
     "Document": "clausetag.data.records",
@@ -52,6 +64,21 @@ def load(model: str | None = None) -> Tagger:
     from clausetag.model.tagger import Tagger
 
     return Tagger.load(model)
+
+
+def batch_tagger(model: str | None = None, **options: Any) -> BatchTagger:
+    """Make a function that tags batches of policies, for `datasets`, Ray Data, pandas, Dask or Spark.
+
+    Args:
+        model: as in `load`.
+        options: those of `clausetag.predict.batch.BatchTagger`: `head`, `strict`, `threads`, `columns`.
+
+    Raises:
+        ArtifactError: the model cannot be loaded.
+    """
+    from clausetag.predict.batch import BatchTagger
+
+    return BatchTagger(model, **options)
 
 
 @cache

@@ -14,17 +14,29 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from clausetag.data.documents.archives import folder_order
-from clausetag.data.documents.inputs import Reader, attempt, failure, is_document, relative_name
-from clausetag.data.documents.sniff import MAX_DOCUMENT_BYTES, SUPPORTED, document_from_bytes, refuse_suffix, stem
-from clausetag.data.documents.tables import PolicyRow, is_table, row_word, table_rows
+from clausetag.data.documents.discover import find_files
+from clausetag.data.documents.formats import (
+    LIMITS,
+    SUPPORTED,
+    folder_order,
+    is_document,
+    is_hidden,
+    is_table,
+    refuse_suffix,
+    relative_name,
+    stem,
+    suffix_of,
+)
+from clausetag.data.documents.inputs import Reader, attempt, failure
+from clausetag.data.documents.sniff import document_from_bytes
+from clausetag.data.documents.tables import PolicyRow, row_word, table_rows
 from clausetag.data.errors import DataError, DocumentError
 from clausetag.data.records import FailedInput
 from clausetag.data.text import SURROGATE
@@ -140,11 +152,11 @@ class File:
 
     def read(self, policy: str) -> Item | FailedInput:
         """A document's bytes, or why they cannot be read."""
-        suffix = PurePosixPath(self.shown).suffix.lower()
+        suffix = suffix_of(self.shown)
         try:
             with self.store.open(self.path, "rb") as file:
                 refuse_suffix(suffix)
-                return Item(policy, self.shown, file.read(MAX_DOCUMENT_BYTES + 1), suffix)
+                return Item(policy, self.shown, file.read(LIMITS.document + 1), suffix)
         except Exception as error:
             return failure(policy, self.shown, error)
 
@@ -163,65 +175,58 @@ class File:
 Found = File | FailedInput
 
 
-@dataclass
-class Finder(Reader):
-    """Lists the files that the reader would read, on drives and in object stores."""
+def find(inputs: Sequence[str]) -> list[Found]:
+    """The files of all inputs in order, on drives and in object stores.
 
-    found: list[Found] = field(default_factory=list)
-
-    def find(self, inputs: Sequence[str]) -> list[Found]:
-        """The files of all inputs in order.
-
-        Raises:
-            DataError: a .zip is among them, or an object store cannot be listed.
-        """
-        for given in inputs:
-            if is_uri(given):
-                try:
-                    self._remote(given)
-                except OSError as error:
-                    raise DataError(f"{given}: cannot be listed ({error_text(error)})") from None
+    Raises:
+        DataError: a .zip is among them, or an object store cannot be listed.
+    """
+    seen: set[str] = set()
+    drive, _ = open_store("")
+    found: list[Found] = []
+    for given in inputs:
+        if is_uri(given):
+            found += _find_in_store(given, seen)
+            continue
+        for file in find_files(given, seen):
+            if isinstance(file, FailedInput):
+                found.append(file)
             else:
-                self.found.extend(found for found in self.read([given]) if isinstance(found, FailedInput))
-        return self.found
+                path = str(file.path)
+                found.append(File(drive, os.path.abspath(path), path, file.name, relative_name(file.path)))
+    for entry in found:
+        if isinstance(entry, File) and suffix_of(entry.name) == ".zip":
+            raise DataError(f"{entry.shown}: --engine ray does not read archives; unpack it, or leave --engine ray out")
+    return found
 
-    def _file(self, path: Path, name: str) -> Iterator[FailedInput]:
-        exists = os.path.exists(path)
-        store, absolute = open_store(str(path))
-        self._note(
-            os.path.realpath(path) if exists else "", File(store, absolute, str(path), name, relative_name(path))
-        )
-        yield from ()
 
-    def _remote(self, given: str) -> None:
-        store, root = open_store(given)
-        scheme = given.partition("://")[0]
+def _find_in_store(given: str, seen: set[str]) -> Iterator[Found]:
+    store, root = open_store(given)
+    scheme = given.partition("://")[0]
+    try:
+        names = {root: PurePosixPath(root).name}
         if store.isdir(root):
             below = {path.removeprefix(root).lstrip("/"): path for path in store.find(root)}
-            names = {name: below[name] for name in sorted(filter(is_document, below), key=folder_order)}
+            names = {below[name]: name for name in sorted(filter(is_document, below), key=folder_order)}
             if not names:
                 message = f"{given}: no document in this folder; supported are {SUPPORTED} (tables by name or glob)"
-                self.found.append(FailedInput(given, "empty", message))
+                yield FailedInput(given, "empty", message)
         elif glob.has_magic(root) and not store.exists(root):
             # As in a shell, "*" does not match hidden names.
-            paths = [path for path in sorted(store.glob(root)) if _hidden(path) <= _hidden(root)]
-            names = {path: path for path in paths}
+            hidden = set(filter(is_hidden, root.split("/")))
+            matches = [
+                path for path in sorted(store.glob(root)) if hidden.issuperset(filter(is_hidden, path.split("/")))
+            ]
+            names = {path: PurePosixPath(path).name for path in matches}
             if not names:
-                self.found.append(FailedInput(given, "missing", f"{given}: no file matches this pattern"))
-        else:
-            names = {root: root}
-        for name, path in names.items():
-            shown = f"{scheme}://{path}"
-            identifying = name if name != path else PurePosixPath(path).name
-            self._note(shown, File(store, path, shown, identifying, path.lstrip("/")))
-
-    def _note(self, unique: str, file: File) -> None:
-        if unique and unique in self.paths:
-            return
-        self.paths.add(unique)
-        if PurePosixPath(file.path).suffix.lower() == ".zip":
-            raise DataError(f"{file.shown}: --engine ray does not read archives; unpack it, or leave --engine ray out")
-        self.found.append(file)
+                yield FailedInput(given, "missing", f"{given}: no file matches this pattern")
+    except OSError as error:
+        raise DataError(f"{given}: cannot be listed ({error_text(error)})") from None
+    for path, name in names.items():
+        shown = f"{scheme}://{path}"
+        if shown not in seen:
+            seen.add(shown)
+            yield File(store, path, shown, name, path.lstrip("/"))
 
 
 def read_parts(found: Sequence[Found], size: int = PART_POLICIES) -> Iterator[Part]:
@@ -249,7 +254,7 @@ def _items(found: Sequence[Found]) -> Iterator[Item | FailedInput]:
         for is_document_file, group in groupby(found, lambda entry: isinstance(entry, File) and not entry.is_table):
             if is_document_file:
                 while files := list(islice(group, _READERS)):
-                    yield from pool.map(File.read, files, [reader._free_id(file.ids) for file in files])
+                    yield from pool.map(File.read, files, [reader.free_id(file.ids) for file in files])
                 continue
             for entry in group:
                 yield from _rows(entry, reader.ids) if isinstance(entry, File) else [entry]
@@ -274,7 +279,3 @@ def _rows(table: File, taken: set[str]) -> Iterator[Item | FailedInput]:
             raise DocumentError("empty", "there is no policy in it")
     except Exception as error:
         yield failure(table.relative, table.shown, error)
-
-
-def _hidden(path: str) -> set[str]:
-    return {part for part in path.split("/") if part.startswith(".")}

@@ -14,7 +14,6 @@ files' names no longer give the order of the rows.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import logging
 import os
@@ -34,14 +33,15 @@ from clausetag import __version__
 from clausetag.data.errors import DataError, MissingExtraError
 from clausetag.data.jsonl import write_text
 from clausetag.data.records import FailedInput
+from clausetag.model.provenance import versions
 from clausetag.model.runtime import available_cores
 from clausetag.predict.batch import PREDICTIONS, BatchTagger, flatten, to_parquet
 from clausetag.predict.part_folder import DOCUMENTS, RECORDS, PartFolder
-from clausetag.predict.parts import PART_POLICIES, Finder, Found, Item, Part, error_text, is_uri, part_name, read_parts
+from clausetag.predict.parts import PART_POLICIES, Found, Item, Part, error_text, find, is_uri, part_name, read_parts
 from clausetag.predict.pipeline import TaggedSource
 from clausetag.predict.progress import Progress
 from clausetag.predict.run_folder import OutputError, disk
-from clausetag.predict.run_summary import Tally, model_rows, now, versions
+from clausetag.predict.run_summary import Tally, model_rows, now
 from clausetag.predict.writers.rows import load_pyarrow
 from clausetag.predict.writers.writer import FORMATS, OutputWriter
 
@@ -160,12 +160,11 @@ class RayCluster:
         try:
             import ray
             import ray.data
-        except ImportError:
-            raise MissingExtraError("--engine ray needs Ray: pip install 'clausetag[ray]'") from None
+        except ImportError as error:
+            raise MissingExtraError("--engine ray", error.name) from None
         self._ray = ray
         self._progress = progress
         self._own = False
-        self.versions = {"ray": ray.__version__}
 
     def __enter__(self) -> RayCluster:
         if self._ray.is_initialized():
@@ -245,11 +244,15 @@ class RayCluster:
                 )
             )
             dataset.write_datasink(Parts(), ray_remote_args={"num_cpus": 0})
-        return {
-            step.operator_name: {"seconds": round(step.wall_time.sum, 1), "cpu_seconds": round(step.cpu_time.sum, 1)}
-            for step in dataset.get_stats_summary().operators_stats
-            if step.wall_time and step.cpu_time
-        }
+        steps: dict[str, Any] = {}
+        waiting = [dataset.get_stats_summary()]
+        for summary in waiting:
+            waiting += summary.parents
+            for step in summary.operators_stats:
+                if step.wall_time and step.cpu_time:
+                    seconds = {"seconds": step.wall_time.sum, "cpu_seconds": step.cpu_time.sum}
+                    steps[step.operator_name] = {name: round(value, 1) for name, value in seconds.items()}
+        return steps
 
     @contextmanager
     def _one_line_errors(self) -> Iterator[None]:
@@ -303,7 +306,7 @@ def predict(
     if model is not None and os.path.isdir(model):
         model = os.path.abspath(model)
     tagger = BatchTagger(model, head=arguments.head, strict=arguments.strict, threads=arguments.threads or 1)
-    found = Finder(io.BytesIO()).find(arguments.inputs)
+    found = find(arguments.inputs)
     folder = PartFolder.open(arguments.output)
     with folder.lock(), folder.errors():
         began, clock = now(), time.time()
@@ -352,7 +355,7 @@ def predict(
             **tally.rows(),
             "model": model_rows(tagger.tagger, tagger.head),
             "options": options,
-            "versions": {**versions(), **machines.versions},
+            "versions": versions("parquet", "ray"),
             "started": min(sessions),
             "resumed": sorted(sessions)[1:],
             "finished": now(),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clausetag.cli import main
+from clausetag.cli import parse
 from clausetag.data.records import Document, Sentence
+from clausetag.predict.parts import Part
+from clausetag.predict.ray import Attempts, Job, check_arguments, predict
 from clausetag.predict.writers.writer import RUN_JSON
 from tests.predict import run_fixture
 
@@ -80,5 +83,39 @@ def counts(target: Path) -> dict[str, Any]:
     return {key: found[key] for key in ("documents", "sentences", "unlabelled", "labels", "failures", "flags", "model")}
 
 
-def ray(*arguments: object) -> int:
-    return main(["predict", *map(str, arguments), "--engine", "ray"])
+class LocalCluster:
+    """The steps of a run in this process, without Ray; parts come in any order and twice."""
+
+    def __init__(self, progress: bool = False) -> None:
+        self.parts = 0
+
+    def __enter__(self) -> LocalCluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def cores(self) -> list[int]:
+        return [0, 3, 2]
+
+    def run(self, job: Job, workers: int) -> dict[str, Any]:
+        assert workers == 5 // job.tagger.threads
+        job = pickle.loads(pickle.dumps(job))  # as it comes out on another machine
+        attempts = Attempts()
+        parts = [pickle.loads(pickle.dumps(part)) for part in job.read()]
+        random.Random(3).shuffle(parts)
+        self.parts = len(parts)
+        for part in self.spoil(parts + parts[:1]):
+            job.folder.write_part(job.tag(part, attempts.begin, attempts.finish))
+        return {}
+
+    def spoil(self, parts: list[Part]) -> list[Part]:
+        """What a test changes on the way."""
+        return parts
+
+
+def ray(*arguments: object, cluster: LocalCluster | None = None, size: int = 3) -> int:
+    """`clausetag predict … --engine ray` with a cluster in this process."""
+    parsed = parse(["predict", *map(str, arguments), "--engine", "ray"])[0]
+    check_arguments(parsed)
+    return predict(parsed, lambda progress: cluster or LocalCluster(progress), size)

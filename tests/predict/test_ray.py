@@ -1,6 +1,6 @@
-"""`--engine ray`: the rows of the local engine, nothing lost and nothing double when a worker dies.
+"""`--engine ray`: the rows of the local engine, nothing lost and nothing twice; resumed runs.
 
-Here the engine runs without Ray, with its workers in this process; test_ray_cluster.py has the rest.
+Here the engine runs without Ray, in this process; test_ray_cluster.py has the rest.
 """
 
 from __future__ import annotations
@@ -8,78 +8,50 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from clausetag.cli import main
-from clausetag.data.errors import ArtifactError
-from clausetag.data.records import Document, FailedInput
+from clausetag.data.errors import ArtifactError, ClausetagError
+from clausetag.data.records import Document
 from clausetag.model.tagger import Tagger
-from clausetag.predict.ray import engine as ray_engine
-from clausetag.predict.ray import storage as ray_storage
-from clausetag.predict.ray.output import OutputFolder
-from clausetag.predict.ray.plan import Part, Table, Unit, list_inputs, plan
-from clausetag.predict.ray.storage import Place
-from clausetag.predict.ray.worker import Job, Outcome, PartTagger
+from clausetag.predict.batch import BatchTagger
+from clausetag.predict.part_folder import PartFolder
+from clausetag.predict.parts import Part, find, read_parts
+from clausetag.predict.ray import Job
 from clausetag.predict.run_folder import OutputError, RunFolder
-from clausetag.predict.run_summary import Tally
-from clausetag.predict.writers.rows import ParquetSink
 from clausetag.predict.writers.writer import RUN_JSON
-from tests.predict.ray_fixture import FakeTagger, counts, local_rows, parquet, ray, ray_rows, write_inputs
-
-arrow_fs = pytest.importorskip("pyarrow.fs")
+from tests.predict.ray_fixture import (
+    FakeTagger,
+    LocalCluster,
+    counts,
+    local_rows,
+    parquet,
+    ray,
+    ray_rows,
+    write_inputs,
+)
 
 
 @pytest.fixture
 def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Tagger, "load", lambda *_, **__: FakeTagger())
     return write_inputs(tmp_path)
 
 
-@pytest.fixture
-def spoil() -> list[Callable[[list[Outcome]], list[Outcome]]]:
-    """What a test puts here changes the outcomes on their way."""
-    return []
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def _sent(value: Any) -> Any:
-    """As it comes out on another machine."""
-    return pickle.loads(pickle.dumps(value))
+def visible(folder: Path) -> dict[str, bytes]:
+    return {name: content for name, content in files(folder).items() if not name.startswith(".")}
 
 
-@pytest.fixture
-def no_ray(monkeypatch: pytest.MonkeyPatch, spoil: list[Callable[[list[Outcome]], list[Outcome]]]) -> None:
-    """The engine with its workers in this process, and parts that come in any order and twice."""
-
-    def outcomes(_: Any, units: Sequence[Unit], job: Job, workers: int) -> Iterator[Outcome]:
-        parts = [part for unit in units for part in _sent(unit).parts()]
-        random.Random(3).shuffle(parts)
-        tagger = PartTagger(pickle.loads(pickle.dumps(job)))
-        found = [
-            pickle.loads(pickle.dumps(tagger.tag(pickle.loads(pickle.dumps(part))))) for part in (*parts, parts[0])
-        ]
-        for change in spoil:
-            found = change(found)
-        yield from found
-
-    fake = SimpleNamespace(__version__="0", exceptions=SimpleNamespace(RayError=ConnectionAbortedError))
-    monkeypatch.setattr(ray_engine, "_load_ray", lambda: fake)
-    monkeypatch.setattr(ray_engine, "_cluster", lambda _: nullcontext([0, 3, 2]))
-    monkeypatch.setattr(ray_engine, "_ids", lambda _, tables: {table.place: table.ids() for table in tables})
-    monkeypatch.setattr(ray_engine, "_outcomes", outcomes)
-    monkeypatch.setattr(ray_engine, "PART_DOCUMENTS", 3)
-    monkeypatch.setattr(Tagger, "load", lambda *_, **__: FakeTagger())
-
-
-@pytest.mark.usefixtures("no_ray")
 @pytest.mark.parametrize("strict", [[], ["--strict"]])
 def test_the_rows_are_those_of_the_local_engine(
     inputs: list[str], strict: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -87,7 +59,7 @@ def test_the_rows_are_those_of_the_local_engine(
     assert main(["predict", *inputs, "-o", "local", "--format", "parquet", *strict]) == 1
     said = capsys.readouterr().err.splitlines()
     assert ray(*inputs, "-o", "ray", *strict) == 1
-    assert sorted(capsys.readouterr().err.splitlines()[:-1]) == sorted(said[:-1])
+    assert capsys.readouterr().err.splitlines()[:-1] == said[:-1]
     rows = ray_rows(tmp_path / "ray")
     assert rows == local_rows(tmp_path / "local")
     assert len({row["policy"] for row in rows}) > 25
@@ -98,7 +70,6 @@ def test_the_rows_are_those_of_the_local_engine(
     assert counts(tmp_path / "ray") == counts(tmp_path / "local")
 
 
-@pytest.mark.usefixtures("no_ray")
 def test_documents_have_the_summary_and_the_text(inputs: list[str], tmp_path: Path) -> None:
     main(["predict", *inputs, "-o", "local"])
     ray(*inputs, "-o", "ray")
@@ -113,7 +84,6 @@ def test_documents_have_the_summary_and_the_text(inputs: list[str], tmp_path: Pa
     assert sum(row["error"] is not None for row in found) == counts(tmp_path / "ray")["documents"]["failed"] > 5
 
 
-@pytest.mark.usefixtures("no_ray")
 def test_the_same_inputs_give_the_same_bytes(inputs: list[str], tmp_path: Path) -> None:
     for name in ("one", "two"):
         ray(*inputs, "-o", name)
@@ -121,79 +91,138 @@ def test_the_same_inputs_give_the_same_bytes(inputs: list[str], tmp_path: Path) 
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
 
 
-@pytest.mark.usefixtures("no_ray")
 def test_an_earlier_output_is_replaced_as_a_whole(inputs: list[str], tmp_path: Path) -> None:
     ray(*inputs, "-o", "out")
     (tmp_path / "out" / "notes.txt").write_text("mine")
     assert ray("b.md", "-o", "out", "--run-json", "runs/one.json") == 0
     found = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*"))
-    part = "part-000000-000000.parquet"
+    part = "part-000000.parquet"
     assert found == ["documents", f"documents/{part}", "notes.txt", "predictions", f"predictions/{part}", RUN_JSON]
     assert (tmp_path / "runs" / "one.json").read_bytes() == (tmp_path / "out" / RUN_JSON).read_bytes()
 
 
-@pytest.mark.usefixtures("no_ray")
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda found: found[1:-1], "Ray lost a part of the inputs"),
-        (lambda found: [outcome for outcome in found if not outcome.part.last], "Ray lost a part of the inputs"),
-        (
-            lambda found: [*found[:2], Outcome(None, Tally(), error="a worker stopped (full)")],
-            "a worker stopped (full)",
-        ),
-        (lambda found: exec("raise ConnectionAbortedError('so\\nit goes')"), "Ray stopped the run (so it goes)"),
-    ],
-)
-def test_a_run_that_fails_leaves_what_was_there(
-    change: Callable[[list[Outcome]], list[Outcome]],
-    message: str,
-    inputs: list[str],
-    tmp_path: Path,
-    spoil: list[Callable[[list[Outcome]], list[Outcome]]],
-    capsys: pytest.CaptureFixture[str],
+class Dying(LocalCluster):
+    """A cluster that fails after some parts."""
+
+    def __init__(self, error: BaseException, after: int = 4) -> None:
+        super().__init__()
+        self.error, self.after = error, after
+
+    def spoil(self, parts: list[Part]) -> Any:
+        yield from parts[: self.after]
+        raise self.error
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_resumed_run_tags_only_the_missing_parts(
+    inputs: list[str], remote: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ray("b.md", "-o", "out")
-    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    spoil.append(change)
+    store = f"file://{tmp_path}/" if remote else ""
+    ray(*inputs, "-o", "whole")
+    ray("b.md", "-o", f"{store}out")
+    before = files(tmp_path / "out")
     capsys.readouterr()
-    assert ray(*inputs, "-o", "out", "--quiet") == 2
-    assert capsys.readouterr().err.splitlines()[-1] == f"clausetag: out: {message}; nothing was written"
-    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+    with pytest.raises(OutputError, match=r"out: a worker stopped \(full\); the same command with --resume continues"):
+        ray(*inputs, "-o", f"{store}out", cluster=Dying(OutputError("a worker stopped (full)")))
+    assert visible(tmp_path / "out") == before
+    rest = Dying(KeyboardInterrupt(), after=3)
+    assert ray(*inputs, "-o", f"{store}out", "--resume", cluster=rest) == 130
+    assert visible(tmp_path / "out") == before
+    assert "interrupted; the same command with --resume continues" in capsys.readouterr().err
+    # What a worker left that was killed while it wrote.
+    (tmp_path / "out" / ".clausetag" / "parts" / "documents" / "part-000000.parquet.half").write_text("ro")
+    last = LocalCluster()
+    assert ray(*inputs, "-o", f"{store}out", "--resume", cluster=last) == 1
+    total = len(list((tmp_path / "whole" / "predictions").iterdir()))
+    assert (rest.parts, last.parts) == (total - 4, total - 7)
+    said = capsys.readouterr().err
+    assert "continuing after 7 parts" in said and said.count("gone.txt: no such file") == 1
+    names = ["whole", "out"]
+    one, two = ({k: v for k, v in files(tmp_path / name).items() if k != RUN_JSON} for name in names)
+    assert one == two
+    assert counts(tmp_path / "whole") == counts(tmp_path / "out")
+    run = json.loads((tmp_path / "out" / RUN_JSON).read_text())
+    assert run["started"] <= run["finished"] and run["seconds"] >= 0
 
 
-@pytest.mark.usefixtures("no_ray")
-def test_ctrl_c_is_one_line(
-    inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_resumed_run_tags_what_has_changed(inputs: list[str], tmp_path: Path) -> None:
+    with pytest.raises(OutputError):
+        ray("pages", "one.jsonl", "-o", "out", cluster=Dying(OutputError("full"), after=6))
+    (tmp_path / "pages" / "001.md").write_text("We have changed.")
+    cluster = LocalCluster()
+    ray("pages", "one.jsonl", "-o", "out", "--resume", cluster=cluster)
+    ray("pages", "one.jsonl", "-o", "new")
+    total = len(list((tmp_path / "new" / "predictions").iterdir()))
+    assert cluster.parts in (total - 6, total - 5)
+    assert ray_rows(tmp_path / "out") == ray_rows(tmp_path / "new")
+    with pytest.raises(OutputError):
+        ray("pages", "one.jsonl", "-o", "out", cluster=Dying(OutputError("full"), after=6))
+    cluster = LocalCluster()
+    ray("pages", "one.jsonl", "-o", "out", "--resume", "--strict", cluster=cluster)
+    assert cluster.parts == total
+    assert len({row["policy"] for row in ray_rows(tmp_path / "out") if row["error"]}) > 1
+
+
+def test_fewer_inputs_leave_nothing_of_the_unfinished_run(inputs: list[str], tmp_path: Path) -> None:
+    with pytest.raises(OutputError):
+        ray(*inputs, "-o", "out", cluster=Dying(OutputError("full"), after=99))
+    assert ray("b.md", "-o", "out", "--resume") == 0
+    assert [row["policy"] for row in ray_rows(tmp_path / "out")] == ["b"]
+
+
+def test_a_run_after_a_failed_one_starts_anew(
+    inputs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
+    with pytest.raises(OutputError):
+        ray(*inputs, "-o", "out", cluster=Dying(OutputError("full")))
+    cluster = LocalCluster()
+    ray(*inputs, "-o", "out", cluster=cluster)
+    assert "out: starting anew; there was an unfinished run" in capsys.readouterr().err
+    assert cluster.parts == len(list((tmp_path / "out" / "predictions").iterdir()))
 
-    monkeypatch.setattr(ray_engine, "_outcomes", stop)
-    assert ray(*inputs, "-o", "out") == 130
-    assert capsys.readouterr().err == "clausetag: interrupted; nothing was written\n"
-    assert list((tmp_path / "out").iterdir()) == []
+
+def test_an_interrupted_commit_can_be_resumed(inputs: list[str], tmp_path: Path) -> None:
+    ray("pages", "-o", "out")
+    ray(*inputs, "-o", "whole")
+    with pytest.raises(OutputError):
+        ray(*inputs, "-o", "out", cluster=Dying(OutputError("full"), after=99))
+    # Some parts have been moved, and run.json is gone.
+    (tmp_path / "out" / RUN_JSON).unlink()
+    for number in (0, 2):
+        name = f"part-{number:06}.parquet"
+        os.replace(tmp_path / f"out/.clausetag/parts/predictions/{name}", tmp_path / f"out/predictions/{name}")
+    ray(*inputs, "-o", "out", "--resume")
+    assert ray_rows(tmp_path / "out") == ray_rows(tmp_path / "whole")
+    assert not (tmp_path / "out" / ".clausetag").exists()
 
 
-@pytest.mark.usefixtures("no_ray")
-def test_documents_that_fail_at_tagging_and_writing_are_rows(
-    inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("number", [0, 5, -2])
+def test_a_lost_part_is_noticed(inputs: list[str], number: int, tmp_path: Path) -> None:
+    class Losing(LocalCluster):
+        def spoil(self, parts: list[Part]) -> list[Part]:
+            parts = sorted(parts[:-1], key=lambda part: part.number)
+            return [part for part in parts if part != parts[number]]
+
+    with pytest.raises(OutputError, match="out: Ray lost a part of the inputs; the same command with --resume"):
+        ray(*inputs, "-o", "out", cluster=Losing())
+    assert visible(tmp_path / "out") == {}
+
+
+def test_documents_that_fail_at_tagging_and_writing_are_rows(inputs: list[str], tmp_path: Path) -> None:
     (tmp_path / "pages" / "001.md").write_text("We explode.")
-    write = ParquetSink.add
 
-    def fussy(sink: ParquetSink, document: Document, *arguments: Any) -> None:
-        if document.policy == "003":
-            raise KeyError("003")
-        write(sink, document, *arguments)
+    class Fussy(FakeTagger):
+        def tag_document(self, document: Document, *, head: str) -> Any:
+            tagged = super().tag_document(document, head=head)
+            return [] if document.policy != "003" else [sentence.__class__("\ud800", 0, "a") for sentence in tagged]
 
-    monkeypatch.setattr(ParquetSink, "add", fussy)
-    assert ray("pages", "-o", "out") == 1
-    rows = ray_rows(tmp_path / "out")
-    failed = {row["policy"]: row["error"]["message"] for row in rows if row["error"]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tagger, "load", lambda *_, **__: Fussy())
+        assert ray("pages", "-o", "out") == 1
+    failed = {row["policy"]: row["error"]["message"] for row in ray_rows(tmp_path / "out") if row["error"]}
     assert failed["001"] == "001: could not be tagged (ValueError: this text is too much)"
-    assert failed["003"] == "003: could not be written (KeyError: '003')"
-    assert {row["policy"] for row in rows} >= {"000", "002", "004", "005"}
+    assert failed["003"].startswith("003: could not be written (UnicodeEncodeError: ")
+    assert {row["policy"] for row in ray_rows(tmp_path / "out", "documents")} >= {"000", "002", "004", "005"}
     assert counts(tmp_path / "out")["failures"] == {"empty": 1, "failed": 2, "unsupported": 1}
 
 
@@ -201,85 +230,74 @@ _DYING = """
 import os, pickle, sys
 sys.path.insert(0, sys.argv[1])
 from tests.predict import ray_fixture
-from clausetag.predict.ray import worker as ray_worker
 from clausetag.model import tagger
 tagger.Tagger.load = lambda *_, **__: ray_fixture.FakeTagger()
 job, part = pickle.loads(bytes.fromhex(sys.argv[2]))
-for _ in range(5):
+marks = open("marks", "a+")
+def begin(name):
+    marks.write(name + "\\n"); marks.flush(); marks.seek(0)
+    return marks.read().splitlines().count(name)
+def finish(name):
+    marks.seek(0); lines = [line for line in marks.read().splitlines() if line != name]
+    marks.truncate(0); marks.writelines(line + "\\n" for line in lines); marks.flush()
+for _ in range(8):
     worker = os.fork()
     if not worker:
-        tally = ray_worker.PartTagger(job).tag(part).tally
-        print(tally.documents, "documents,", tally.failed, "failed", flush=True)
+        files = job.tag(part, begin, finish)
+        job.folder.write_part(files)
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]), flush=True)
 """
 
 
-@pytest.mark.usefixtures("no_ray")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="its workers are forks")
-def test_a_document_that_kills_its_workers_fails_alone(inputs: list[str], tmp_path: Path) -> None:
-    (tmp_path / "pages" / "001.md").write_text("This kills.")
-    with OutputFolder("out") as output:
-        (unit, *_) = plan(list_inputs(["pages"]), {}, 4)
-        (part,) = unit.parts()
-        work = pickle.dumps((Job(None, "fake", "guide", False, 1, output.work), part)).hex()
-        command = [sys.executable, "-c", _DYING, str(Path(__file__).parents[2]), work]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert result.stdout.splitlines() == ["9", "9", "9", "9", "4 documents, 1 failed", "0"], result.stderr
-        output.commit([part.name], "{}\n")
+def test_documents_that_kill_their_workers_fail_alone(inputs: list[str], tmp_path: Path) -> None:
+    for name in ("001", "003"):
+        (tmp_path / "pages" / f"{name}.md").write_text("This kills.")
+    folder = PartFolder.open("out")
+    folder.prepare()
+    job = Job(find(["pages"]), 5, BatchTagger(), folder, {}, "now", 0.0)
+    part = next(iter(job.read()))
+    command = [sys.executable, "-c", _DYING, str(Path(__file__).parents[2]), pickle.dumps((job, part)).hex()]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Twice without suspicion, then twice for each of the two.
+    assert result.stdout.splitlines() == ["9"] * 6 + ["0"] * 2, result.stderr
+    folder.commit({part.name}, "{}\n")
     rows = ray_rows(tmp_path / "out", "documents")
-    assert [(row["policy"], row["error"] is None) for row in rows] == [
-        ("000", True),
-        ("001", False),
-        ("002", True),
-        ("pages/002", True),
-    ]
+    assert [row["policy"] for row in rows] == ["000", "001", "002", "pages/002", "003"]
+    assert [row["error"] is None for row in rows] == [True, False, True, True, False]
     assert rows[1]["error"]["message"].startswith("pages/001.md: could not be tagged (2 workers died of it")
 
 
-def test_a_worker_that_cannot_work_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = Part(0, 0, True, (FailedInput("a", "empty", "a: is empty"),))
-    job = Job("model", "other", "guide", False, 1, Place(str(tmp_path)))
-    monkeypatch.setattr(Tagger, "load", lambda *_, **__: FakeTagger())
-    assert "another model than on the machine that started the run" in str(PartTagger(job).tag(part).error)
-
-    def missing(*_: Any, **__: Any) -> None:
-        raise ArtifactError("model: is missing")
-
-    monkeypatch.setattr(Tagger, "load", missing)
-    assert "a worker cannot load the model (model: is missing)" in str(PartTagger(job).tag(part).error)
-    monkeypatch.setattr(Tagger, "load", lambda *_, **__: FakeTagger())
-    (tmp_path / "file").write_text("")
-    job = Job("model", "fake", "guide", False, 1, Place(str(tmp_path / "file")))
-    assert PartTagger(job).tag(part).error == "a worker stopped (Not a directory)"
+def test_a_worker_with_another_model_ends_the_run(inputs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    tagger = BatchTagger()
+    other = FakeTagger()
+    other.hash = "other"
+    monkeypatch.setattr(Tagger, "load", lambda *_, **__: other)
+    with pytest.raises(ArtifactError, match="another model than the one that started the run"):
+        pickle.loads(pickle.dumps(tagger))({"id": ["a"], "text": ["We share."]})
 
 
-@pytest.mark.usefixtures("no_ray")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "--engine ray needs -o OUT, a folder for the result"),
-        (["-o", "out", "--resume"], "--resume is not for --engine ray"),
-        (["-o", "out", "--table"], "--table is not for --engine ray"),
+        (["-o", "out", "--table"], "--table does not work with --engine ray"),
         (["-o", "out", "--format", "parquet,html"], "--format parquet,html: --engine ray writes Parquet"),
         (["-o", "out.parquet"], "-o out.parquet: --engine ray writes a folder"),
         (["-o", "out.json"], "out.json: .json is not written"),
-        (
-            ["-o", "out2", "--threads", "4"],
-            "--threads 4: a worker needs as many cores, and the machines have [0, 3, 2]",
-        ),
-        (["-", "-o", "out"], "--engine ray reads no standard input"),
-        (["-o", "out", "--run-json", "pages"], "is a folder; give a file"),
-        (["a.zip", "-o", "out"], "a.zip: --engine ray reads no archives"),
-        (["zips", "-o", "out"], "zips/a.zip: --engine ray reads no archives"),
+        (["-o", "out2", "--threads", "4"], "--threads 4: a worker needs as many cores, and the machines have"),
+        (["-", "-o", "out"], "--engine ray does not read standard input"),
+        (["a.zip", "-o", "out"], "a.zip: --engine ray does not read archives"),
+        (["zips", "-o", "out"], "zips/a.zip: --engine ray does not read archives"),
         (["what://x/y", "-o", "out"], "what://x/y: cannot be reached"),
         (["-o", "what://x/y"], "what://x/y: cannot be reached"),
-        (["-o", "taken"], "taken/documents: would be replaced, but is no run's"),
+        (["-o", "taken"], "taken/documents: has files that no run wrote"),
         (["-o", "b.md"], "b.md: cannot be written"),
     ],
 )
 def test_what_it_cannot_do_is_refused_in_one_line(
-    arguments: list[str], message: str, inputs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, inputs: list[str], tmp_path: Path
 ) -> None:
     for folder in ("zips", "taken/documents"):
         (tmp_path / folder).mkdir(parents=True)
@@ -287,60 +305,30 @@ def test_what_it_cannot_do_is_refused_in_one_line(
     (tmp_path / "taken" / "documents" / "letter.txt").write_text("mine")
     (tmp_path / "out2").mkdir()
     before = sorted(path for path in tmp_path.rglob("*"))
-    assert ray("pages", *arguments) == 2
-    err = capsys.readouterr().err
-    assert err.startswith("clausetag: ") and message in err and err.count("\n") == 1
+    with pytest.raises(ClausetagError) as caught:
+        ray("pages", *arguments)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
     assert sorted(path for path in tmp_path.rglob("*")) == before
 
 
-@pytest.mark.usefixtures("no_ray")
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks on Windows")
-def test_a_second_run_is_refused(inputs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with RunFolder(tmp_path / "out", is_file=False):
-        assert ray(*inputs, "-o", "out") == 2
-    assert "another run" in capsys.readouterr().err
+def test_a_second_run_is_refused(inputs: list[str], tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "out", is_file=False), pytest.raises(ClausetagError, match="another run"):
+        ray(*inputs, "-o", "out")
 
 
 def test_without_ray_one_line_says_what_to_install(
     inputs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert ray("pages", "-o", "out") == 2
-    assert (
-        capsys.readouterr().err == "clausetag: --engine ray needs ray; run pip install '.[ray]' in clausetag's folder\n"
-    )
+    assert main(["predict", "pages", "-o", "out", "--engine", "ray"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("clausetag: --engine ray needs ray; run ") and error.count("\n") == 1
+    assert "[ray]" in error
 
 
-class _Store:
-    """An object store as far as Arrow's is one: folders cannot be renamed."""
-
-    def __init__(self) -> None:
-        self.disk = arrow_fs.LocalFileSystem()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.disk, name)
-
-    def move(self, source: str, target: str) -> None:
-        if Path(source).is_dir():
-            raise OSError("Cannot move a directory")
-        self.disk.move(source, target)
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """URI of a store that has the inputs, `bucket` being their folder."""
-
-    def reach(uri: str) -> tuple[Any, str]:
-        return (_Store(), uri.removeprefix("store:/")) if uri else (arrow_fs.LocalFileSystem(), "")
-
-    monkeypatch.setattr(ray_storage, "_reach", reach)
-    return f"store:/{tmp_path}"
-
-
-@pytest.mark.usefixtures("no_ray")
-def test_an_object_store_gives_and_takes_the_same_rows(
-    inputs: list[str], store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_object_store_gives_and_takes_the_same_rows(inputs: list[str], tmp_path: Path) -> None:
+    store = f"file://{tmp_path}"
     names = ["pages", "one.jsonl", "*.md", "two.parquet", "none.jsonl", "gone.csv", "pages/*/000.md", "gone/*.txt"]
     assert main(["predict", *names, "-o", "local", "--format", "parquet"]) == 1
     for _ in range(2):
@@ -355,39 +343,24 @@ def test_an_object_store_gives_and_takes_the_same_rows(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["documents", "predictions", RUN_JSON]
 
 
-@pytest.mark.usefixtures("no_ray")
-def test_a_failed_run_leaves_an_object_store_as_it_was(
-    inputs: list[str], store: str, tmp_path: Path, spoil: list[Callable[[list[Outcome]], list[Outcome]]]
-) -> None:
-    assert ray(f"{store}/b.md", "-o", f"{store}/out") == 0
-    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    spoil.append(lambda found: found[1:-1])
-    assert ray(f"{store}/pages", "-o", f"{store}/out") == 2
-    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+def test_a_store_that_arrow_does_not_know_is_reached_by_fsspec(inputs: list[str], tmp_path: Path) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    store = MemoryFileSystem()
+    store.pipe_file("/bucket/b.md", b"We share it.")
+    assert ray("memory://bucket/*.md", "-o", "memory://bucket/out") == 0
+    assert sorted(store.find("/bucket/out")) == [
+        "/bucket/out/documents/part-000000.parquet",
+        "/bucket/out/predictions/part-000000.parquet",
+        "/bucket/out/run.json",
+    ]
+    store.rm("/bucket", recursive=True)
 
 
-def test_a_part_that_is_missing_or_half_copied_is_no_output(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.write_text("rows")
-    with OutputFolder(str(tmp_path / "out")) as output:
-        for name in ("predictions", "documents"):
-            (output.work / name / "part-0-0.parquet").put(source)
-        Path(output.work.path, "documents", "part-0-0.parquet.half").write_text("ro")
-        with pytest.raises(OutputError, match=r"predictions/part-0-1.parquet is lost; nothing was written"):
-            output.commit(["part-0-0.parquet", "part-0-1.parquet"], "{}")
-        assert not (tmp_path / "out" / "predictions").exists()
-        output.commit(["part-0-0.parquet"], "{}")
-    assert [path.name for path in (tmp_path / "out" / "documents").iterdir()] == ["part-0-0.parquet"]
-
-
-def test_a_long_table_is_divided_by_its_characters_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clausetag.predict.ray.plan._PART_CHARACTERS", 50)
+def test_a_part_with_much_text_is_smaller(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text("\n".join(json.dumps({"id": str(n), "text": "We keep it." * 2}) for n in range(7)))
-    (table,) = list_inputs([str(path)])
-    assert isinstance(table, Table)
-    (unit,) = plan([table], {table.place: table.ids()}, 100)
-    parts = list(unit.parts())
+    path.write_text("\n".join(json.dumps({"id": str(n), "text": "We keep it." * 300_000}) for n in range(7)))
+    parts = list(read_parts(find([str(path)]), 100))
     assert [len(part.items) for part in parts] == [3, 3, 1]
     assert [part.last for part in parts] == [False, False, True]
     assert sorted(part.name for part in parts) == [part.name for part in parts]
