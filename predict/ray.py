@@ -20,25 +20,19 @@ import os
 import pickle
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import sha256
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-from clausetag import __version__
 from clausetag.data.errors import DataError, MissingExtraError
 from clausetag.data.jsonl import write_text
-from clausetag.data.records import FailedInput
 from clausetag.model.provenance import versions
 from clausetag.model.runtime import available_cores
-from clausetag.predict.batch import PREDICTIONS, BatchTagger, flatten, to_parquet
-from clausetag.predict.part_folder import DOCUMENTS, RECORDS, PartFolder
-from clausetag.predict.parts import PART_POLICIES, Found, Item, Part, error_text, find, is_uri, part_name, read_parts
-from clausetag.predict.pipeline import TaggedSource
+from clausetag.predict.batch import BatchTagger
+from clausetag.predict.parts.folder import PartFolder
+from clausetag.predict.parts.inputs import PART_POLICIES, error_text, find, is_uri
+from clausetag.predict.parts.job import Attempts, Job
 from clausetag.predict.progress import Progress
 from clausetag.predict.run_folder import OutputError, disk
 from clausetag.predict.run_summary import Tally, model_rows, now
@@ -47,103 +41,6 @@ from clausetag.predict.writers.writer import FORMATS, OutputWriter
 
 _OBJECT_STORE = 200_000_000
 """Bytes of shared memory on a machine of our own. A waiting part has some 2 MB."""
-_PART_ATTEMPTS = 2
-"""How often a part may be begun before its policies are watched one by one: machines come and go."""
-_POLICY_ATTEMPTS = 2
-"""How often a watched policy may be begun without being finished."""
-
-
-class Attempts:
-    """Counts what was begun and not finished. Ray runs it on the machine of the command."""
-
-    def __init__(self) -> None:
-        self._begun: Counter[str] = Counter()
-
-    def begin(self, name: str) -> int:
-        """Count one more attempt and return the number of them."""
-        self._begun[name] += 1
-        return self._begun[name]
-
-    def finish(self, name: str) -> None:
-        """Forget the attempts."""
-        del self._begun[name]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is done to all parts of a run. It can be pickled."""
-
-    found: Sequence[Found]
-    """The inputs."""
-    size: int
-    """Policies of a part at most."""
-    tagger: BatchTagger
-    folder: PartFolder
-    done: Mapping[str, str]
-    """The keys of the parts that are complete already, by name."""
-    began: str
-    """When this session of the run began, as in `run.json`."""
-    clock: float
-    """The same, in seconds since 1970."""
-
-    def read(self) -> Iterator[Part]:
-        """The parts that are to be tagged, in order.
-
-        Raises:
-            OSError: the machine's fault, such as too many open files.
-        """
-        for part in read_parts(self.found, self.size):
-            if self.done.get(part.name) != self.key(part):
-                if part.name in self.done:
-                    self.folder.forget(part.name)
-                yield part
-
-    def key(self, part: Part) -> str:
-        """Names all that a part's files depend on."""
-        tagger = self.tagger
-        settings = f"{__version__} {tagger.hash} {tagger.head} {tagger.strict} {part.digest}"
-        return sha256(settings.encode()).hexdigest()
-
-    def tag(self, part: Part, begin: Callable[[str], int], finish: Callable[[str], None]) -> dict[str, Any]:
-        """The part's `name`, and the content of its files by folder.
-
-        `begin` and `finish` are those of `Attempts`, which outlives this process.
-
-        Raises:
-            ArtifactError: the model cannot be loaded, or is another one than the run's.
-            OSError: the machine's fault, such as a full disk.
-        """
-        watched = begin(part.name) > _PART_ATTEMPTS
-        results: list[TaggedSource] = []
-        for number, item in enumerate(part.items):
-            name = f"{part.name} {number}"
-            if not isinstance(item, Item):
-                results.append(self.tagger.pipeline.tag(item))
-            elif watched and begin(name) > _POLICY_ATTEMPTS:
-                reason = f"could not be tagged ({_POLICY_ATTEMPTS} workers died of it, or ran out of memory)"
-                results.append(self.tagger.pipeline.tag(FailedInput(item.policy, "failed", f"{item.shown}: {reason}")))
-            else:
-                results.append(self.tagger.pipeline.tag(item.extract()))
-                if watched:
-                    finish(name)
-        table = self.tagger.table(results)
-        tally = Tally(labels=dict.fromkeys(self.tagger.tagger.labels, 0))
-        for result in results:
-            tally.add(*result)
-        record = {
-            "key": self.key(part),
-            "last": part.last,
-            "began": self.began,
-            "seconds": round(time.time() - self.clock, 1),
-            "counts": tally.rows(),
-            "notes": self.tagger.take_notes(),
-        }
-        return {
-            "name": part.name,
-            PREDICTIONS: to_parquet(flatten(table)),
-            DOCUMENTS: to_parquet(table.drop_columns([PREDICTIONS])),
-            RECORDS: json.dumps(record).encode(),
-        }
 
 
 class RayCluster:
@@ -178,10 +75,10 @@ class RayCluster:
         try:
             self._ray.init(address, **options)
         except Exception as error:  # Ray raises bare ones too
-            where = (
+            failed = (
                 "Ray cannot be started" if address == "local" else f"RAY_ADDRESS={address}: no cluster answers there"
             )
-            raise DataError(f"{where} ({error_text(error)})") from None
+            raise DataError(f"{failed} ({error_text(error)})") from None
         self._own = True
         return self
 
@@ -203,9 +100,8 @@ class RayCluster:
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors become one line
         context = data.DataContext.get_current().copy()
         context.enable_progress_bars = self._progress
-        context.target_max_block_size = (
-            1  # a block is one row, which is one part: what a worker gets, and again if it dies
-        )
+        # A block is one row, which is one part: what a worker gets, and what is done again if the worker dies.
+        context.target_max_block_size = 1
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
@@ -334,14 +230,11 @@ def predict(
                 raise OutputError(f"{arguments.output}: {error}; {kept}") from None
             progress.note(f"clausetag: interrupted; {kept}")
             return 130
-        complete = _complete(folder)
-        tally = Tally(labels=dict.fromkeys(tagger.tagger.labels, 0))
-        sessions = {began: time.time() - clock}
-        for record in complete.values():
-            _add(tally, record["counts"])
-            sessions[record["began"]] = max(record["seconds"], sessions.get(record["began"], 0.0))
+        parts = folder.complete()
+        for record in parts.values():
             for line in record["notes"]:
                 progress.note(line)
+        tally, sessions = _merge(parts.values(), {began: time.time() - clock})
         options = {
             "inputs": arguments.inputs,
             "output": arguments.output,
@@ -363,7 +256,7 @@ def predict(
             "ray": steps,
         }
         text = json.dumps(summary, indent=1) + "\n"
-        folder.commit(set(complete), text)
+        folder.commit(set(parts), text)
     if arguments.run_json is not None:
         path = Path(arguments.run_json)
         with disk(path):
@@ -374,33 +267,20 @@ def predict(
     return 1 if tally.failed else 0
 
 
-def _complete(folder: PartFolder) -> dict[str, Any]:
-    """The records of all parts, in order.
-
-    Raises:
-        OutputError: there is no record of a part.
-    """
-    records = folder.records()
-    found: dict[str, Any] = {}
-    for number in count():
-        name = part_name(number)
-        if name not in records:
-            raise OutputError(
-                f"{folder.shown}: Ray lost a part of the inputs; the same command with --resume continues"
-            )
-        found[name] = records[name]
-        if found[name]["last"]:
-            return found
-    raise AssertionError
-
-
-def _add(tally: Tally, rows: Mapping[str, Any]) -> None:
-    """Add the counts of a part, in the form of `Tally.rows`."""
-    tally.documents += rows["documents"]["total"]
-    tally.flagged += rows["documents"]["flagged"]
-    tally.sentences += rows["sentences"]
-    tally.unlabelled += rows["unlabelled"]
-    for label, number in rows["labels"].items():
-        tally.labels[label] += number
-    tally.failures.update(rows["failures"])
-    tally.flags.update(rows["flags"])
+def _merge(records: Iterable[Mapping[str, Any]], sessions: Mapping[str, float]) -> tuple[Tally, dict[str, float]]:
+    """The counts of all parts, and the seconds of each session by its start; `sessions` has this one's."""
+    first, *rest = records
+    tally = Tally(labels=dict.fromkeys(first["counts"]["labels"], 0))
+    seconds = dict(sessions)
+    for record in (first, *rest):
+        counts = record["counts"]
+        tally.documents += counts["documents"]["total"]
+        tally.flagged += counts["documents"]["flagged"]
+        tally.sentences += counts["sentences"]
+        tally.unlabelled += counts["unlabelled"]
+        for label, number in counts["labels"].items():
+            tally.labels[label] += number
+        tally.failures.update(counts["failures"])
+        tally.flags.update(counts["flags"])
+        seconds[record["began"]] = max(record["seconds"], seconds.get(record["began"], 0.0))
+    return tally, seconds

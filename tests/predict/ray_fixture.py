@@ -13,8 +13,9 @@ import pytest
 
 from clausetag.cli import parse
 from clausetag.data.records import Document, Sentence
-from clausetag.predict.parts import Part
-from clausetag.predict.ray import Attempts, Job, check_arguments, predict
+from clausetag.predict.parts.inputs import Part
+from clausetag.predict.parts.job import Attempts, Job
+from clausetag.predict.ray import check_arguments, predict
 from clausetag.predict.writers.writer import RUN_JSON
 from tests.predict import run_fixture
 

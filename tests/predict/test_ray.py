@@ -20,9 +20,9 @@ from clausetag.data.errors import ArtifactError, ClausetagError
 from clausetag.data.records import Document
 from clausetag.model.tagger import Tagger
 from clausetag.predict.batch import BatchTagger
-from clausetag.predict.part_folder import PartFolder
-from clausetag.predict.parts import Part, find, read_parts
-from clausetag.predict.ray import Job
+from clausetag.predict.parts.folder import PartFolder
+from clausetag.predict.parts.inputs import Part, find, read_parts
+from clausetag.predict.parts.job import Job
 from clausetag.predict.run_folder import OutputError, RunFolder
 from clausetag.predict.writers.writer import RUN_JSON
 from tests.predict.ray_fixture import (

@@ -17,7 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from clausetag.predict.batch import PREDICTIONS
-from clausetag.predict.parts import error_text, is_uri, open_store
+from clausetag.predict.parts.inputs import error_text, is_uri, open_store, part_name
 from clausetag.predict.run_folder import OutputError, RunFolder
 from clausetag.predict.writers.writer import RUN_JSON
 
@@ -99,6 +99,22 @@ class PartFolder:
         with ThreadPoolExecutor(_REQUESTS) as pool:
             contents = pool.map(lambda name: self.store.cat_file(f"{self.work}/{RECORDS}/{name}"), names)
             return {name: json.loads(content) for name, content in zip(names, contents, strict=True)}
+
+    def complete(self) -> dict[str, dict[str, Any]]:
+        """The records of all parts of a finished run, in order.
+
+        Raises:
+            OutputError: a part is missing.
+        """
+        records = self.records()
+        names: list[str] = []
+        while not names or not records[names[-1]]["last"]:
+            names.append(part_name(len(names)))
+            if names[-1] not in records:
+                raise OutputError(
+                    f"{self.shown}: Ray lost a part of the inputs; the same command with --resume continues"
+                )
+        return {name: records[name] for name in names}
 
     def forget(self, name: str) -> None:
         """Take a part for incomplete. Raises OSError."""

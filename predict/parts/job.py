@@ -1,0 +1,117 @@
+"""What is done to each part of a run: skip it if it is done already, otherwise tag it and make its files."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from clausetag import __version__
+from clausetag.data.records import FailedInput
+from clausetag.predict.batch import PREDICTIONS, BatchTagger, flatten, to_parquet
+from clausetag.predict.parts.folder import DOCUMENTS, RECORDS, PartFolder
+from clausetag.predict.parts.inputs import Found, Item, Part, read_parts
+from clausetag.predict.pipeline import TaggedSource
+from clausetag.predict.run_summary import Tally
+
+_PART_ATTEMPTS = 2
+"""How often a part may be begun before its policies are watched one by one: machines come and go."""
+_POLICY_ATTEMPTS = 2
+"""How often a watched policy may be begun without being finished."""
+
+
+class Attempts:
+    """Counts what was begun and not finished. Ray runs it on the machine of the command."""
+
+    def __init__(self) -> None:
+        self._begun: Counter[str] = Counter()
+
+    def begin(self, name: str) -> int:
+        """Count one more attempt and return the number of them."""
+        self._begun[name] += 1
+        return self._begun[name]
+
+    def finish(self, name: str) -> None:
+        """Forget the attempts."""
+        del self._begun[name]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done to all parts of a run. It can be pickled."""
+
+    found: Sequence[Found]
+    """The inputs."""
+    size: int
+    """Policies of a part at most."""
+    tagger: BatchTagger
+    folder: PartFolder
+    done: Mapping[str, str]
+    """The keys of the parts that are complete already, by name."""
+    began: str
+    """When this session of the run began, as in `run.json`."""
+    clock: float
+    """The same, in seconds since 1970."""
+
+    def read(self) -> Iterator[Part]:
+        """The parts that are to be tagged, in order.
+
+        Raises:
+            OSError: the machine's fault, such as too many open files.
+        """
+        for part in read_parts(self.found, self.size):
+            if self.done.get(part.name) != self.key(part):
+                if part.name in self.done:
+                    self.folder.forget(part.name)
+                yield part
+
+    def key(self, part: Part) -> str:
+        """Names all that a part's files depend on."""
+        tagger = self.tagger
+        settings = f"{__version__} {tagger.hash} {tagger.head} {tagger.strict} {part.digest}"
+        return sha256(settings.encode()).hexdigest()
+
+    def tag(self, part: Part, begin: Callable[[str], int], finish: Callable[[str], None]) -> dict[str, Any]:
+        """The part's `name`, and the content of its files by folder.
+
+        `begin` and `finish` are those of `Attempts`, which outlives this process.
+
+        Raises:
+            ArtifactError: the model cannot be loaded, or is another one than the run's.
+            OSError: the machine's fault, such as a full disk.
+        """
+        watched = begin(part.name) > _PART_ATTEMPTS
+        results: list[TaggedSource] = []
+        for number, item in enumerate(part.items):
+            name = f"{part.name} {number}"
+            if not isinstance(item, Item):
+                results.append(self.tagger.pipeline.tag(item))
+            elif watched and begin(name) > _POLICY_ATTEMPTS:
+                reason = f"could not be tagged ({_POLICY_ATTEMPTS} workers died of it, or ran out of memory)"
+                results.append(self.tagger.pipeline.tag(FailedInput(item.policy, "failed", f"{item.shown}: {reason}")))
+            else:
+                results.append(self.tagger.pipeline.tag(item.extract()))
+                if watched:
+                    finish(name)
+        table = self.tagger.table(results)
+        tally = Tally(labels=dict.fromkeys(self.tagger.tagger.labels, 0))
+        for result in results:
+            tally.add(*result)
+        record = {
+            "key": self.key(part),
+            "last": part.last,
+            "began": self.began,
+            "seconds": round(time.time() - self.clock, 1),
+            "counts": tally.rows(),
+            "notes": self.tagger.take_notes(),
+        }
+        return {
+            "name": part.name,
+            PREDICTIONS: to_parquet(flatten(table)),
+            DOCUMENTS: to_parquet(table.drop_columns([PREDICTIONS])),
+            RECORDS: json.dumps(record).encode(),
+        }
