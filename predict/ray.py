@@ -139,7 +139,7 @@ class RayCluster:
                     compute=data.ActorPoolStrategy(min_size=1, max_size=None, initial_size=workers),
                 )
             )
-            dataset.write_datasink(Parts(), ray_remote_args={"num_cpus": 0})
+            dataset.write_datasink(Parts(), ray_remote_args={"num_cpus": 0}, concurrency=1 + workers // 8)
         steps: dict[str, Any] = {}
         waiting = [dataset.get_stats_summary()]
         for summary in waiting:
