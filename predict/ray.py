@@ -59,7 +59,7 @@ class RayCluster:
             import ray.data
         except ImportError as error:
             raise MissingExtraError("--engine ray", error.name) from None
-        self._ray = ray
+        self._ray: Any = ray
         self._progress = progress
         self._own = False
 

@@ -214,9 +214,8 @@ def _find_in_store(given: str, seen: set[str]) -> Iterator[Found]:
         elif glob.has_magic(root) and not store.exists(root):
             # As in a shell, "*" does not match hidden names.
             hidden = set(filter(is_hidden, root.split("/")))
-            matches = [
-                path for path in sorted(store.glob(root)) if hidden.issuperset(filter(is_hidden, path.split("/")))
-            ]
+            paths: list[str] = sorted(store.glob(root))
+            matches = [path for path in paths if hidden.issuperset(filter(is_hidden, path.split("/")))]
             names = {path: PurePosixPath(path).name for path in matches}
             if not names:
                 yield FailedInput(given, "missing", f"{given}: no file matches this pattern")
@@ -253,7 +252,7 @@ def _items(found: Sequence[Found]) -> Iterator[Item | FailedInput]:
     with ThreadPoolExecutor(_READERS) as pool:
         for is_document_file, group in groupby(found, lambda entry: isinstance(entry, File) and not entry.is_table):
             if is_document_file:
-                while files := list(islice(group, _READERS)):
+                while files := [file for file in islice(group, _READERS) if isinstance(file, File)]:
                     yield from pool.map(File.read, files, [reader.free_id(file.ids) for file in files])
                 continue
             for entry in group:
