@@ -19,9 +19,10 @@ from clausetag.data.documents.tables import check_row
 from clausetag.data.errors import ArtifactError, DataError, is_machine_error
 from clausetag.data.records import FailedInput
 from clausetag.model.tagger import Tagger
-from clausetag.predict.pages.summary import printable, summarise
+from clausetag.predict.pages.summary import summarise
 from clausetag.predict.pipeline import Pipeline, Source, TaggedSource, fault
 from clausetag.predict.progress import Progress
+from clausetag.predict.terminal import printable
 from clausetag.predict.writers.rows import load_pyarrow, parquet_schema
 from clausetag.predict.writers.sink import error_row
 

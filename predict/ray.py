@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from clausetag.data.errors import DataError, MissingExtraError
+from clausetag.data.errors import DataError, MissingExtraError, first_line
 from clausetag.data.jsonl import write_text
 from clausetag.model.provenance import versions
 from clausetag.model.runtime import available_cores
@@ -100,6 +100,7 @@ class RayCluster:
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors become one line
         context = data.DataContext.get_current().copy()
         context.enable_progress_bars = self._progress
+        context.raise_original_map_exception = True
         # A block is one row, which is one part: what a worker gets, and what is done again if the worker dies.
         context.target_max_block_size = 1
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
@@ -158,7 +159,9 @@ class RayCluster:
             reason: BaseException = error
             while isinstance(cause := getattr(reason, "cause", None) or reason.__cause__, BaseException):
                 reason = cause
-            raise OutputError(f"Ray stopped the run ({error_text(reason)})") from None
+            # The first line is the error's own; Ray Data adds others.
+            said = error_text(reason) if isinstance(reason, OSError) else first_line(reason)
+            raise OutputError(f"Ray stopped the run ({said})") from None
 
 
 def check_arguments(arguments: argparse.Namespace) -> None:

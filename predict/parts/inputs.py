@@ -213,9 +213,8 @@ def _find_in_store(given: str, seen: set[str]) -> Iterator[Found]:
                 yield FailedInput(given, "empty", message)
         elif glob.has_magic(root) and not store.exists(root):
             # As in a shell, "*" does not match hidden names.
-            hidden = set(filter(is_hidden, root.split("/")))
             paths: list[str] = sorted(store.glob(root))
-            matches = [path for path in paths if hidden.issuperset(filter(is_hidden, path.split("/")))]
+            matches = [path for path in paths if _hidden(path) <= _hidden(root)]
             names = {path: PurePosixPath(path).name for path in matches}
             if not names:
                 yield FailedInput(given, "missing", f"{given}: no file matches this pattern")
@@ -278,3 +277,7 @@ def _rows(table: File, taken: set[str]) -> Iterator[Item | FailedInput]:
             raise DocumentError("empty", "there is no policy in it")
     except Exception as error:
         yield failure(table.relative, table.shown, error)
+
+
+def _hidden(path: str) -> set[str]:
+    return {part for part in path.split("/") if is_hidden(part)}
