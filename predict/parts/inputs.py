@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
@@ -118,7 +118,18 @@ class Part:
     @property
     def digest(self) -> str:
         """Of all that is in it."""
-        return sha256(repr((self.items, self.last)).encode("utf-8", "surrogatepass")).hexdigest()
+        digest = sha256(str(self.last).encode())
+        for item in self.items:
+            content = item.content if isinstance(item, Item) else b""
+            described = item
+            if isinstance(content, PolicyRow):
+                described = replace(item, content=replace(content, content=""))
+                content = content.content.encode("utf-8", "surrogatepass")
+            elif isinstance(item, Item):
+                described = replace(item, content=b"")
+            digest.update(repr((described, len(content))).encode("utf-8", "surrogatepass"))
+            digest.update(content)
+        return digest.hexdigest()
 
 
 def part_name(number: int) -> str:

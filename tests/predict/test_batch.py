@@ -121,6 +121,7 @@ def test_the_how_tos_examples_run(word: str, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray warns of settings of its own
 @pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install '.[ray]'")
 def test_the_how_tos_example_with_ray_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
