@@ -285,7 +285,7 @@ def test_a_worker_with_another_model_ends_the_run(inputs: list[str], monkeypatch
         (["-o", "out", "--table"], "--table does not work with --engine ray"),
         (["-o", "out", "--format", "parquet,html"], "--format parquet,html: --engine ray writes Parquet"),
         (["-o", "out.parquet"], "-o out.parquet: --engine ray writes a folder"),
-        (["-o", "out.json"], "out.json: .json is not written"),
+        (["-o", "out.json"], "out.json: .json is not an output format"),
         (["-o", "out2", "--threads", "4"], "--threads 4: a worker needs as many cores, and the machines have"),
         (["-", "-o", "out"], "--engine ray does not read standard input"),
         (["a.zip", "-o", "out"], "a.zip: --engine ray does not read archives"),
