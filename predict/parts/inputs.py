@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
@@ -120,14 +120,14 @@ class Part:
         """Of all that is in it."""
         digest = sha256(str(self.last).encode())
         for item in self.items:
-            content = item.content if isinstance(item, Item) else b""
-            described = item
-            if isinstance(content, PolicyRow):
-                described = replace(item, content=replace(content, content=""))
-                content = content.content.encode("utf-8", "surrogatepass")
-            elif isinstance(item, Item):
-                described = replace(item, content=b"")
-            digest.update(repr((described, len(content))).encode("utf-8", "surrogatepass"))
+            if isinstance(item, FailedInput):
+                described, content = repr(item), b""
+            elif isinstance(item.content, bytes):
+                described, content = repr((item.policy, item.shown, item.suffix)), item.content
+            else:
+                described = repr((item.policy, item.shown, item.content.is_html))
+                content = item.content.content.encode("utf-8", "surrogatepass")
+            digest.update(f"{described} {len(content)}".encode("utf-8", "surrogatepass"))
             digest.update(content)
         return digest.hexdigest()
 
