@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -102,6 +103,35 @@ def test_parquet_is_written_in_groups_as_documents_come(tmp_path: Path, monkeypa
     assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [6, 6, 4]
     assert file.read().to_pylist()[-1]["policy"] == "x?"
     assert list(tmp_path.iterdir()) == [tmp_path / "out.parquet"]
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_the_last_rows_of_parquet_are_written_however_few(rows: int, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    with OutputWriter(tmp_path / "out.parquet") as writer:
+        for _ in range(rows):
+            writer.fail(_FAILED)
+    assert parquet.read_table(tmp_path / "out.parquet").num_rows == rows
+
+
+def test_texts_and_pages_get_their_names_before_the_rows_and_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So who sees the rows or the index finds what they refer to."""
+    (tmp_path / "texts").mkdir()
+    replace, moved = os.replace, []
+
+    def recording(source: Path, target: Path) -> None:
+        moved.append(Path(target).relative_to(tmp_path).parts[0])
+        replace(source, target)
+
+    with OutputWriter(tmp_path, ("jsonl", "html")) as writer:
+        writer.add(*_tagged())
+        monkeypatch.setattr(os, "replace", recording)
+    final = [name for name in moved if not name.startswith(".")]
+    assert set(final[:3]) == {"html", "texts"} and set(final[3:]) == {
+        *("index.html", "predictions.jsonl", "summary.csv", "summary.jsonl")
+    }
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
