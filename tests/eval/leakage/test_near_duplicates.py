@@ -118,6 +118,12 @@ def test_policies_that_share_much_look_alike() -> None:
     assert (turned.a, turned.b, turned.shared, turned.share) == ("b.example", "a.example", 3, 0.75)
 
 
+def test_a_tenth_of_the_shorter_policy_is_enough() -> None:
+    first, second = numbered(30), numbered(67, start=27)
+    (alike,) = compare(split("a", *first), split("b", *second)).alike
+    assert (alike.shared, alike.share) == (3, 0.1)
+
+
 @pytest.mark.parametrize(("sizes", "common"), [((4, 20), 2), ((31, 40), 3)])
 def test_few_texts_or_a_small_share_are_not_alike(sizes: tuple[int, int], common: int) -> None:
     first, second = numbered(sizes[0]), numbered(sizes[0] - common + sizes[1], start=sizes[0] - common)
