@@ -22,7 +22,7 @@ def policies_benchmark(unit: str, head: str, labels: tuple[str, ...]) -> Benchma
 def labelled_benchmark(data: str, unit: str, split: str | None, head: str, labels: tuple[str, ...]) -> Benchmark:
     """The labelled rows of the JSONL file `data`; with `split`, only rows with that `split`.
 
-    If the extracted texts stand beside the file (texts/<policy>.txt), each row's text is checked against them.
+    If the extracted texts are beside the file (texts/<policy>.txt), each row's text is checked against them.
 
     Raises:
         DataError: the file is missing or damaged, has no such split, or a row is not what its offsets select.

@@ -26,7 +26,7 @@ PUBLISHED = (
 )
 PROTOCOL = (
     "PrivacyGLUE splits OPP-115 by segment at random: each of its 110 test policies is in its training file too, and "
-    "17 texts stand in both. A policy repeats itself, so such results can be higher than on policies that the model "
+    "17 texts are in both. A policy repeats itself, so such results can be higher than on policies that the model "
     "has never seen. The recipe privacyglue, trained on its files only, is the like-for-like row. Its file names no "
     "policies: intervals are bootstrapped over texts, so they are too narrow."
 )

@@ -1,4 +1,4 @@
-"""`clausetag eval leakage`: which texts of one split stand in another, exactly or nearly.
+"""`clausetag eval leakage`: which texts of one split are also in another, exactly or nearly.
 
 clausetag eval leakage
 clausetag eval leakage opp115 my-labels.jsonl --unit sentence --threshold 0.7 -o out/leakage
@@ -186,7 +186,7 @@ def _facts(leakage: Leakage) -> list[str]:
     shape = lsh_for(leakage.threshold)
     recall = floor(shape.recall(leakage.threshold) * 10_000) / 100  # never rounded up to 100 %
     lines = [
-        "Exact and Near count texts of B that stand in A: with the same letters and digits, or with a Jaccard "
+        "Exact and Near count texts of B that are also in A: with the same letters and digits, or with a Jaccard "
         f"similarity of word {SHINGLE}-shingles of at least {leakage.threshold:g}; a text with an exact copy is not "
         "near",
         f"Texts of fewer than {MIN_WORDS} words are boilerplate: Short counts those of B that A has too; of the other "

@@ -1,7 +1,7 @@
 """The check that a model is not measured on what it was trained on: evaluation texts against its `trained_on`.
 
 Texts are compared by `clausetag.data.text.text_hash` (letters and digits only). Texts of fewer than five words are
-boilerplate that stands in every policy: they never count as contaminated, but they do count in the total.
+boilerplate that occurs in every policy: they never count as contaminated, but they do count in the total.
 """
 
 from __future__ import annotations

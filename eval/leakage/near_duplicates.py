@@ -23,7 +23,7 @@ MIN_RECALL = 0.999
 """Of pairs exactly at the threshold; more similar pairs have a higher recall."""
 MIN_ALIKE_TEXTS = 3
 MIN_ALIKE_SHARE = 0.1
-"""Two policies look alike if so many texts, and this share of the shorter policy's, stand in both."""
+"""Two policies look alike if so many texts, and this share of the shorter policy's, are in both."""
 _SEED = 1
 
 

@@ -21,7 +21,7 @@ from clausetag.eval.leakage.near_duplicates import Split, Text
 UNITS = ("sentence", "passage")
 HELD_BACK = "held-back"
 _ORDER = {"train": 0, "validation": 1, "": 2, "test": 3, HELD_BACK: 4}
-"""Training data stand to the left of what is measured on, sources without splits in between."""
+"""Training data to the left of what is measured on, sources without splits in between."""
 
 _Parts = dict[tuple[str, str], list[Text]]
 """Texts by unit and split name; "" for a source without splits."""

@@ -98,7 +98,7 @@ def _alpha(marks: Sequence[Marks]) -> float | None:
     known = [list(given.values()) for given in marks if given]
     if {len(given) for given in known} != {3}:
         return None
-    # Alpha does not depend on who gave a label, so an annotator's place in the team can stand for the id.
+    # Alpha does not depend on who gave a label, so an annotator's place in the team can replace the id.
     return masi_alpha([[tuple(np.flatnonzero(given[who])) for given in known] for who in range(3)])
 
 

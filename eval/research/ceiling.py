@@ -14,7 +14,7 @@ negative, where g(p) is the probability that the reference has the label; this m
 a bisection finds f. Two references:
 
 - *majority*: at least two of three votes, ``g(p) = 3 p^2 - 2 p^3``;
-- *annotator*: one annotator's label, ``g(p) = p``. Beside it stands the F1 of annotators against each other,
+- *annotator*: one annotator's label, ``g(p) = p``. Beside it is the F1 of annotators against each other,
   E[p^2] / E[p], which the counts do determine: the difference is the lead over a person that exact knowledge of p, and
   nothing else, is worth.
 

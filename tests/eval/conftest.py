@@ -43,6 +43,7 @@ class FakeTagger:
     trained_on: SeenNothing = SeenNothing()
     hash: str = "0123456789ab"
     config: Mapping[str, Any] = field(default_factory=lambda: {"name": "fake", "recipe": {"name": "none", "seed": 7}})
+    slope: float = 1.0
     calls: list[tuple[str, tuple[str, ...], str | None]] = field(default_factory=list)
 
     def _rows(self, texts: Sequence[str]) -> np.ndarray:
@@ -70,7 +71,7 @@ class FakeTagger:
         return self._rows(texts)
 
     def head(self, name: str | None = None) -> Straight:
-        return Straight()
+        return Straight(slope=np.full(len(LABELS), self.slope))
 
     def thresholds(self, head: str) -> np.ndarray:
         return np.array([self.label_thresholds.get(label, 0.5) for label in LABELS])

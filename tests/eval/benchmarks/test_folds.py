@@ -160,3 +160,17 @@ def test_evaluation_decides_each_policy_by_its_own_folds_thresholds(fake_tagger:
     found = evaluate_tagger(FoldTagger("lopo", folds), benchmark, baselines=False)
     assert found.model.predicted[:, LABELS.index(SECURITY)].tolist() == [True, False]
     assert found.results.metrics.points.micro_f1 == 1.0
+
+
+def test_before_calibration_each_policy_has_its_own_folds_scores(fake_tagger: MakeTagger) -> None:
+    from clausetag.eval.benchmarks.benchmark import Benchmark
+    from clausetag.eval.evaluate import evaluate_tagger
+
+    text = "We encrypt every letter that you send."
+    rows = tuple(Sentence(policy, 0, text, labels=(SECURITY,) if policy == A else ()) for policy in (A, B))
+    folds = {policy: fake_tagger({text: {SECURITY: 0.2}}, slope=slope) for policy, slope in ((A, 1.0), (B, 0.5))}
+    benchmark = Benchmark("policies", "sentence", "guide", rows, rows, None)
+    results = evaluate_tagger(FoldTagger("lopo", folds), benchmark, baselines=False).results
+    # The second fold's slope of 0.5 made 0.2 of odds of 1 to 16.
+    assert results.before_calibration.per_category[SECURITY].brier == pytest.approx((0.8**2 + (1 / 17) ** 2) / 2)
+    assert results.calibration.per_category[SECURITY].brier == pytest.approx((0.8**2 + 0.2**2) / 2)
