@@ -168,7 +168,7 @@ class Benchmark:
 
     def _rows(self, measured: Sequence[SystemRounds], peaks: Mapping[int, float]) -> list[Row]:
         artifacts = {artifact.folder.name: artifact for artifact in self.settings.artifacts}
-        references = {one.system.name: one.rates for one in measured if one.system.threads == _MOST}
+        references = {one.system.name: one.rates for one in measured}
         rows = []
         for one in measured:
             artifact = artifacts.get(one.system.tier or "")
