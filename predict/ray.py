@@ -6,9 +6,9 @@ The work is a pipeline of Ray Data: sources → read parts of up to 128 policies
 starts the workers, retries what dies with one, and keeps memory bounded. A part's files depend on nothing but its
 policies, so whatever is done twice is there once. docs/HOWTO_CLUSTER.md has the user's side.
 
-Why this isn't `read_json → map_batches → write_parquet`: with Ray 2.60, one damaged line or file ends the run or is
-dropped without a row, a policy that kills its worker is retried for ever, and after a resumed run (checkpoints) the
-files' names no longer give the order of the rows.
+Why this isn't `read_json → map_batches → write_parquet` with Ray's checkpoints: with Ray 2.60 a damaged line or file
+ends the run or is dropped without a row, and a policy that kills its worker is retried for ever. Policies read in any
+other way are not known to the checkpoints, so that a resumed run writes some of them twice. docs/LOG.md has the trials.
 """
 
 from __future__ import annotations
@@ -137,7 +137,10 @@ class RayCluster:
                     batch_size=1,
                     batch_format="pyarrow",
                     num_cpus=job.tagger.threads,
-                    compute=data.ActorPoolStrategy(min_size=1, max_size=None, initial_size=workers),
+                    # A part takes long, so none waits at one worker while another is idle.
+                    compute=data.ActorPoolStrategy(
+                        min_size=1, max_size=None, initial_size=workers, max_tasks_in_flight_per_actor=1
+                    ),
                 )
             )
             dataset.write_datasink(Parts(), ray_remote_args={"num_cpus": 0}, concurrency=1 + workers // 8)
