@@ -182,6 +182,19 @@ def test_slow_bodies_take_no_place_in_the_queue(tagger: Tagger) -> None:
     within_the_app(tagger, test, max_queue=1, max_uploads=6, read_seconds=50)
 
 
+def test_a_full_queue_refuses_before_the_body_arrives(tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(app: Any, service: Service) -> None:
+        brake = Brake(service, monkeypatch)
+        first = Exchange(app, [b'{"text": "We encrypt it."}'])
+        while not brake.calls:
+            await asyncio.sleep(0.01)
+        assert await Exchange(app, [b"{"], ends=False).status() == 429
+        brake.release()
+        assert await first.status() == 200
+
+    within_the_app(tagger, test, max_queue=1, read_seconds=50)
+
+
 def test_in_pieces_however_small(tagger: Tagger) -> None:
     async def test(app: Any, service: Service) -> None:
         body = '{"text": "We encrypt naïve users’ data."}'.encode()
