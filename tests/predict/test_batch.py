@@ -127,6 +127,7 @@ def test_the_how_tos_example_with_ray_runs(tmp_path: Path, monkeypatch: pytest.M
     import ray
 
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.chdir(tmp_path)  # before Ray starts its workers in it
     ray.init("local", num_cpus=2, object_store_memory=100_000_000, include_dashboard=False, log_to_driver=False)
     try:
         run_example("ray.data", tmp_path, monkeypatch)
