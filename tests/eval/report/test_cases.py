@@ -85,6 +85,9 @@ def test_sentences_stand_between_their_neighbours() -> None:
         (None, None),
     ]
     assert [place.heading for place in found] == ["Q", "Two", None, None, "R"]
+    # A heading that is the sentence before is shown once.
+    headed = [text("p", 0), replace(text("p", 1), heading="Sentence 0 of p.")]
+    assert surroundings(headed[1:], headed)[0].before is None
 
 
 def test_passages_stand_between_shortened_passages() -> None:

@@ -247,6 +247,8 @@ def test_the_matrix_leads_to_its_errors() -> None:
     assert np.shape(rows) == (13, 13)
     third, first, security = (LABELS.index(label) for label in (THIRD_PARTY, FIRST_PARTY, SECURITY))
     assert (rows[third][first], rows[third][12], rows[12][security]) == ("2", "1", "1")
+    # Of six steps of colour, by the square root: 6 for the largest count, 4 for half of it.
+    assert [link.getparent().get("class") for link in matrix.iter("a")] == ["h6", "h4", "h4"]
     links = [link.get("href") for link in matrix.iter("a")]
     assert links == [
         "#errors?category=3rd&kind=missed&with=1st",

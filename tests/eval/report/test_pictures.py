@@ -135,6 +135,13 @@ def test_reliability_shows_both_states_and_the_counts() -> None:
     assert 0 < heights[1] < 34
 
 
+def test_a_bin_of_few_rows_has_a_small_mark_and_no_line() -> None:
+    few = replace(_AFTER, bins=(_BINS[0], replace(_BINS[1], count=9)))
+    assert reliability_panel(SECURITY, _AFTER, _BEFORE).body.count('class="curve"') == 1
+    body = reliability_panel(SECURITY, few, _BEFORE).body
+    assert 'class="curve"' not in body and 'r="2.8"' in body
+
+
 def test_a_category_without_any_row_is_drawn_empty() -> None:
     nothing = replace(_AFTER, bins=(), positives=0)
     both = Calibration(_AFTER, 0.1, {SECURITY: nothing, FIRST_PARTY: _AFTER})

@@ -44,13 +44,13 @@ def results() -> Results:
         unit="sentence",
         head="guide",
         metrics=metrics,
-        at_0_5=metrics,
+        at_0_5=perfect,
         min_labels=0,
         variants={0: metrics, 1: metrics},
         groups="policies",
         thresholds=dict.fromkeys(LABELS, 0.5),
         calibration=calibration(values, gold, drawn),
-        before_calibration=calibration(values, gold, drawn),
+        before_calibration=calibration(values / 2, gold, drawn),
         people=compare_with_people(units, predicted, drawn),
         baselines=(BaselineMetrics("tfidf", "TF-IDF + LR", "words", perfect),),
         baseline_source="invented policies",
@@ -78,6 +78,18 @@ def test_rows_carry_every_category_and_the_means(results: Results) -> None:
     assert first["Model vs person F1"] == f"{own.f1:.3f}"  # the three agree with gold in this fixture
     absent = dict(zip(cells.header, cells.rows[LABELS.index(DO_NOT_TRACK)], strict=True))
     assert (absent["F1 [95 %]"], absent["AP [95 %]"], absent["Support"]) == ("-", "-", "0")
+
+
+def test_each_column_shows_its_own_metrics(results: Results) -> None:
+    half = [row[6] for row in by_category(results).rows]
+    assert half[0].startswith("1.000") and half[-3].startswith("1.000")
+    (found,) = [table for table in tables(results) if table.caption == "Calibration"]
+    row = dict(zip(found.header, found.rows[0], strict=True))
+    before, after = (side.per_category[FIRST_PARTY] for side in (results.before_calibration, results.calibration))
+    assert before.ece != after.ece and row["ECE before"] == f"{before.ece:.4f}"
+    assert row["ECE after [95 %]"].startswith(f"{after.ece:.4f}") and row["Brier before"] == f"{before.brier:.4f}"
+    overall = {row[0]: row[1] for row in tables(results)[1].rows}
+    assert overall["Hamming loss (0 at best)"].startswith(f"{results.metrics.points.hamming_loss:.4f} [")
 
 
 def test_every_table_is_a_rectangle_and_stands_in_every_report(results: Results) -> None:
