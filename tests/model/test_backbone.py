@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from clausetag.data.errors import MissingExtraError, RecipeError
-from clausetag.model.backbone import MPNET_ZIP, PackagedZip, backbone_path
+from clausetag.model.backbone import MPNET_ZIP, PackagedZip, backbone_path, check_sha256
 
 CONTENTS = {
     "mpnet/config.json": b'{"model_type": "mpnet"}',
@@ -150,3 +150,13 @@ def test_folders_and_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert backbone_path(str(tmp_path)) == str(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert Path(backbone_path("./")).resolve() == tmp_path.resolve()
+
+
+def test_packaged_weights_that_differ_are_refused(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    with pytest.raises(RecipeError, match="has sha256 no file"):
+        check_sha256(weights, "53aa")
+    weights.write_bytes(b"weights")
+    check_sha256(weights, hashlib.sha256(b"weights").hexdigest())
+    with pytest.raises(RecipeError, match="expected 53aa; reinstall its package"):
+        check_sha256(weights, "53aa")

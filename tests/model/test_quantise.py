@@ -59,3 +59,9 @@ def test_smoothing_changes_no_product_and_evens_columns_out() -> None:
     assert np.exp(np.log(factors).mean()) == pytest.approx(1, rel=1e-4)
     before, after = (np.abs(values).max(axis=0) for values in (sample, sample * factors))
     assert after.max() / after.min() < before.max() / before.min() / 3
+
+
+def test_two_halves_that_are_rounded_up_do_not_exceed_the_limit() -> None:
+    sizes = np.random.default_rng(0).uniform(0.001, 1, 100_000).astype(np.float32)
+    quantised, _ = quantise_columns(np.stack([63.5 * sizes, 64.5 * sizes]).astype(np.float32))
+    assert np.abs(quantised.astype(int)).sum(axis=0).max() <= PAIR_LIMIT
