@@ -148,3 +148,16 @@ def test_a_long_block_is_cut_at_white_space_and_nothing_is_lost() -> None:
     spans = sentence_spans(text)
     assert "".join(text[start:end] for start, end in spans).count("word") == 9_000
     assert all(text[start - 1] == " " for start, _ in spans[1:])
+
+
+def test_a_long_heading_is_truncated() -> None:
+    heading = "word " * 70 + "end"
+    document = assemble("p", [(heading, "heading"), ("We ask.", "paragraph")])
+    assert segment(document)[-1].heading == heading[:300]
+
+
+def test_a_block_without_boundary_is_split_at_a_space_only_where_it_is_very_long() -> None:
+    word = "abcdefghi "
+    assert sentence_spans(word * 1999) == [(0, 19_989)]
+    first, second = sentence_spans(word * 2001)
+    assert first[1] <= 20_000 and second[0] == first[1] + 1

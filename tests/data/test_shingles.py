@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clausetag.data.text import jaccard, shingles, words
+from clausetag.data.text import is_boilerplate, jaccard, shingles, short_hash, text_hash, words
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,11 @@ def test_jaccard() -> None:
     assert jaccard(frozenset("ab"), frozenset("abcd")) == jaccard(frozenset("abcd"), frozenset("ab")) == 0.5
     assert jaccard(frozenset("ab"), frozenset("cd")) == jaccard(frozenset("ab"), frozenset()) == 0.0
     assert jaccard(frozenset(), frozenset()) == 1.0
+
+
+def test_texts_of_fewer_than_five_words_are_boilerplate() -> None:
+    assert is_boilerplate("Contact us – by mail") and not is_boilerplate("Contact us – by e-mail today")
+
+
+def test_the_pool_is_recorded_in_eight_digits() -> None:
+    assert short_hash(text_hash("We collect your e-mail address.")) == "e36a8fb5"
