@@ -171,7 +171,7 @@ def test_without_validation_rows_it_is_untuned(keys: dict[str, object], labelled
         ({"distilled": "folder"}, "distilled has OPP-115's labels"),
         ({"guide_from_opp115": True}, "guide_from_opp115 has OPP-115's labels"),
         ({"labels": ["a", "A"]}, "labels: the label 'A' occurs twice"),
-        ({"labels": ["text"]}, "labels: the label 'text' has a name"),
+        ({"labels": ["text"]}, "labels: the label 'text' is the name of another column"),
         ({"labels": [], "min_labels": 1}, "min_labels goes with custom labels"),
         ({"min_labels": 2}, "min_labels = 2: must be less than or equal to 1"),
         ({"extra": []}, "no training data"),

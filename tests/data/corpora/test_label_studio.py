@@ -183,7 +183,7 @@ _REGION = {"from_name": "labels", "value": {"choices": [SECURITY]}}
         (_broken(_TASK, annotations=[{"result": [{**_REGION, "value": 1}]}]), "has no list of choices"),
         (_broken(_TASK) * 2, "sentence 0 of policy '000_sagenext' occurs twice"),
         (_broken({"data": _TASK["data"] | {"text": None}}), "'text' must be a string"),
-        (_broken({"data": _TASK["data"] | {"text": "longer than before"}}), "don't fit a text"),
+        (_broken({"data": _TASK["data"] | {"text": "longer than before"}}), "do not match a text"),
         (_broken({"data": _TASK["data"] | {"meta": {"policy": "p"}}}), "the key 'index' is missing"),
         (_broken({"data": _TASK["data"] | {"meta": _TASK["data"]["meta"] | {"sentences": "9"}}}), "must be an integer"),
     ],
