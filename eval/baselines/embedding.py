@@ -79,7 +79,8 @@ def _key(folder: Path, texts: Sequence[str], bf16: bool) -> str:
 def _cached(entry: Path, rows: int) -> Vectors | None:
     """The vectors of an intact entry (npz files have a checksum, which reading verifies), else None."""
     try:
-        with np.load(entry, allow_pickle=False) as stored:
+        # np.load leaves a damaged file open if it opens it by itself.
+        with entry.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             vectors = stored["vectors"]
     except Exception:  # a missing file, or a damaged archive, which can raise nearly anything
         return None
