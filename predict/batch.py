@@ -1,10 +1,10 @@
-"""Tag batches of policies in other programs: `datasets`, Ray Data, pandas, Dask or Spark.
+"""Tag batches of policies in other programs, such as `datasets`, Ray Data or pandas.
 
     tagger = clausetag.batch_tagger()
     tagged = tagger({"id": ["a"], "text": ["We sell your e-mail address."]})
     print(tagged["predictions"][0][0]["labels"])
 
-docs/HOWTO_CLUSTER.md shows it in each of these programs. pyarrow is imported when it is needed.
+docs/HOWTO_CLUSTER.md shows it in each of these. pyarrow is imported when it is needed.
 """
 
 from __future__ import annotations

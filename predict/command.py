@@ -211,9 +211,11 @@ def quality_note(config: Any) -> str:
     metrics: Sequence[dict[str, Any]] = config.get("figures", ())
     if not metrics:
         return ""
-    lines = ["How good the labels are (metrics of the model card, on policies that training did not see):"]
+    recipe = config["recipe"]["name"]
+    lines = ["How good the labels are (metrics of the model card, on policies that the model did not see):"]
     lines += [
-        f"  {row['data']}, {row['unit']}s, recipe {row['recipe']}: "
+        f"  {row['data']}, {row['unit']}s, "
+        f"{'this model' if row['recipe'] == recipe else 'another model, of the recipe ' + row['recipe']}: "
         f"macro F1 {row['macro_f1']:.3f}, micro F1 {row['micro_f1']:.3f} (n = {row['n']:,})"
         for row in metrics
     ]

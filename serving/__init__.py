@@ -1,1 +1,1 @@
-"""The HTTP service: `clausetag serve`. Needs the packages of `clausetag[serve]`."""
+"""The HTTP service: `clausetag serve`. Needs the extra `serve`: `pip install '.[serve]'`."""

@@ -143,8 +143,7 @@ def masking_collator(tokenizer: SubwordTokenizer, mask_token: str, share: float)
 class MaskedLanguageModel(nn.Module):
     """An encoder with BERT's prediction head, whose output weights are the encoder's word embeddings.
 
-    transformers' own classes compute logits for all tokens. This one computes them only where they are needed, which
-    takes about half as long.
+    transformers' own classes compute logits for all tokens. This one computes them only where they are needed.
     """
 
     def __init__(self, encoder: nn.Module, hidden: int, vocabulary: int) -> None:

@@ -3,7 +3,7 @@
 The report's pictures are drawn here and not with matplotlib, which draws the speed plot. They need colours that follow
 the page's light or dark scheme, a second form of the bars for phones, one panel for each category that a narrow page
 can stack, and tooltips; matplotlib's SVG has one fixed scheme and size. It is also heavier: 24 small panels took 2.2
-seconds and 555 kB, where the 38 drawings of a report take 77 kB and no noticeable time.
+seconds and 555 kB, where the 38 drawings of a report take 77 kB.
 
 `Drawing.inline` is for a page that includes `STYLE`; `Drawing.file` is a file of its own, in light colours. Every kind
 of mark has a shape of its own, so that nothing depends on telling colours apart.

@@ -128,8 +128,8 @@ def against_people(results: Results, people: People) -> Table:
         "F1. Person vs person: each annotator against each other one; model vs person: the model against each one. "
         "Vs two: each annotator against the labels that both others gave, and the model against the labels that any "
         "two gave. Lead: model minus person. A lead above 0 means that the model agrees with the annotators more than "
-        "they agree with each other, not that its labels are better than a person's: a noisy estimate of the share of "
-        "votes gains about 0.06 by construction. The model counts as not inferior to a person if the interval lies "
+        "they agree with each other, not that its labels are better than a person's: an estimate of the share of "
+        "votes gains in this comparison by construction. The model counts as not inferior to a person if the interval lies "
         f"above {-NON_INFERIORITY_MARGIN:g}."
     )
     return Table("Annotators and the model", header, rows, note, len(totals), "comparison")

@@ -30,7 +30,7 @@ from tests.predict.ray_fixture import counts, local_rows, ray, ray_rows, write_i
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),  # Ray warns of settings of its own
-    pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install 'clausetag[ray]'"),
+    pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install '.[ray]'"),
 ]
 
 # Set before Ray is loaded. With a token of the tests' own it writes none into the user's home.

@@ -43,6 +43,7 @@ def test_info(client: TestClient, tagger: Tagger) -> None:
     assert found.min_labels == tagger.min_labels() == 1
     assert found.limits == Settings().limits()
     assert "non-commercial" in found.model.licence
+    assert len(found.model.figures) == len(tagger.config["figures"]) > 0
     assert "application/pdf" in found.content_types
 
 
