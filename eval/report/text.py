@@ -129,8 +129,8 @@ def against_people(results: Results, people: People) -> Table:
         "Vs two: each annotator against the labels that both others gave, and the model against the labels that any "
         "two gave. Lead: model minus person. A lead above 0 means that the model agrees with the annotators more than "
         "they agree with each other, not that its labels are better than a person's: an estimate of the share of "
-        "votes gains in this comparison by construction. The model counts as not inferior to a person if the interval lies "
-        f"above {-NON_INFERIORITY_MARGIN:g}."
+        "votes gains in this comparison by construction. The model counts as not inferior to a person if the interval "
+        f"lies above {-NON_INFERIORITY_MARGIN:g}."
     )
     return Table("Annotators and the model", header, rows, note, len(totals), "comparison")
 
