@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -21,6 +22,10 @@ from tests.predict import run_fixture
 
 arrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
+
+# Set before Ray is loaded: a process keeps its first token. With a token of the tests' own, Ray writes none into the
+# user's home.
+RAY_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}
 
 
 class FakeTagger(run_fixture.FakeTagger):

@@ -16,7 +16,7 @@ from clausetag.cli import main
 from clausetag.data.errors import DataError
 from clausetag.model.tagger import Tagger
 from clausetag.predict.batch import BatchTagger
-from tests.predict.ray_fixture import arrow, local_rows, parquet
+from tests.predict.ray_fixture import RAY_ENVIRONMENT, arrow, local_rows, parquet
 from tests.predict.run_fixture import FakeTagger
 
 HOW_TO = (Path(__file__).parents[2] / "docs" / "HOWTO_CLUSTER.md").read_text(encoding="utf-8")
@@ -124,9 +124,10 @@ def test_the_how_tos_examples_run(word: str, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray warns of settings of its own
 @pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install '.[ray]'")
 def test_the_how_tos_example_with_ray_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in RAY_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     import ray
 
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.chdir(tmp_path)  # before Ray starts its workers in it
     ray.init("local", num_cpus=2, object_store_memory=100_000_000, include_dashboard=False, log_to_driver=False)
     try:

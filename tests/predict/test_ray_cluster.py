@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ from clausetag.model.tagger import Tagger
 from clausetag.predict.ray import RayCluster
 from clausetag.predict.run_folder import OutputError
 from clausetag.predict.writers.writer import RUN_JSON
-from tests.predict.ray_fixture import counts, local_rows, ray, ray_rows, write_inputs
+from tests.predict.ray_fixture import RAY_ENVIRONMENT, counts, local_rows, ray, ray_rows, write_inputs
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,8 +32,6 @@ pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: pip install '.[ray]'"),
 ]
 
-# Set before Ray is loaded. With a token of the tests' own it writes none into the user's home.
-RAY_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}
 COMMAND = [sys.executable, "-m", "clausetag.cli", "predict"]
 RECORDS = ".clausetag/parts/records"
 
@@ -56,7 +53,7 @@ def test_the_command_starts_a_cluster_of_its_own_and_ends_it(tmp_path: Path) -> 
     assert result.returncode == 1, result.stderr
     lines = result.stderr.splitlines()
     assert "clausetag: gone.md: no such file" in lines
-    assert lines[-1].endswith("2 documents, 1 sentences, 1 failed") and "Traceback" not in result.stderr
+    assert lines[-1].endswith("2 documents, 1 sentence, 1 failed") and "Traceback" not in result.stderr
     assert [row["policy"] for row in ray_rows(tmp_path / "out")] == ["a", "gone"]
 
 
