@@ -43,6 +43,7 @@ HUES: dict[str, tuple[int, int]] = {
 _GOLDEN_ANGLE = 137.508
 """In degrees; multiples of it are hues that are never close to each other."""
 _SATURATION = 70
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _codes(labels: Sequence[str]) -> dict[str, str]:
 
 def _candidates(label: str, place: int) -> Iterator[str]:
     """The initials of the first two words, the first letter with each later one, and numbers from the position on."""
-    words = re.findall(r"\w+", label)
+    words = _WORD.findall(label)
     letters = "".join(words)
     if len(words) > 1:
         yield words[0][0].upper() + words[1][0].upper()

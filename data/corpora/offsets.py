@@ -16,7 +16,7 @@ _INLINE = frozenset(("a", "abbr", "b", "em", "font", "i", "small", "span", "stro
 """Tags that may occur within a sentence; any other tag ends the block."""
 _BOLD = frozenset(("b", "strong", "h1", "h2", "h3", "h4", "h5", "h6"))
 _MARKUP = re.compile(
-    r"(?P<tag></?[A-Za-z!][^>]*>)"
+    r"(?P<tag></?[A-Za-z!][^>]*+(?:>|\Z))"
     r"|(?P<entity>&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);)"
     r"|(?P<space>[\s\u00a0\u200b\u200c\u200d\u2060\ufeff\u00ad]+)"
 )

@@ -20,7 +20,7 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b")) + b"\x7f"
 _MAX_CONTROL = 0.02
 """Share of control bytes above which content is binary; compressed data has about 0.1, text almost none."""
 _META_CHARSET = re.compile(
-    rb"""<(?:meta|\?xml)[^>]{0,300}?(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
+    rb"""<(?:meta|\?xml)[^>]{0,300}?(?:charset|encoding)\s*+=\s*+["']?\s*+([\w.:-]+)""", re.IGNORECASE
 )
 _ASCII = re.compile("[\x00-\x7f]+")
 _WESTERN = re.compile(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _ATX_HEADING = re.compile(r"^ {0,3}#{1,6}\s+\S", re.MULTILINE)
-_LINK = re.compile(r"\[[^\[\]\n]+\]\((?:https?:|mailto:|/|#|www\.)[^)\s]*(?:\s+\"[^\"]*\")?\)")
+_LINK = re.compile(r"\[[^\[\]\n]++\]\((?:https?:|mailto:|/|#|www\.)[^)\s\[]*+(?:\s++\"[^\"\[\n]*+\")?\)")
 _SETEXT_HEADING = re.compile(r"^\S[^\n]*\n(?:=){3,}\s*$", re.MULTILINE)
 _LINE_BREAK_TAG = re.compile(r"<br\b", re.IGNORECASE)
 _KINDS: dict[str, BlockKind] = {

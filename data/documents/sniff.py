@@ -19,7 +19,9 @@ from clausetag.data.errors import DocumentError
 from clausetag.data.records import Document
 from clausetag.data.text import SURROGATE
 
-_HTML_START = re.compile(r"\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML_START = re.compile(
+    r"\s*+(?:<!--(?>.{0,2000}?-->)\s*+)*+<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 _HTML_END_TAG = re.compile(r"</(?:p|div|h[1-6]|ul|ol|li|table|section|article|main|body|html)\s*>", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
 _PDF_MARK = b"%PDF-"

@@ -21,6 +21,8 @@ from markupsafe import Markup, escape
 
 STYLE = Path(__file__).with_name("pictures.css").read_text(encoding="utf-8")
 """The style of inline drawings; its colours are CSS variables with a value for the light and for the dark scheme."""
+_COLOUR = re.compile(r"--(\w+): (#\w+);")
+_VARIABLE = re.compile(r"var\(--(\w+)\)")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -98,9 +100,9 @@ class Drawing:
         top += 16 if self.legend else -12
         width, height = px(self.width + 24), px(top + self.height + 10)
         # Not all programs that show SVG files know CSS variables. The first value of each is the light one.
-        light = dict(reversed(re.findall(r"--(\w+): (#\w+);", STYLE)))
+        light = dict(reversed(_COLOUR.findall(STYLE)))
         rules = "\n".join(line for line in STYLE.splitlines() if line.startswith(".pic"))
-        rules = re.sub(r"var\(--(\w+)\)", lambda name: light[name[1]], rules)
+        rules = _VARIABLE.sub(lambda name: light[name[1]], rules)
         sizes = {"width": width, "height": height}
         return element(
             "svg",

@@ -28,6 +28,7 @@ from clausetag.predict.pages.rendering import Inline, environment
 SHOWN_AT_FIRST = 50
 """Errors in the page itself, for readers without scripts; all are in its data."""
 _HEAT_LEVELS = 6
+_NOT_IN_SCRIPT = re.compile("[<>&\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def error_json(page: Page) -> str:
         "errors": [row(case) for case in page.errors],
     }
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return re.sub("[<>&\u2028\u2029]", lambda character: f"\\u{ord(character[0]):04x}", text)
+    return _NOT_IN_SCRIPT.sub(lambda character: f"\\u{ord(character[0]):04x}", text)
 
 
 def _sections(page: Page) -> dict[str, str]:

@@ -24,6 +24,7 @@ from statistics import mean, median
 
 from clausetag.data.documents.blocks import without_marker
 from clausetag.data.documents.decode import decode
+from clausetag.data.documents.html.bare import without_scripts
 from clausetag.data.documents.html.reader import html_blocks
 from clausetag.data.errors import ClausetagError, DataError
 from clausetag.data.segment import sentence_spans
@@ -36,8 +37,9 @@ SAME_VERSION = 0.85
 Extractor = Callable[[str], list[str]]
 """A function from an HTML page to its blocks of text."""
 
-_TAG = re.compile(r"<[^>]*>")
-_BREAK = re.compile(r"(?:\s*<br[^>]*>\s*){2,}|\|\|\|", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*+>")
+_BREAK = re.compile(r"(?:<br[^<>]*+>\s*+){2,}|\|\|\|", re.IGNORECASE)
+_BLOCK_TAG = re.compile(r"</?(?:p|div|li|td|h\d|br)\b[^<>]*+>", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 
 
@@ -131,10 +133,9 @@ def own(html: str) -> list[str]:
 
 def whole_page(html: str) -> list[str]:
     """All text of a page except scripts and styles; a baseline without any selection."""
-    bare = re.sub(r"(?is)<(script|style|noscript|template)\b.*?</\1\s*>|<!--.*?-->", " ", html)
     return [
         " ".join(line.split())
-        for line in without_tags(re.sub(r"(?i)</?(?:p|div|li|td|h\d|br)\b[^>]*>", "\n", bare)).splitlines()
+        for line in without_tags(_BLOCK_TAG.sub("\n", without_scripts(html))).splitlines()
         if line.strip()
     ]
 

@@ -26,7 +26,7 @@ Status = Literal["unchanged", "moved", "changed", "added", "removed"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 _SHAPES = str.maketrans("‘’‚‛′“”„‟″«»‐‑‒–—―−", '\'\'\'\'\'"""""""-------')
-_TOKEN = re.compile(r"\s*(?:\w+(?:['’]\w+)*|[^\w\s])")
+_TOKEN = re.compile(r"(?<!\s)\s*+(?:\w++(?:['’]\w++)*+|[^\w\s])")
 """A word or a punctuation mark, with the white space before it."""
 
 

@@ -23,7 +23,7 @@ WORDS_A_MINUTE = 238
 """Silent reading of English non-fiction by adults, the mean of 190 studies: Brysbaert, Journal of Memory and Language
 109, 2019."""
 
-_WORD = re.compile(r"\S*\w\S*")
+_WORD = re.compile(r"(?<!\S)[^\w\s]*+\w")
 _STRONGEST_LENGTH = 170
 
 

@@ -29,7 +29,7 @@ def _names(words: str) -> re.Pattern[str]:
 _STRONG_NAME = _names(
     r"nav|navbar|navigation|menu|submenu|footer|foot|breadcrumbs?|skip(?:-?link)?"
     r"|(?:top|main|sub|side|left|right|global|site|page|primary|mobile|mega)-?(?:nav|navbar|menu|footer)"
-    r"|addthis\w*|addtoany\w*|a2a|sharedaddy|jp-relatedposts|disqus|fb-comments|recirc|advert\w*|ad-(?:container|slot|unit|\w*break\w*)"
+    r"|addthis\w*|addtoany\w*|a2a|sharedaddy|jp-relatedposts|disqus|fb-comments|recirc|advert\w*|ad-(?:container|slot|unit|\w{0,20}break\w*)"
 )
 _WEAK_NAME = _names(
     r"sidebar|share|sharing|social|comments?|related|newsletter|signup|login|search|modal|popup|teasers?|promo"
@@ -41,7 +41,7 @@ _HEADER_NAME = re.compile(
 )
 """The site's header; those of cards, panels and sections are headings."""
 _COOKIE_NAME = re.compile(
-    r"(?:^|[\s_-])(?:cookies?|consent|gdpr|ccpa)[\w-]*(?:banner|bar|notice|popup|modal|overlay|consent|message|alert|"
+    r"(?:^|[\s_-])(?:cookies?|consent|gdpr|ccpa)[\w-]{0,40}(?:banner|bar|notice|popup|modal|overlay|consent|message|alert|"
     r"dialog|wrapper|container|box)(?:$|[\s_-])",
     re.IGNORECASE,
 )
@@ -54,7 +54,9 @@ _CONSENT_TOOL = re.compile(
     re.IGNORECASE,
 )
 """Names that common consent tools give their banners; the tables of cookies that they put into a policy have others."""
-COOKIE_BANNER_TEXT = re.compile(r"cookies?\b.*\b(?:accept|agree|consent|continu|click|brows|ok\b)", re.IGNORECASE)
+COOKIE_BANNER_TEXT = re.compile(
+    r"\A(?>.*?cookies?\b).*\b(?:accept|agree|consent|continu|click|brows|ok\b)", re.IGNORECASE
+)
 _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _NAME_CHARS = 1_000

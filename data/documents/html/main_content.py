@@ -31,9 +31,9 @@ _DATE_WORDS = 12
 _COPYRIGHT = re.compile(r"(?:©|\(c\) ?\d{4}|copyright (?:©|\(c\)|\d{4}))", re.IGNORECASE)
 _EDGE = re.compile(rf"{_COPYRIGHT.pattern}|copyright\b|all rights reserved", re.IGNORECASE)
 _WIDGET = re.compile(
-    r"(?:\W*(?:(?:back|return|go|jump) (?:up )?to (?:the )?"
-    r"(?:top(?: of (?:the )?page)?|index|contents?|table of contents|start|[\w ’'.,&-]{1,60} (?:index|contents|top))"
-    r"|to (?:the )?top(?: of (?:the )?page)?|top of (?:the )?page|skip to [\w ]+)\W*)+"
+    r"(?>\W*+(?:(?:back|return|go|jump) (?:up )?to (?:the )?"
+    r"(?:[\w ’'.,&-]{1,60} (?:index|contents|top)|top(?: of (?:the )?page)?|index|contents?|table of contents|start)"
+    r"|to (?:the )?top(?: of (?:the )?page)?|top of (?:the )?page|skip to [\w ]++)\W*+)++"
     r"|advertisement(?:\W+(?:continue reading|story continues|article continues)[\w ]*)?"
     r"|(?:sponsored|we recommend|recommended for you|custom search)"
     r"|(?:print|e-?mail|share|download) (?:this|the|a)? ?(?:page|policy|article|pdf|copy)\W*|print|share|tweet"
@@ -44,7 +44,7 @@ _WIDGET = re.compile(
 """Blocks that are controls of the page, as a whole."""
 _TITLE = re.compile(r"privacy|polic(?:y|ies)|cookies?\b|notice|statement|data protection|terms", re.IGNORECASE)
 _DATED = re.compile(r"\b(?:updated?|effective|revis\w+|modified|version|date[ds]?|posted|changed)\b", re.IGNORECASE)
-_TITLE_PARTS = re.compile(r"\s+[|–—:»·•-]+\s+|\s*[|»]\s*")
+_TITLE_PARTS = re.compile(r" [|–—:»·•-]++ | ?[|»] ?")
 
 
 def main_blocks(root: Any, kept: list[TextBlock], everything: Sequence[TextBlock]) -> list[TextBlock]:
@@ -160,7 +160,9 @@ def add_title(root: Any, kept: list[TextBlock], everything: Sequence[TextBlock])
     above = everything[:start]
     titles = [block for block in above if block.heading == "h1" and not block.link_only]
     if not titles and not kept[0].heading:
-        names = {normalise(name).lower() for e in root.iter("title") for name in _TITLE_PARTS.split(e.text or "")}
+        names = {
+            name.strip().lower() for e in root.iter("title") for name in _TITLE_PARTS.split(normalise(e.text or ""))
+        }
         titles = [b for b in above if b.text.lower() in names and _TITLE.search(b.text) and not b.link_only]
     if not titles or any(block.text == titles[-1].text for block in kept):
         return kept

@@ -12,7 +12,6 @@ docs/EXTRACTION.md has measurements on crawled pages.
 from __future__ import annotations
 
 import re
-from html import unescape
 from typing import Any
 
 from clausetag.data.documents.blocks import (
@@ -24,6 +23,7 @@ from clausetag.data.documents.blocks import (
     normalise,
     without_marker,
 )
+from clausetag.data.documents.html.bare import text_between_tags
 from clausetag.data.documents.html.boilerplate import boilerplate_elements
 from clausetag.data.documents.html.folded import hidden_elements, mark_accordion_titles
 from clausetag.data.documents.html.main_content import add_title, main_blocks, trim
@@ -70,7 +70,7 @@ def _page_blocks(html: str, nested: int) -> list[RawBlock]:
     try:
         root = parse(html)
     except TooDeep:
-        return _blocks_without_tags(html)
+        return plain_blocks(text_between_tags(html))
     if root is None:
         return []
     _alive = list(root.iter())  # lxml makes a new object for an element at each walk unless one is alive
@@ -126,13 +126,6 @@ def _decode_addresses(root: Any) -> None:
             for child in list(element):
                 element.remove(child)
             element.text = text
-
-
-def _blocks_without_tags(html: str) -> list[RawBlock]:
-    """The text between the tags of a page that cannot be parsed: all tags except inline ones end a block."""
-    text = re.sub(r"(?is)<(script|style|noscript|template)\b.*?</\1\s*>|<!--.*?-->", " ", html)
-    text = re.sub(r"(?i)</?(?:a|abbr|b|em|font|i|small|span|strong|sub|sup|u)\b[^<>]*>", "", text)
-    return plain_blocks(unescape(re.sub(r"<[^<>]*>", "\n\n", text)))
 
 
 def _kinds(root: Any, kept: list[TextBlock]) -> dict[Any, BlockKind | None]:

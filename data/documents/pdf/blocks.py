@@ -34,7 +34,11 @@ _ENDS = re.compile(r"(?:[.!?:;][\"'”’)\s]*|[;,] (?:and|or))$")
 _PREFIXES = "e non self third opt co pre cross multi real long short anti ex well so log sign"
 _KEEPS_HYPHEN = frozenset(_PREFIXES.split())
 """First parts of words that are written with a hyphen."""
-_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]++(?:-[^\W\d_]++)*+")
+_FIRST_WORD = re.compile(r"\A[\w-]*+")
+_LAST_WORD = re.compile(r"(?<![\w-])[\w-]*+\Z")
+_LONGEST_WORD = 200
+"""Characters at the end of a line in which its last word is looked for."""
 
 
 @dataclass(slots=True)
@@ -219,7 +223,7 @@ def _joined(lines: Sequence[Line], join: Callable[[str, str], str]) -> str:
             text = join(text, line.text)
         else:
             # pdfium does not mark a hyphen before a digit: "716-" "859".
-            apart = not (re.search(r"\w-$", text) and line.text[:1].isalnum())
+            apart = not (text.endswith("-") and text[-2:-1].isalnum() and line.text[:1].isalnum())
             text += " " * apart + line.text
     return text + "-" * lines[-1].hyphen
 
@@ -234,8 +238,7 @@ def _hyphen_joiner(lines: Sequence[Line]) -> Callable[[str, str], str]:
         broken = line.hyphen
 
     def join(text: str, following: str) -> str:
-        first, second = re.search(r"[\w-]*$", text), re.match(r"[\w-]*", following)
-        start, rest = first.group() if first else "", second.group() if second else ""
+        start, rest = _LAST_WORD.findall(text[-_LONGEST_WORD:])[0], _FIRST_WORD.findall(following)[0]
         before, after = start.lower(), rest.lower()
         if known[before + after] or known[f"{before}-{after}"]:
             keeps = known[f"{before}-{after}"] > known[before + after]

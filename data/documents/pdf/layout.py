@@ -25,10 +25,13 @@ _COLUMN_ROWS = 4
 """Rows from which two parts of each line can be columns of prose."""
 _COLUMN_WORDS = 4
 """Words in a part of a line, in the mean, from which they are columns of prose and not a table."""
-_PAGE_NUMBER = re.compile(r"\W*(?:page|p\.)?\s*(?:\d{1,4}|[ivxl]{1,6})(?:\s*(?:/|of)\s*\d{1,4})?\W*", re.IGNORECASE)
-_OF_PAGES = re.compile(r"\bpage\s+\d+|\d+\s*(?:/|of)\s*\d+\W*$", re.IGNORECASE)
-_CONTENTS_ENTRY = re.compile(r"(?:\s?\.){4,}\s*\w{0,5}$")
+_PAGE_NUMBER = re.compile(
+    r"\W*+(?:(?:page|p\.)\s*+)?(?:\d{1,4}|[ivxl]{1,6})(?:\s*+(?:/|of)\s*+\d{1,4})?\W*+", re.IGNORECASE
+)
+_OF_PAGES = re.compile(r"\bpage\s++\d|(?<!\d)\d++\s*+(?:/|of)\s*+\d++\W*+$", re.IGNORECASE)
+_CONTENTS_ENTRY = re.compile(r"(?<!\.)(?<!\.\s)(?:\s?\.){4,}+\s*+\w{0,5}$")
 """The dots and the page number at the end of an entry of a table of contents."""
+_NUMBER = re.compile(r"\d++|\b[ivxl]++\b")
 
 
 def ordered_lines(pages: Sequence[Page]) -> list[Line]:
@@ -57,7 +60,7 @@ def _in_margin(page: Page, line: Line) -> bool:
 
 def _header_key(line: Line) -> str:
     """The text of a running header or footer without numbers, which differ from page to page."""
-    return re.sub(r"\d+|\b[ivxl]+\b", "#", normalise(line.text).lower())
+    return _NUMBER.sub("#", normalise(line.text).lower())
 
 
 def _pages_with(line: Line, same_text: Sequence[Line]) -> int:
