@@ -7,8 +7,9 @@ shares of 3, even if fewer of them have rows for a segment. A segment without an
 A practice labels a sentence if the union of its attributes' spans overlaps the sentence by at least 8 characters or
 half of it, whichever is less. If the HTML at a span's offsets is not the text that the annotator selected, the span is
 searched by that text. A practice without a usable span labels its segment, and the sentence if the segment has one.
-The corpus lists 794 attributes with doubtful offsets (documentation/errant_span_indexes), but those that have a span
-have the selected text there, as near to the practice's other spans as usual, so they are used unchanged.
+An attribute's value labels a sentence by the same rule, on the attribute's own span if it has one, else on the
+practice's. The corpus lists 794 attributes with doubtful offsets (documentation/errant_span_indexes), but those that
+have a span have the selected text there, as near to the practice's other spans as usual, so they are used unchanged.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from clausetag.data.attributes import Value, Values, grouped
 from clausetag.data.corpora.offsets import HtmlText, find_text, html_text, match_key
 from clausetag.data.corpora.opp115_files import Practice, Span, download_opp115, find_opp115, read_files
 from clausetag.data.corpora.splits import held_back
@@ -37,8 +39,17 @@ _MAX_HEADING_WORDS = 16
 _BETWEEN = "\n\n"
 """Separates the texts of the segments in the policy's extracted text."""
 
-_Marks = dict[str, set[str]]
-"""The labels that each annotator gave, by annotator id."""
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """What each annotator gave, by annotator id."""
+
+    labels: dict[str, set[str]]
+    values: dict[str, set[Value]]
+
+    @classmethod
+    def empty(cls, annotators: Iterable[str]) -> _Marks:
+        return cls({annotator: set() for annotator in annotators}, {annotator: set() for annotator in annotators})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,8 @@ class Passage:
     """The share of the 3 annotators (1/3, 2/3 or 1) who gave each label; labels that nobody gave are left out."""
     annotators: Mapping[str, tuple[str, ...]] | None
     """The labels that each of the policy's annotators gave, by annotator id, in the order of the ids."""
+    annotator_attributes: Mapping[str, Values] | None = None
+    """The values by attribute of each annotator who gave some, by annotator id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,8 @@ class Corpus:
 
     sentences: tuple[Sentence, ...]
     """`start` and `end` are offsets in the policy's extracted text, its passages' texts joined by an empty line;
-    `passage` is the segment; ``extra["annotators"]`` has the labels that each annotator gave."""
+    `passage` is the segment; ``extra["annotators"]`` has the labels that each annotator gave,
+    ``extra["annotator_attributes"]`` the values."""
     passages: tuple[Passage, ...]
     notes: tuple[str, ...]
     """Counts of what was repaired or left out."""
@@ -107,7 +121,7 @@ def read_opp115(source: str | os.PathLike[str], *, unmask: bool = False) -> Corp
                 practices = []
             if practices:
                 whole, parts = _marks(page, markup, practices, cuts, annotators, counts)
-                passages.append(Passage(policy.name, number, page.text, *_judge(whole)))
+                passages.append(Passage(policy.name, number, page.text, *_judge(whole), _values(whole)))
             else:
                 counts["segments unlabelled"] += 1
                 passages.append(Passage(policy.name, number, page.text, None, None, None))
@@ -124,7 +138,14 @@ def read_opp115(source: str | os.PathLike[str], *, unmask: bool = False) -> Corp
                 )
                 if parts:
                     labels, votes, given = _judge(parts[position])
-                    extra = {"annotators": {annotator: list(names) for annotator, names in given.items()}}
+                    extra: dict[str, object] = {
+                        "annotators": {annotator: list(names) for annotator, names in given.items()}
+                    }
+                    if values := _values(parts[position]):
+                        extra["annotator_attributes"] = {
+                            who: {name: list(members) for name, members in groups.items()}
+                            for who, groups in values.items()
+                        }
                     sentence = replace(sentence, labels=labels, votes=votes, extra=extra)
                 sentences.append(sentence)
                 index += 1
@@ -171,27 +192,42 @@ def _marks(
     annotators: Iterable[str],
     counts: Counter[str],
 ) -> tuple[_Marks, list[_Marks]]:
-    """The labels that each annotator gave to a segment as a whole and to each of its sentences."""
-    whole: _Marks = {annotator: set() for annotator in annotators}
-    parts: list[_Marks] = [{annotator: set() for annotator in annotators} for _ in cuts]
+    """What each annotator gave to a segment as a whole and to each of its sentences."""
+    whole = _Marks.empty(annotators)
+    parts = [_Marks.empty(annotators) for _ in cuts]
     for practice in practices:
         if practice.label is None:
             counts['practices "Other" of type "Other", which is no label'] += 1
             continue
-        whole[practice.annotator].add(practice.label)
-        places = [place for span in practice.spans if (place := _locate(page, markup, span, counts)) is not None]
-        if not places:
+        who = practice.annotator
+        whole.labels[who].add(practice.label)
+        whole.values[who].update(value for value, _ in practice.values)
+        places = [(span, _locate(page, markup, span, counts)) for span in practice.spans]
+        covered = _characters(place for _, place in places)
+        if not covered:
             where = "sentence, the only one of its segment" if len(cuts) == 1 else "segment alone"
             counts[f"practices without a usable span, given to the {where}"] += 1
             if len(cuts) == 1:
-                parts[0][practice.annotator].add(practice.label)
+                parts[0].labels[who].add(practice.label)
+                parts[0].values[who].update(value for value, _ in practice.values)
             continue
-        covered = {position for start, end in places for position in range(start, end)}
+        values = [
+            (value, _characters(place for span, place in places if span == own) or covered)
+            for value, own in practice.values
+        ]
         for cut, part in zip(cuts, parts, strict=True):
-            overlap = len(covered.intersection(range(cut.start, cut.end)))
-            if overlap >= min(MIN_OVERLAP, (cut.end - cut.start) / 2):
-                part[practice.annotator].add(practice.label)
+            if _overlaps(cut, covered):
+                part.labels[who].add(practice.label)
+                part.values[who].update(value for value, characters in values if _overlaps(cut, characters))
     return whole, parts
+
+
+def _characters(places: Iterable[tuple[int, int] | None]) -> set[int]:
+    return {position for place in places if place is not None for position in range(*place)}
+
+
+def _overlaps(cut: _Cut, characters: set[int]) -> bool:
+    return len(characters.intersection(range(cut.start, cut.end))) >= min(MIN_OVERLAP, (cut.end - cut.start) / 2)
 
 
 def _locate(page: HtmlText, markup: str, span: Span, counts: Counter[str]) -> tuple[int, int] | None:
@@ -212,7 +248,16 @@ def _locate(page: HtmlText, markup: str, span: Span, counts: Counter[str]) -> tu
 
 def _judge(marks: _Marks) -> tuple[tuple[str, ...], dict[str, float], dict[str, tuple[str, ...]]]:
     """Majority labels, vote shares and each annotator's labels, all in the order of `LABELS`."""
-    counted = Counter(label for labels in marks.values() for label in labels)
+    counted = Counter(label for labels in marks.labels.values() for label in labels)
     votes = {label: counted[label] / ANNOTATORS for label in LABELS if counted[label]}
     majority = tuple(label for label in votes if 2 * counted[label] > ANNOTATORS)
-    return majority, votes, {who: tuple(name for name in LABELS if name in marks[who]) for who in marks}
+    return (
+        majority,
+        votes,
+        {who: tuple(name for name in LABELS if name in given) for who, given in marks.labels.items()},
+    )
+
+
+def _values(marks: _Marks) -> dict[str, Values]:
+    """The values by attribute of each annotator who gave some."""
+    return {who: grouped(given) for who, given in marks.values.items() if given}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clausetag.data.attributes import ATTRIBUTES, BY_NAME, VALUES, Value
 from clausetag.data.errors import DataError
 from clausetag.data.labels import CONTACT, GENERIC, LABELS, NOT_COVERED
 
@@ -25,6 +26,13 @@ _TIMEOUT = 60
 _OTHER_TYPES: dict[str, str | None] = {GENERIC: GENERIC, CONTACT: CONTACT, NOT_COVERED: NOT_COVERED, "Other": None}
 _CATEGORIES = frozenset(LABELS) - _OTHER_TYPES.keys()
 """OPP-115's categories have the names of our labels; its tenth, "Other", is replaced by its type."""
+_ATTRIBUTE_NAMES = {attribute.name: attribute.name for attribute in ATTRIBUTES} | {"Retention Purpose": "Purpose"}
+_VALUES: dict[Value, Value] = {(name, value.casefold()): (name, value) for name, value in VALUES} | {
+    ("Access Type", "delete account (partial)"): ("Access Type", "Delete"),
+    ("Access Type", "delete account (full)"): ("Access Type", "Delete"),
+    ("Purpose", "perform service"): ("Purpose", "Basic service/feature"),  # the corpus's name in Data Retention
+}
+"""Values by attribute and case-folded string: the corpus has "User Profile" beside "User profile"."""
 _COLUMNS = 9
 _NO_TEXT = frozenset({"", "null", "Not selected"})
 _MAX_ANNOTATORS = 3
@@ -47,6 +55,8 @@ class Practice:
     segment: int
     label: str | None
     spans: tuple[Span, ...]
+    values: tuple[tuple[Value, Span | None], ...] = ()
+    """Values of the attributes that the label can have, each with the attribute's own span if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +215,21 @@ def _practice(row: list[str], segments: int) -> Practice:
         raise ValueError(f"the attributes (column 7) are not JSON ({error.msg})") from None
     if not isinstance(attributes, dict):
         raise ValueError("the attributes (column 7) must be a JSON object")
-    spans = tuple(span for name, value in attributes.items() if (span := _span(name, value)) is not None)
-    return Practice(annotator, int(number), _label(category, attributes), spans)
+    found = {name: _span(name, value) for name, value in attributes.items()}
+    spans = tuple(span for span in found.values() if span is not None)
+    label = _label(category, attributes)
+    values = tuple(
+        (value, span) for name, span in found.items() if (value := _value(name, attributes[name], label)) is not None
+    )
+    return Practice(annotator, int(number), label, spans, values)
+
+
+def _value(name: str, attribute: dict[str, Any], label: str | None) -> Value | None:
+    """The value of one attribute in the project's words, or None if it says nothing that the project knows."""
+    known = BY_NAME.get(_ATTRIBUTE_NAMES.get(name, ""))
+    if known is None or label not in known.categories:
+        return None
+    return _VALUES.get((known.name, str(attribute.get("value")).casefold()))
 
 
 def _label(category: str, attributes: dict[str, Any]) -> str | None:

@@ -353,3 +353,57 @@ def test_the_corpus_itself(opp115_corpus: Corpus) -> None:
     assert 0.37 < sum(not sentence.labels for sentence in labelled) / len(labelled) < 0.41
     assert "practices without a usable span, given to the segment alone: 15" in corpus.notes
     assert "spans with wrong offsets, left out: 4" in corpus.notes
+
+
+# Attributes
+
+
+def test_values_label_the_sentences_that_their_own_span_covers(tmp_path: Path) -> None:
+    text = "We collect your name and your IP address. We use both to send you offers. We never sell them."
+
+    def span(selected: str, value: str) -> dict[str, Any]:
+        start = text.index(selected)
+        end = start + len(selected)
+        return {"selectedText": selected, "startIndexInSegment": start, "endIndexInSegment": end, "value": value}
+
+    none = {"selectedText": "null", "startIndexInSegment": -1, "endIndexInSegment": -1}
+    first = {
+        "Does/Does Not": {**none, "value": "Does"},
+        "Personal Information Type": span("your name", "Contact"),
+        "Purpose": span("to send you offers", "Service Operation and Security"),
+        "Choice Type": {**none, "value": "not-selected"},
+        "Retention Period": span("your name", "Limited"),  # no attribute of this category
+    }
+    third = {
+        "Does/Does Not": {**none, "value": "Does Not"},
+        "Action Third Party": span("We never sell", "See"),
+        "Personal Information Type": span("them", "User Profile"),
+    }
+    policy = "9002_brook.example"
+    rows = [row(ANN, 0, FIRST, first), row(BEN, 0, THIRD, third), row(CAT, 0, THIRD, third)]
+    corpus = read_opp115(write_corpus(tmp_path, {policy: ([text], rows)}))
+    collect, use, sell = corpus.sentences
+    assert collect.extra["annotator_attributes"] == {
+        ANN: {"Does/Does Not": ["Does"], "Personal Information Type": ["Contact"]}
+    }
+    assert use.extra["annotator_attributes"] == {
+        ANN: {"Does/Does Not": ["Does"], "Purpose": ["Service operation and security"]}
+    }
+    said = {"Does/Does Not": ["Does Not"], "Personal Information Type": ["User profile"]}
+    assert sell.extra["annotator_attributes"] == {BEN: said, CAT: said}
+    (whole,) = corpus.passages
+    assert whole.annotator_attributes is not None
+    assert whole.annotator_attributes[ANN] == {
+        "Does/Does Not": ("Does",),
+        "Personal Information Type": ("Contact",),
+        "Purpose": ("Service operation and security",),
+    }
+
+
+@pytest.mark.parametrize("value", ["Delete account (partial)", "Delete account (full)"])
+def test_both_ways_to_delete_an_account_are_one_value(value: str, tmp_path: Path) -> None:
+    text = "You may delete your account."
+    span = {"selectedText": text, "startIndexInSegment": 0, "endIndexInSegment": len(text), "value": value}
+    rows = [row(ANN, 0, "User Access, Edit and Deletion", {"Access Type": span})]
+    corpus = read_opp115(write_corpus(tmp_path, {"9003_hill.example": ([text], rows)}))
+    assert corpus.sentences[0].extra["annotator_attributes"] == {ANN: {"Access Type": ["Delete"]}}
