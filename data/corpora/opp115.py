@@ -8,8 +8,9 @@ A practice labels a sentence if the union of its attributes' spans overlaps the 
 half of it, whichever is less. If the HTML at a span's offsets is not the text that the annotator selected, the span is
 searched by that text. A practice without a usable span labels its segment, and the sentence if the segment has one.
 An attribute's value labels a sentence by the same rule, on the attribute's own span if it has one, else on the
-practice's. The corpus lists 794 attributes with doubtful offsets (documentation/errant_span_indexes), but those that
-have a span have the selected text there, as near to the practice's other spans as usual, so they are used unchanged.
+practice's; a shorter span ("e-mail") must be in the sentence as a whole. The corpus lists 794 attributes with
+doubtful offsets (documentation/errant_span_indexes), but those that have a span have the selected text there, as near
+to the practice's other spans as usual, so they are used unchanged.
 """
 
 from __future__ import annotations
@@ -218,7 +219,9 @@ def _marks(
         for cut, part in zip(cuts, parts, strict=True):
             if _overlaps(cut, covered):
                 part.labels[who].add(practice.label)
-                part.values[who].update(value for value, characters in values if _overlaps(cut, characters))
+                part.values[who].update(
+                    value for value, characters in values if _overlaps(cut, characters, len(characters))
+                )
     return whole, parts
 
 
@@ -226,8 +229,9 @@ def _characters(places: Iterable[tuple[int, int] | None]) -> set[int]:
     return {position for place in places if place is not None for position in range(*place)}
 
 
-def _overlaps(cut: _Cut, characters: set[int]) -> bool:
-    return len(characters.intersection(range(cut.start, cut.end))) >= min(MIN_OVERLAP, (cut.end - cut.start) / 2)
+def _overlaps(cut: _Cut, characters: set[int], enough: int = MIN_OVERLAP) -> bool:
+    overlap = len(characters.intersection(range(cut.start, cut.end)))
+    return overlap >= min(MIN_OVERLAP, (cut.end - cut.start) / 2, enough)
 
 
 def _locate(page: HtmlText, markup: str, span: Span, counts: Counter[str]) -> tuple[int, int] | None:
