@@ -51,7 +51,7 @@ class WorkerProcess:
 
     def __init__(self, preload: str, memory: int, nice: int = 0) -> None:
         # fork alone would copy the locks of other threads in any state; macOS cannot fork safely.
-        context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+        context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         context.set_forkserver_preload([preload])
         self._connection, child = context.Pipe()
         try:
