@@ -53,6 +53,8 @@ class WorkerProcess:
         # fork alone would copy the locks of other threads in any state; macOS cannot fork safely.
         context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         context.set_forkserver_preload([preload])
+        child: Connection
+        self._connection: Connection
         self._connection, child = context.Pipe()
         try:
             self._process = context.Process(target=_work, args=(child, memory, nice), daemon=True)
