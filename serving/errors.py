@@ -24,6 +24,11 @@ class ApiError(Exception):
         if status == 401:
             self.headers["WWW-Authenticate"] = "Bearer"
 
+    def inference_protocol_body(self) -> bytes:
+        """The same as KServe's Open Inference Protocol wants it: ``{"error": message}``."""
+        message = self.message if self.field is None else f"{self.field}: {self.message}"
+        return json.dumps({"error": message}, ensure_ascii=False).encode()
+
     def body(self, request_id: str) -> bytes:
         """The response's JSON: ``{"error": {"code", "message", "request_id", "field"}}``, `field` only if known."""
         error = {"code": self.code, "message": self.message, "request_id": request_id}

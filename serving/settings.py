@@ -39,10 +39,12 @@ class Settings(BaseSettings):
     """Port to listen on; 0 takes a free one, which the log names."""
     model: str = ""
     """Model folder or name of a shipped model; the default is CLAUSETAG_MODEL, else the shipped default model."""
+    served_name: str = ""
+    """Name of the model on the routes of platforms (/v2/models/NAME); the default is the model's own."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of the network; 0 for as many as there are usable cores."""
     max_body_bytes: Count = 10_000_000
-    """Size of a request's body in bytes, counted while it arrives; more gets 413."""
+    """Size of a request's body in bytes, counted while it arrives, and again when it is unpacked; more gets 413."""
     max_characters: Count = 1_000_000
     """Characters of a request's extracted texts together; more gets 422. OPP-115's longest policy has about 50,000."""
     max_sentences: Count = 20_000
@@ -75,6 +77,9 @@ class Settings(BaseSettings):
     """File with the key that clients must send."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins of web pages that may call the service, such as https://example.org, separated by commas."""
+
+    otel_endpoint: str = ""
+    """Address that gets OpenTelemetry spans, such as http://127.0.0.1:4318/v1/traces; needs the extra otel."""
 
     @field_validator("cors_origins", mode="before")
     @classmethod

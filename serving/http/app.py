@@ -1,14 +1,13 @@
-"""The FastAPI application: routes and error handlers."""
+"""The FastAPI application: its routes, layers and error handlers."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -17,24 +16,32 @@ from clausetag.data.labels import LABELS
 from clausetag.model.provenance import package_version
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
+from clausetag.serving.http.api import add_api
+from clausetag.serving.http.encoding import CompressionMiddleware
 from clausetag.serving.http.middleware import RequestMiddleware, error_response
 from clausetag.serving.http.pages import ASSETS, asset, docs_page
-from clausetag.serving.http.predict import answer_request
-from clausetag.serving.http.requests import CONTENT_TYPES
-from clausetag.serving.http.schemas import Info, Label, Status
-from clausetag.serving.observability.metrics import CONTENT_TYPE
-from clausetag.serving.runtime.answer import model_info
+from clausetag.serving.http.platforms import add_platforms
+from clausetag.serving.observability.traces import SpanExporter
 from clausetag.serving.runtime.service import Service
 
 
-def create_app(service: Service) -> FastAPI:
-    """The application around a service, which it starts and stops."""
+def create_app(service: Service, spans: SpanExporter | None = None) -> FastAPI:
+    """The application around a service, which it starts and stops; `spans` get what each request did.
+
+    Raises:
+        MissingExtraError: the settings ask for OpenTelemetry, which is not installed.
+    """
+    settings = service.settings
+    if spans is None and settings.otel_endpoint:
+        spans = SpanExporter(settings.otel_endpoint)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
         yield
         await service.stop()
+        if spans is not None:
+            spans.close()
 
     app = FastAPI(
         title="clausetag",
@@ -46,77 +53,23 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    _add_api(app, service)
+    add_api(app, service)
+    add_platforms(app, service)
     _add_pages(app, service)
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_query)
     app.add_exception_handler(HTTPException, _on_http_error)
-    if service.settings.cors_origins:
+    app.add_middleware(CompressionMiddleware, minimum_size=1000, compresslevel=5)
+    if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(service.settings.cors_origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Retry-After"],
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=["Authorization", "Content-Encoding", "Content-Type", "Traceparent", "X-Request-ID"],
+            expose_headers=["Retry-After", "Server-Timing", "X-Request-ID"],
         )
-    paths = frozenset(route.path for route in app.routes if hasattr(route, "path"))
-    app.add_middleware(RequestMiddleware, metrics=service.metrics, lifecycle=service.lifecycle, paths=paths)
+    app.add_middleware(RequestMiddleware, metrics=service.metrics, lifecycle=service.lifecycle, spans=spans)
     return app
-
-
-def _add_api(app: FastAPI, service: Service) -> None:
-    key = service.settings.api_key.get_secret_value()
-
-    async def require_key(request: Request) -> None:  # async, since FastAPI runs plain functions in a thread
-        if key and not _has_key(request.headers.get("authorization") or "", key):
-            message = "send the key as Authorization: Bearer KEY"
-            raise ApiError(401, "unauthorized", message, field="header.Authorization")
-
-    protected = [Depends(require_key)]
-
-    @app.post("/predict", dependencies=protected, **openapi.PREDICT)
-    async def predict(
-        request: Request,
-        head: Annotated[str | None, Query(description=openapi.QUERY)] = None,
-        scores: Annotated[bool | None, Query(description=openapi.QUERY)] = None,
-        categories: Annotated[list[Label] | None, Query(description=openapi.QUERY)] = None,
-    ) -> Response:
-        given = {"head": head, "scores": scores, "categories": categories}
-        query = {name: value for name, value in given.items() if value is not None}
-        return Response(await answer_request(service, request, query), media_type="application/json")
-
-    @app.get("/info", dependencies=protected, response_model=Info, **openapi.INFO)
-    async def info() -> dict[str, Any]:
-        model = model_info(service.tagger)
-        head = model["heads"][model["default_head"]]
-        return {
-            "version": package_version(),
-            "model": model,
-            "labels": list(head["thresholds"]),
-            **head,
-            "limits": service.settings.limits(),
-            "content_types": list(CONTENT_TYPES),
-        }
-
-    @app.get("/livez", response_model=Status, **openapi.LIVEZ)
-    async def livez() -> dict[str, str]:
-        return {"status": "alive"}
-
-    @app.get("/readyz", response_model=Status, **openapi.READYZ)
-    async def readyz() -> dict[str, str]:
-        service.lifecycle.check()
-        return {"status": "ready"}
-
-    @app.get("/metrics", dependencies=protected, **openapi.METRICS)
-    async def metrics() -> Response:
-        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
-
-
-def _has_key(header: str, key: str) -> bool:
-    """Compare the key of an Authorization header, in a time that doesn't depend on how much of it is right."""
-    scheme, _, given = header.partition(" ")
-    same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), key.encode())
-    return same and scheme.lower() == "bearer"
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
@@ -147,7 +100,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 async def _on_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     request.state.reason = error.code
-    return error_response(error, request.state.request_id)
+    return error_response(error, request.scope)
 
 
 async def _on_invalid_query(request: Request, error: Exception) -> Response:
@@ -160,7 +113,14 @@ async def _on_invalid_query(request: Request, error: Exception) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        # Each path has one method; HEAD goes wherever GET does, and OPTIONS is answered here.
+        methods = {"GET": ("GET", "HEAD"), "POST": ("POST",)}[headers["Allow"]]
+        headers["Allow"] = ", ".join((*methods, "OPTIONS"))
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     refusal = ApiError(error.status_code, code, error.detail)
-    refusal.headers.update(error.headers or {})
+    refusal.headers.update(headers)
     return await _on_api_error(request, refusal)

@@ -1,4 +1,4 @@
-"""The outermost layer of the app: request ids, security headers, the request log, metrics and last-resort errors.
+"""The outermost layer of the app: request ids, security headers, HEAD, the log, metrics, traces, last-resort errors.
 
 Plain ASGI, so that it adds almost no time and passes streams through.
 """
@@ -12,13 +12,14 @@ import uuid
 from time import perf_counter
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clausetag.serving.errors import ApiError
 from clausetag.serving.observability.logs import error_fields, log
 from clausetag.serving.observability.metrics import Metrics
+from clausetag.serving.observability.traces import RequestTrace, SpanExporter
 from clausetag.serving.runtime.admission import Lifecycle
 
 CSP = (
@@ -34,23 +35,28 @@ SECURITY_HEADERS = {
     "cache-control": "no-store",
 }
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
-_UNLOGGED = frozenset({"/livez", "/readyz", "/metrics"})
+_MONITORING = ("/health", "/livez", "/readyz", "/metrics")
+_UNLOGGED = frozenset(
+    {*_MONITORING, *(f"/v1{path}" for path in _MONITORING), "/ping", "/v2/health/live", "/v2/health/ready"}
+)
 """Paths that monitoring asks for every few seconds."""
 
 
 class RequestMiddleware:
     """Wraps the app. Handlers add to the request's log line in ``state.record``; a failure's code is ``state.reason``.
 
-    `paths` are those that metrics and log name; all others are "other", since clients could make up any number.
+    Metrics, log and spans name routes, not paths: clients could make up any number of those.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, lifecycle: Lifecycle, paths: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, lifecycle: Lifecycle, spans: SpanExporter | None = None
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._lifecycle = lifecycle
-        self._paths = paths
+        self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -58,8 +64,14 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         start = perf_counter()
+        method = scope["method"]
+        headers = Headers(scope=scope)
+        trace = RequestTrace(headers.get("traceparent", ""))
+        trace.activate()
         state: dict[str, Any] = scope.setdefault("state", {})
-        state.update(request_id=_request_id(scope), record={}, reason=None)
+        state.update(request_id=_request_id(headers), record={}, reason=None)
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -70,10 +82,13 @@ class RequestMiddleware:
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
                 headers["x-request-id"] = state["request_id"]
+                headers["server-timing"] = trace.server_timing()
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         async def refuse(error: ApiError) -> None:
-            await error_response(error, state["request_id"])(scope, receive, send_with_headers)
+            await error_response(error, scope)(scope, receive, send_with_headers)
 
         try:
             await self._app(scope, receive, send_with_headers)
@@ -89,19 +104,19 @@ class RequestMiddleware:
             if not status:
                 await refuse(ApiError(500, "internal", "the service failed; the log says how"))
         finally:
-            self._record(scope, state, status, perf_counter() - start)
+            known = method if method in _METHODS else "other"
+            self._record(known, scope, trace, status, perf_counter() - start)
 
-    def _record(self, scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
-        path = scope["path"] if scope["path"] in self._paths else "other"
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.requests.labels(path, method, str(status)).inc()
-        if state["reason"]:
-            self._metrics.failures.labels(state["reason"]).inc()
-        if path == "/predict":
-            self._metrics.duration.observe(seconds)
+    def _record(self, method: str, scope: Scope, trace: RequestTrace, status: int, seconds: float) -> None:
+        state = scope["state"]
+        path = getattr(scope.get("route"), "path", "other")
+        self._metrics.record(path, method, status, state["reason"], seconds)
         if path in _UNLOGGED:
             return
-        reason = {"reason": state["reason"]} if state["reason"] else {}
+        trace_id = trace.trace_id
+        if self._spans is not None:
+            trace_id = self._spans.send(trace, method, path, status, state["reason"])
+        known = {"reason": state["reason"], "trace_id": trace_id, "parent_id": trace.parent_id}
         log(
             "request",
             logging.WARNING if status >= 500 or not status else logging.INFO,
@@ -110,17 +125,20 @@ class RequestMiddleware:
             path=path,
             status=status,
             milliseconds=round(1000 * seconds, 1),
-            **reason,
+            **{name: value for name, value in known.items() if value},
             **state["record"],
         )
 
 
-def error_response(error: ApiError, request_id: str) -> Response:
-    """The response for an error."""
-    return Response(error.body(request_id), error.status, error.headers, "application/json")
+def error_response(error: ApiError, scope: Scope) -> Response:
+    """The response for an error, in the shape of the protocol that the path belongs to."""
+    if scope["path"].startswith("/v2"):
+        status = 400 if error.status == 422 else error.status  # the protocol's status for a wrong request
+        return Response(error.inference_protocol_body(), status, error.headers, "application/json")
+    return Response(error.body(scope["state"]["request_id"]), error.status, error.headers, "application/json")
 
 
-def _request_id(scope: Scope) -> str:
+def _request_id(headers: Headers) -> str:
     """The client's X-Request-ID if it has only letters, digits, dots, dashes and underscores, else a new one."""
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given.decode("ascii") if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

@@ -6,10 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from clausetag.data.labels import LABELS
+from clausetag.serving.http.forms import FORM_TYPE
+from clausetag.serving.http.inference import InferAnswer, InferError, InferRequest
 from clausetag.serving.http.requests import DOCUMENT_TYPES, JSON_TYPE
 from clausetag.serving.http.schemas import REQUESTS, ErrorAnswer, PoliciesAnswer, TaggedPolicy, with_labels
 
@@ -21,11 +25,12 @@ QUERY = "As in a JSON body, which takes precedence."
 
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "Not JSON, or not UTF-8"},
+    400: {"description": "Not what the headers say: not JSON, not UTF-8, not gzip data, not a form"},
     401: {"description": "The key is missing or wrong"},
     408: {"description": "The body did not arrive in time"},
-    413: {"description": "The body is too large"},
-    415: {"description": "The content type or the kind of file is not supported"},
+    404: {"description": "There is no such model"},
+    413: {"description": "The body is too large, or unpacks to too much"},
+    415: {"description": "The content type, the encoding or the kind of file is not supported"},
     422: {"description": "The request is invalid, too long or cannot be read; `field` says where"},
     429: {"description": "Overloaded; Retry-After says when to try again", "headers": _RETRY_AFTER},
     500: {"description": "The service failed"},
@@ -33,14 +38,26 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     504: {"description": "The deadline passed"},
 }
 _KEY: dict[str, Any] = {"security": [{}, {"key": []}]}
+_FORM = {
+    "type": "object",
+    "required": ["file"],
+    "additionalProperties": False,
+    "properties": {
+        "file": {"type": "string", "format": "binary", "description": "Its name's suffix says what it is."},
+        "head": {"type": "string"},
+        "scores": {"type": "boolean"},
+        "categories": {"type": "array", "items": {"type": "string", "enum": list(LABELS)}},
+    },
+}
 _BODY = {
     JSON_TYPE: {"schema": {"oneOf": [{"$ref": f"#/components/schemas/{m.__name__}"} for m in REQUESTS.values()]}},
+    FORM_TYPE: {"schema": _FORM},
     **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in DOCUMENT_TYPES},
 }
 
 
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {**_ERRORS[status], "model": ErrorAnswer} for status in statuses}
+def _errors(*statuses: int, model: type[BaseModel] = ErrorAnswer) -> dict[int | str, dict[str, Any]]:
+    return {status: {**_ERRORS[status], "model": model} for status in statuses}
 
 
 PREDICT: dict[str, Any] = {
@@ -70,17 +87,58 @@ METRICS: dict[str, Any] = {
 }
 
 
+V2: dict[str, Any] = {"summary": "KServe: the server", "responses": _errors(500, model=InferError)}
+V2_LIVE: dict[str, Any] = {**V2, "summary": "KServe: whether the process is alive"}
+V2_READY: dict[str, Any] = {
+    "summary": "KServe: whether requests are accepted",
+    "responses": _errors(500, 503, model=InferError),
+}
+V2_MODEL: dict[str, Any] = {
+    "summary": "KServe: the model, its inputs and outputs",
+    "responses": _errors(401, 404, 500, 503, model=InferError),
+    "openapi_extra": _KEY,
+}
+V2_MODEL_READY: dict[str, Any] = {
+    "summary": "KServe: whether the model is ready",
+    "responses": _errors(404, 500, 503, model=InferError),
+}
+V2_INFER: dict[str, Any] = {
+    "summary": "KServe: tag policies, or the sentences of one",
+    "description": "One input of BYTES: `text` or `html`, whose elements are policies, or `sentences` of one policy. "
+    "The outputs have one row for each sentence. Of a request with a policy that cannot be read, all is refused.",
+    "responses": {
+        200: {"description": "The tagged sentences", "model": InferAnswer},
+        **_errors(400, 401, 404, 408, 413, 415, 429, 500, 503, 504, model=InferError),
+    },
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {JSON_TYPE: {"schema": {"$ref": f"#/components/schemas/{InferRequest.__name__}"}}},
+        },
+        **_KEY,
+    },
+}
+INVOCATIONS: dict[str, Any] = {**PREDICT, "summary": "SageMaker: the same as /predict"}
+PING: dict[str, Any] = {
+    "summary": "SageMaker: whether requests are accepted",
+    "responses": {200: {"description": "They are; the body is empty", "content": {}}, **_errors(500, 503)},
+    "response_class": Response,
+}
+_IN_REQUESTS: list[type[BaseModel]] = [*REQUESTS.values(), InferRequest]
+
+
 def describe(app: FastAPI, labels: Sequence[str]) -> dict[str, Any]:
     """The OpenAPI description of an app whose model has these labels; all but the labels is made only once."""
     if app.openapi_schema is None:
         spec = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         template = "#/components/schemas/{model}"
-        _, requests = models_json_schema([(m, "validation") for m in REQUESTS.values()], ref_template=template)
+        _, requests = models_json_schema([(m, "validation") for m in _IN_REQUESTS], ref_template=template)
         components = spec["components"]
         components["schemas"] = dict(sorted((components["schemas"] | requests["$defs"]).items()))
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         # FastAPI adds JSON, its default, to the plain text that /metrics answers with.
-        spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"].pop("application/json", None)
+        for path in ("/metrics", "/v1/metrics"):
+            spec["paths"][path]["get"]["responses"]["200"]["content"].pop(JSON_TYPE, None)
         app.openapi_schema = spec
     described: dict[str, Any] = with_labels(app.openapi_schema, labels)
     return described

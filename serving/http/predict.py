@@ -1,41 +1,55 @@
-"""POST /predict, from a request's headers to its answer: admission, upload, deadline."""
+"""A POST request, from its headers to its answer: admission, upload, unpacking, deadline."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from functools import partial
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.types import Receive
 
 from clausetag.serving.errors import ApiError
-from clausetag.serving.http.requests import JSON_TYPE, content_type, parse
+from clausetag.serving.http.encoding import check_encoding, decompress
+from clausetag.serving.http.requests import JSON_TYPE, content_type
+from clausetag.serving.runtime.prepare import TagRequest
 from clausetag.serving.runtime.service import Service
 
 _T = TypeVar("_T")
+Write = Callable[[dict[str, Any]], bytes]
+"""Writes an answer of the service as the body of a response."""
 
 
-async def answer_request(service: Service, request: Request, query: Mapping[str, Any]) -> bytes:
-    """The JSON that answers a request; its content type and sizes are put into its log record.
+async def answer_request(
+    service: Service,
+    request: Request,
+    kinds: Sequence[str],
+    parse: Callable[[str, bytes], tuple[TagRequest, Write]],
+) -> bytes:
+    """The body that answers a request of one of these content types (none: of any); its sizes go into its log record.
+
+    `parse` checks a body by its Content-Type header, in a thread, and says how the answer is written.
 
     Raises:
         ApiError: why there is no answer.
     """
     settings, record = service.settings, request.state.record
     service.lifecycle.check()
-    kind = content_type(request.headers.get("content-type"))
-    record["kind"] = kind
+    header = request.headers.get("content-type") or ""
+    record["kind"] = content_type(header, kinds) if kinds else JSON_TYPE
+    compressed = check_encoding(request.headers.get("content-encoding"))
     service.queue.check()  # before reading a body that would be refused
     with service.uploads.slot():
         length = request.headers.get("content-length")
         body = await _read_body(request.receive, length, settings.max_body_bytes, settings.read_seconds)
     record["bytes"] = len(body)
 
+    def check() -> tuple[TagRequest, Write]:
+        return parse(header, decompress(body, settings.max_body_bytes) if compressed else body)
+
     async def answer() -> bytes:
-        check = partial(parse, kind, body, query, service.tagger, settings.max_policies)
-        return await service.tag(await service.in_thread(check) if kind == JSON_TYPE else check(), record)
+        tagged, write = await service.in_thread(check)
+        return await service.tag(tagged, record, write)
 
     with service.queue.slot():
         return await _within_deadline(answer(), request.receive, settings.deadline_seconds)

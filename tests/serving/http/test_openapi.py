@@ -32,7 +32,13 @@ def test_every_reference_leads_somewhere() -> None:
     for name in set(re.findall(r'"#/components/schemas/(\w+)"', openapi.file_text(spec))):
         assert name in spec["components"]["schemas"]
     assert {"TextRequest", "HtmlRequest", "SentencesRequest", "PoliciesRequest"} <= set(spec["components"]["schemas"])
-    assert set(spec["paths"]) == {"/predict", "/info", "/livez", "/readyz", "/metrics"}
+    own = {"/predict", "/info", "/health", "/livez", "/readyz", "/metrics"}
+    assert set(spec["paths"]) == {
+        *(prefix + path for path in own for prefix in ("", "/v1")),
+        *("/v2", "/v2/health/live", "/v2/health/ready"),
+        *(f"/v2/models/{{name}}{part}" for part in ("", "/ready", "/infer")),
+        *("/ping", "/invocations"),
+    }
 
 
 def test_info(client: TestClient, tagger: Tagger) -> None:
