@@ -190,3 +190,18 @@ def read_values(row: object, labels: Collection[str] = LABELS) -> dict[str, tupl
         if not any(category in labels for category in categories):
             raise ValueError(f"the attribute {name!r} needs one of the labels {', '.join(categories)}")
     return groups
+
+
+def check_value_scores(row: object) -> None:
+    """Check a row's `attribute_scores`: numbers from 0 to 1 by attribute and value.
+
+    Raises:
+        ValueError: it has another form, or an attribute or value is unknown.
+    """
+    if not isinstance(row, Mapping) or not all(isinstance(scores, Mapping) for scores in row.values()):
+        raise ValueError(f"'attribute_scores' must map each attribute to scores of its values, found {row!r}")
+    grouped((name, value) for name, scores in row.items() for value in scores)
+    for scores in row.values():
+        for value, score in scores.items():
+            if not isinstance(score, int | float) or isinstance(score, bool) or not 0.0 <= score <= 1.0:
+                raise ValueError(f"'attribute_scores' of {value!r} must be a number from 0 to 1, found {score!r}")

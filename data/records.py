@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from clausetag.data.attributes import Values, check_value_scores, read_values
 from clausetag.data.labels import LABELS, check_labels
 from clausetag.data.text import SURROGATE
 
@@ -50,7 +51,8 @@ class Sentence:
 
     `start` and `end` are character offsets in the extracted text (None if the corpus has none), `passage` is the
     0-based index of its block or corpus segment, `labels` is None if it is unlabelled, `votes` maps a label to the
-    share of annotators (0 to 1) who gave it, `scores` are calibrated probabilities.
+    share of annotators (0 to 1) who gave it, `scores` are calibrated probabilities, `attributes` the values of each
+    attribute that its labels can have (None if nobody looked for any).
     """
 
     policy: str
@@ -63,6 +65,9 @@ class Sentence:
     labels: tuple[str, ...] | None = None
     votes: Mapping[str, float] | None = None
     scores: Mapping[str, float] | None = None
+    attributes: Values | None = None
+    attribute_scores: Mapping[str, Mapping[str, float]] | None = None
+    """Calibrated probabilities of the values in `attributes`."""
     flags: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further keys of the row, unchanged (`split`, `passes`, …)."""
@@ -75,8 +80,16 @@ class Sentence:
     def with_prediction(
         self, labels: Iterable[str], scores: Mapping[str, float] | None, flags: tuple[str, ...] = ()
     ) -> Sentence:
-        """A copy with predicted `labels` and `scores` in place of the gold labels and votes."""
-        return replace(self, labels=tuple(labels), scores=scores, votes=None, flags=flags or self.flags)
+        """A copy with predicted `labels` and `scores` in place of the gold labels, votes and attributes."""
+        return replace(
+            self,
+            labels=tuple(labels),
+            scores=scores,
+            votes=None,
+            attributes=None,
+            attribute_scores=None,
+            flags=flags or self.flags,
+        )
 
     def row(self) -> dict[str, Any]:
         """The JSON object of this sentence, with keys in the documented order; None and empty `flags` are left out."""
@@ -84,13 +97,21 @@ class Sentence:
         for key in _KEYS:
             value = getattr(self, key)
             if value is not None and (key != "flags" or value):
-                row[key] = (
-                    list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
-                )
+                row[key] = _plain(value)
         return {**row, **self.extra}
 
 
-_KEYS = ("policy", "index", "passage", "start", "end", "text", "heading", "labels", "votes", "scores", "flags")
+_KEYS = (
+    *("policy", "index", "passage", "start", "end", "text", "heading"),
+    *("labels", "votes", "scores", "attributes", "attribute_scores", "flags"),
+)
+
+
+def _plain(value: Any) -> Any:
+    """The value with lists in place of tuples, also inside mappings."""
+    if isinstance(value, Mapping):
+        return {key: _plain(member) for key, member in value.items()}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
@@ -131,6 +152,10 @@ def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
     for key in ("votes", "scores"):
         _check_shares(key, row.get(key), labels)
     values = {key: row[key] for key in _KEYS if row.get(key) is not None}
+    if "attributes" in values:
+        values["attributes"] = read_values(row["attributes"], LABELS if gold is None else gold)
+    if "attribute_scores" in values:
+        check_value_scores(row["attribute_scores"])
     if gold is not None:
         values["labels"] = tuple(name for name in labels if name in gold)
     extra = {key: value for key, value in row.items() if key not in _KEYS}

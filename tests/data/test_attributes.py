@@ -6,6 +6,7 @@ import pytest
 
 from clausetag.data.attributes import ATTRIBUTES, VALUES, grouped, possible_values, read_values
 from clausetag.data.labels import CHOICE, FIRST_PARTY, LABELS, SECURITY
+from clausetag.data.records import sentence_from_row
 
 
 def test_there_are_eleven_attributes_of_known_categories_and_66_values() -> None:
@@ -44,3 +45,32 @@ def test_bad_values_are_named(row: object, message: str) -> None:
         read_values(row, [FIRST_PARTY])
     if isinstance(row, dict) and "Security Measure" in row:
         assert read_values(row, [SECURITY])
+
+
+def test_rows_carry_attributes_and_their_scores() -> None:
+    row = {
+        "policy": "a",
+        "index": 0,
+        "text": "We sell your name.",
+        "labels": [FIRST_PARTY],
+        "attributes": {"Does/Does Not": ["Does"], "Personal Information Type": ["Contact"]},
+        "attribute_scores": {"Does/Does Not": {"Does": 0.9}},
+    }
+    sentence = sentence_from_row(row)
+    assert sentence.attributes == {"Does/Does Not": ("Does",), "Personal Information Type": ("Contact",)}
+    assert sentence.row() == row
+    assert sentence.with_prediction([SECURITY], None).attributes is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("attributes", {"Security Measure": ["Generic"]}, "needs one of the labels"),
+        ("attribute_scores", {"Purpose": ["Marketing"]}, "must map each attribute"),
+        ("attribute_scores", {"Purpose": {"Profit": 0.5}}, "unknown value"),
+        ("attribute_scores", {"Purpose": {"Marketing": 1.5}}, "from 0 to 1"),
+    ],
+)
+def test_bad_attributes_of_a_row_are_named(key: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        sentence_from_row({"policy": "a", "index": 0, "text": "We.", "labels": [FIRST_PARTY], key: value})
