@@ -20,8 +20,8 @@ class CompressionMiddleware(GZipMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http" and not accepts_gzip(Headers(scope=scope).get("accept-encoding", "")):
-            kept = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-            scope = {**scope, "headers": kept}
+            # In place: the outer layers read from the same scope which route was taken.
+            scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
         await super().__call__(scope, receive, send)
 
 

@@ -43,10 +43,10 @@ def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
 
 
 def configure_logging() -> None:
-    """Send the records of the service, uvicorn and asyncio to stderr as JSON."""
+    """Send the records of the service, uvicorn, asyncio and OpenTelemetry to stderr as JSON."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
-    for name in ("clausetag.serving", "uvicorn"):
+    for name in ("clausetag.serving", "uvicorn", "opentelemetry"):
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
         logger.setLevel(logging.INFO)

@@ -111,6 +111,7 @@ def test_answers_are_compressed_for_those_who_accept_it(client: TestClient) -> N
     for refusing in ("gzip;q=0", "identity", "*;q=0", ""):
         answer = client.post("/predict", json=body, headers={"Accept-Encoding": refusing})
         assert "Content-Encoding" not in answer.headers, refusing
+    assert 'clausetag_requests_total{method="POST",path="other"' not in client.get("/metrics").text
     assert client.get("/page.js", headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
 
 
