@@ -64,7 +64,6 @@ def with_attributes(sentences: Sequence[Sentence], readings: Sequence[str] = REA
         same = left[sentence.policy].get(text_hash(sentence.text))
         if same:
             possible = dict(zip(VALUES, possible_values(sentence.labels or ()), strict=True))
-            values = grouped(value for value in same.pop(0) if possible[value])
-            sentence = replace(sentence, attributes=values)
+            sentence = replace(sentence, attributes=grouped(value for value in same.pop(0) if possible[value]))
         found.append(sentence)
     return found
