@@ -9,7 +9,7 @@ from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from clausetag.serving.observability.traces import timed
+from clausetag.serving.observability.traces import note_stage
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -54,13 +54,17 @@ class Metrics:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, also if it fails; it also counts for the current request's `RequestTrace`."""
+        """Time a stage of the current request, also if it fails."""
         start = perf_counter()
         try:
-            with timed(name):
-                yield
+            yield
         finally:
-            self.stages.labels(name).observe(perf_counter() - start)
+            self.observe(name, perf_counter() - start)
+
+    def observe(self, name: str, seconds: float) -> None:
+        """Count a stage of the current request that has just ended."""
+        self.stages.labels(name).observe(seconds)
+        note_stage(name, seconds)
 
     def record(self, path: str, method: str, status: int, reason: str | None, seconds: float) -> None:
         """Count a request that is over; `status` is 0 if it got no answer, `reason` the code of its error."""

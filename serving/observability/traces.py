@@ -7,8 +7,6 @@ spans, which hold no text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import time_ns
@@ -50,15 +48,11 @@ class RequestTrace:
         return ", ".join(f"{name};dur={nanoseconds / 1e6:.1f}" for name, nanoseconds in sums.items())
 
 
-@contextmanager
-def timed(name: str) -> Iterator[None]:
-    """Note a stage of the current request, also if it fails; does nothing outside of a request."""
-    trace, start = _CURRENT.get(), time_ns()
-    try:
-        yield
-    finally:
-        if trace is not None:
-            trace.stages.append((name, start, time_ns()))
+def note_stage(name: str, seconds: float) -> None:
+    """Note a stage of the current request that has just ended; does nothing outside of a request."""
+    if (trace := _CURRENT.get()) is not None:
+        end = time_ns()
+        trace.stages.append((name, max(trace.start, end - round(seconds * 1e9)), end))
 
 
 class SpanExporter:
