@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from clausetag.data.documents.inputs import Reader
-from clausetag.data.documents.tables import check_row
+from clausetag.data.documents.rows import check_row
 from clausetag.data.errors import ArtifactError, DataError, is_machine_error
 from clausetag.data.records import FailedInput
 from clausetag.model.tagger import Tagger

@@ -17,13 +17,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from clausetag.data.documents.discover import count_documents
-from clausetag.data.documents.inputs import read_inputs
+from clausetag.data.documents.discover import Search, count_documents, passed_over_line
+from clausetag.data.documents.inputs import Reader
 from clausetag.data.errors import ClausetagError
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
-from clausetag.predict.options import add_model_arguments
+from clausetag.predict.options import add_input_arguments, add_model_arguments, columns_of
 from clausetag.predict.pages.summary import summary_table
 from clausetag.predict.pipeline import Pipeline, Source
 from clausetag.predict.progress import Progress
@@ -38,9 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="document (text, Markdown, HTML, PDF, .docx), folder, glob, .zip of documents, - (stdin), or "
-        "a table of policies with id, and text or html: .jsonl, .csv (both also .gz, .zst), .parquet",
+        help="document (text, Markdown, HTML, PDF, .docx), folder, glob, .zip of documents, - (stdin), or a table of "
+        "policies with id, and text or html: .jsonl, .json, .csv, .tsv (all also .gz, .zst), .parquet",
     )
+    add_input_arguments(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -100,12 +101,15 @@ def main(arguments: argparse.Namespace) -> int:
     tagger.head(head)
     progress = Progress(sys.stderr, quiet=arguments.quiet)
     pipeline = Pipeline(tagger, head, arguments.strict, progress, arguments.threads or available_cores())
-    found = read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO())
+    stdin = getattr(sys.stdin, "buffer", None) or BytesIO()
+    reader = Reader(stdin, columns=columns_of(arguments), search=Search(arguments.all), note=pipeline.note)
     quality = quality_note(tagger.config)
     if arguments.output is None:
-        failed = _print_tables(pipeline, found)
+        failed = _print_tables(pipeline, reader.read(arguments.inputs))
+        if reader.search.passed_over:
+            pipeline.note(passed_over_line(reader.search.passed_over))
     else:
-        tally = _write(arguments, formats, pipeline, found, quality)
+        tally = _write(arguments, formats, pipeline, reader, quality)
         if tally is None:
             return 130
         failed = bool(tally.failed)
@@ -129,7 +133,7 @@ def _write(
     arguments: argparse.Namespace,
     formats: tuple[Format, ...],
     pipeline: Pipeline,
-    found: Iterator[Source],
+    reader: Reader,
     quality: str,
 ) -> Tally | None:
     """Write the output and, with --table, print the summaries; None if the user stopped it."""
@@ -156,17 +160,23 @@ def _write(
         "inputs": arguments.inputs,
         "output": arguments.output,
         "formats": writer.formats,
+        "all": arguments.all,
+        "columns": list(reader.columns.names),
         "strict": arguments.strict,
         "threads": arguments.threads,
     }
     inputs = tuple(arguments.inputs)
-    run = Run(target, formats, quality, inputs, pipeline, options, tuple(summaries), print_table)
-    total = count_documents(inputs) if pipeline.progress.shown else None
+    run = Run(
+        target, formats, quality, inputs, pipeline, options, tuple(summaries), print_table, reader.search.passed_over
+    )
+    total = count_documents(inputs, every=arguments.all) if pipeline.progress.shown else None
     try:
-        tally = run.execute(found, total, resume=arguments.resume)
+        tally = run.execute(reader.read(inputs), total, resume=arguments.resume)
     except Interrupted as stop:
         print(f"clausetag: {stop}", file=sys.stderr)
         return None
+    if tally.passed_over:
+        pipeline.note(passed_over_line(tally.passed_over))
     if not arguments.quiet:
         print(f"wrote {', '.join(map(str, writer.results))}: {tally.line()}", file=sys.stderr)
     return tally

@@ -79,13 +79,16 @@ class Journal:
         """Number of finished inputs."""
         self.complete = False
         """Whether all inputs are finished."""
+        self.passed_over: Mapping[str, int] = {}
+        """How many files were not read, by suffix; known if `complete`."""
         self._synced = clock()
         self._end = 0
         for kind, packed in self._entries():
             if kind == _HEAD:
                 self.head = _unpack(packed)
             self.results += kind == _DONE
-            self.complete |= kind == _END
+            if kind == _END:
+                self.complete, self.passed_over = True, _unpack(packed)
             self._end += _ENTRY.size + len(packed)
         self._file.truncate(self._end)
 
@@ -100,7 +103,7 @@ class Journal:
     def begin(self, head: Mapping[str, Any]) -> None:
         """Remove all entries and start a journal with this head."""
         self._file.truncate(0)
-        self.results, self.complete, self._end = 0, False, 0
+        self.results, self.complete, self.passed_over, self._end = 0, False, {}, 0
         self.head = head
         self._append(_HEAD, head)
 
@@ -116,9 +119,10 @@ class Journal:
             self._sync(self._file.fileno())
             self._synced = self._clock()
 
-    def finish(self) -> None:
-        """Append that all inputs are finished."""
-        self._append(_END, None)
+    def finish(self, passed_over: Mapping[str, int]) -> None:
+        """Append that all inputs are finished, and how many files were not read."""
+        self.passed_over = dict(passed_over)
+        self._append(_END, self.passed_over)
         self._sync(self._file.fileno())
         self.complete = True
 

@@ -1,8 +1,10 @@
-"""Options of every command that uses a model."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
 import argparse
+
+from clausetag.data.documents.rows import Columns
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -11,3 +13,21 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", metavar="DIR", help="model folder or shipped name (default: CLAUSETAG_MODEL, else the shipped one)"
     )
     parser.add_argument("--head", metavar="HEAD", help="labelling to follow: guide (default) or opp115")
+
+
+def add_input_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--all`, `--id-column`, `--text-column` and `--html-column`."""
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="read every file of a folder by its content, whatever its suffix, and tables too (default: documents)",
+    )
+    for name, what in (("id", "ids"), ("text", "texts"), ("html", "HTML")):
+        parser.add_argument(
+            f"--{name}-column", metavar="NAME", help=f"the column of a table that has the {what} (default: {name})"
+        )
+
+
+def columns_of(arguments: argparse.Namespace) -> Columns:
+    """The columns that `add_input_arguments` asked for."""
+    return Columns.named(arguments.id_column, arguments.text_column, arguments.html_column)

@@ -79,10 +79,14 @@ class Pipeline:
             # An error in the program must not stop the other documents.
             return fault(found.policy, "tagged", error), []
 
+    def note(self, line: str) -> None:
+        """Print a line for the user."""
+        self.progress.note(f"clausetag: {printable(line)}")
+
     def _noted(self, result: TaggedSource) -> TaggedSource:
         source = result[0]
         if isinstance(source, FailedInput):
-            self.progress.note(f"clausetag: {printable(source.message)}")
+            self.note(source.message)
         else:
             for line in flag_warnings(source.policy, source.flags):
                 self.progress.note(line)

@@ -25,11 +25,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from clausetag.data.documents.discover import Search, passed_over_line
 from clausetag.data.errors import DataError, MissingExtraError, first_line
 from clausetag.data.jsonl import write_text
 from clausetag.model.provenance import versions
 from clausetag.model.runtime import available_cores
 from clausetag.predict.batch import BatchTagger
+from clausetag.predict.options import columns_of
 from clausetag.predict.parts.folder import PartFolder
 from clausetag.predict.parts.inputs import PART_POLICIES, error_text, find, is_uri
 from clausetag.predict.parts.job import Attempts, Job
@@ -208,7 +210,8 @@ def predict(
     if model is not None and os.path.isdir(model):
         model = os.path.abspath(model)
     tagger = BatchTagger(model, head=arguments.head, strict=arguments.strict, threads=arguments.threads or 1)
-    found = find(arguments.inputs)
+    search = Search(arguments.all)
+    found = find(arguments.inputs, search)
     folder = PartFolder.open(arguments.output)
     with folder.lock(), folder.errors():
         began, clock = now(), time.time()
@@ -221,7 +224,7 @@ def predict(
             progress.note(f"clausetag: {arguments.output}: continuing after {len(records):,} parts")
         folder.prepare()
         done = {name: record["key"] for name, record in records.items()}
-        job = Job(found, part_policies, tagger, folder, done, began, clock)
+        job = Job(found, part_policies, tagger, folder, done, began, clock, columns_of(arguments))
         try:
             with machines:
                 cores = machines.cores()
@@ -240,11 +243,16 @@ def predict(
         for record in parts.values():
             for line in record["notes"]:
                 progress.note(line)
+        if search.passed_over:
+            progress.note(f"clausetag: {passed_over_line(search.passed_over)}")
         tally, sessions = _merge(parts.values(), {began: time.time() - clock})
+        tally.passed_over = search.passed_over
         options = {
             "inputs": arguments.inputs,
             "output": arguments.output,
             "formats": ["parquet"],
+            "all": arguments.all,
+            "columns": list(job.columns.names),
             "strict": arguments.strict,
             "threads": arguments.threads,
             "engine": "ray",

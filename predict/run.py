@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from clausetag.predict.writers.writer import Format, OutputWriter
 MAX_FAULTS = 20
 """The run stops when so many documents could not be written; after each one, all are written again."""
 
-_FORMAT = 1
+_FORMAT = 2
 _MEANINGS = {
     "format": "by another version of clausetag",
     "version": "by another version of clausetag",
@@ -36,6 +36,8 @@ _MEANINGS = {
     "head": "with another --head",
     "strict": "with another choice of --strict",
     "inputs": "with other inputs",
+    "all": "with another choice of --all",
+    "columns": "with other columns",
 }
 _CONTINUES = "the same command with --resume continues"
 
@@ -70,6 +72,8 @@ class Run:
     """Files that get the description of the run, as in `run.json`."""
     on_tagged: Callable[[Document, list[Sentence]], None]
     """Called with every tagged document."""
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """How many files of folders were not read, by suffix; known once all inputs are read."""
     lock: FileLock | None = None
     """By default that of the system."""
 
@@ -117,6 +121,8 @@ class Run:
             "head": self.pipeline.head,
             "strict": self.pipeline.strict,
             "inputs": list(self.inputs),
+            "all": self.options.get("all"),
+            "columns": self.options.get("columns"),
         }
         if resume and journal.results and journal.head is not None:
             for key, value in head.items():
@@ -156,7 +162,7 @@ class Run:
                 self.on_tagged(source, sentences)
             progress.step(len(sentences))
         with disk(self.target):
-            journal.finish()
+            journal.finish(self.passed_over)
 
     def _check(self, number: int, done: Source, again: Source | None) -> None:
         """Refuse an input that has changed; one that cannot be read now, or could not be read then, is accepted."""
@@ -187,7 +193,7 @@ class Run:
     def _write_all(self, journal: Journal, scratch: Path, started: float, faults: Mapping[int, FailedInput]) -> Tally:
         progress = self.pipeline.progress
         progress.start("written", journal.results)
-        tally = Tally(labels=dict.fromkeys(self.pipeline.tagger.labels, 0))
+        tally = Tally(labels=dict.fromkeys(self.pipeline.tagger.labels, 0), passed_over=journal.passed_over)
         starts: list[str] = []
         earlier = last = 0.0
         with OutputWriter(self.target, self.formats, self.quality, scratch, self.pipeline.tagger.labels) as writer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +34,8 @@ class Tally:
     """By code."""
     flagged: int = 0
     flags: Counter[str] = field(default_factory=Counter)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    """Files of folders that were not read, by suffix."""
 
     @property
     def failed(self) -> int:
@@ -64,6 +66,7 @@ class Tally:
             "labels": dict(self.labels),
             "failures": dict(sorted(self.failures.items())),
             "flags": dict(sorted(self.flags.items())),
+            "passed_over": dict(sorted(self.passed_over.items())),
         }
 
     def line(self) -> str:

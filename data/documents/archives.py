@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from clausetag.data.documents.formats import LIMITS, Limits, folder_order
+from clausetag.data.documents.formats import HEAD, LIMITS, Limits, folder_order
 from clausetag.data.errors import DocumentError, is_machine_error, one_line
 
 _CHUNK = 1 << 16
@@ -41,8 +41,12 @@ class Member:
     """Unpacks it in memory; raises `DocumentError`: "encrypted", "unreadable", "unsupported", "too_large"."""
 
 
-def zip_members(path: Path, wanted: Callable[[str], bool], limits: Limits = LIMITS) -> Iterator[Member]:
-    """The members of a .zip whose `safe_name` is `wanted`, in the order of an unpacked folder.
+def zip_members(
+    path: Path, wanted: Callable[[str, Callable[[], bytes]], bool], limits: Limits = LIMITS
+) -> Iterator[Member]:
+    """The members of a .zip that are `wanted`, in the order of an unpacked folder.
+
+    `wanted` gets a member's `safe_name` and a function that returns its first bytes.
 
     Raises:
         DocumentError: codes "unreadable" (not a zip) and "too_large" (a bomb); the rest of the archive is not read.
@@ -57,7 +61,7 @@ def zip_members(path: Path, wanted: Callable[[str], bool], limits: Limits = LIMI
         with archive:
             named = [(safe_name(info.filename), info) for info in archive.infolist() if not info.is_dir()]
             for name, info in sorted(named, key=lambda pair: (folder_order(pair[0]), pair[1].header_offset)):
-                if wanted(name):
+                if wanted(name, partial(unpacker.head, info)):
                     yield Member(name, partial(unpacker.read, info))
                     unpacker.check_total()
 
@@ -77,6 +81,16 @@ class _ZipUnpacker:
         if self.unpacked > min(limits.archive, max(limits.free_total, limits.growth * self.packed)):
             size = f"{self.unpacked / 1e6:.3g} MB"
             raise DocumentError("too_large", f"the archive unpacks to more than {size}; the rest is not read")
+
+    def head(self, info: zipfile.ZipInfo) -> bytes:
+        """The first bytes of a member; none if it cannot be unpacked."""
+        try:
+            with self.archive.open(info) as member:
+                return member.read(HEAD)
+        except Exception as error:  # each method of compression has exceptions of its own
+            if is_machine_error(error):
+                raise
+            return b""
 
     def read(self, info: zipfile.ZipInfo) -> bytes:
         if info.flag_bits & 1:

@@ -19,6 +19,10 @@ _BOMS = (
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b")) + b"\x7f"
 _MAX_CONTROL = 0.02
 """Share of control bytes above which content is binary; compressed data has about 0.1, text almost none."""
+_MAX_DAMAGED = 0.01
+"""Share of characters that may be damaged in text that is decoded as declared."""
+_LARGER = {"gbk": "gb18030", "euc-kr": "cp949", "shift_jis": "cp932", "big5": "big5hkscs"}
+"""Python's codecs for what the WHATWG's standard means by these names."""
 _META_CHARSET = re.compile(
     rb"""<(?:meta|\?xml)[^>]{0,300}?(?:charset|encoding)\s*+=\s*+["']?\s*+([\w.:-]+)""", re.IGNORECASE
 )
@@ -33,30 +37,32 @@ _MIN_COHERENCE = 0.2
 encodings have no such figure, but seldom decode by accident."""
 
 
-def decode(content: bytes) -> str:
-    """Bytes to text, by the byte-order mark, as UTF-8, as the page declares, or by a guess from the bytes.
+def decode(content: bytes, label: str | None = None) -> str:
+    """Bytes to text, by the byte-order mark, as UTF-8, as declared, or by a guess from the bytes.
+
+    `label` is the encoding that a message's header declares; it comes before the one in the page.
 
     Raises:
         DocumentError: code "binary" or "encoding".
     """
     for mark, encoding in _BOMS:
         if content.startswith(mark):
-            try:
-                return content[len(mark) :].decode(encoding)
-            except UnicodeDecodeError:
-                break  # damage, or another encoding that begins with the same bytes
+            text = content[len(mark) :].decode(encoding, "replace")
+            if text.count("\ufffd") <= _MAX_DAMAGED * len(text):
+                return text
+            break  # another encoding that begins with the same bytes
     if (utf16 := _utf16_without_mark(content)) is not None:
         return content.decode(utf16, "replace")
-    controls = len(content) - len(content.translate(None, _CONTROL))
-    if controls > _MAX_CONTROL * len(content) or content.startswith((b"%PDF-", b"PK\x03\x04", b"{\\rtf")):
+    if looks_binary(content):
         raise DocumentError("binary", "this is binary data, not text")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         pass
-    declared = _META_CHARSET.search(content[:4096])
-    if declared and (text := _decode_as(content, declared[1].decode("ascii"))) is not None:
-        return text
+    in_page = _META_CHARSET.search(content[:4096])
+    for declared in (label, in_page and in_page[1].decode("ascii")):
+        if declared and (decoded := _decode_as(content, declared)) is not None:
+            return decoded
     if (text := _as_damaged_utf8(content)) is not None or (text := _as_western(content)) is not None:
         return text
     # Imported here because few documents need it.
@@ -66,6 +72,12 @@ def decode(content: bytes) -> str:
     if guess is None or (guess.coherence < _MIN_COHERENCE and not guess.encoding.startswith(_MULTIBYTE)):
         raise DocumentError("encoding", "the character encoding is unknown; convert it to UTF-8")
     return str(guess)
+
+
+def looks_binary(content: bytes) -> bool:
+    """Whether content is no text in an encoding that extends ASCII."""
+    controls = len(content) - len(content.translate(None, _CONTROL))
+    return controls > _MAX_CONTROL * len(content) or content.startswith((b"%PDF-", b"PK\x03\x04", b"{\\rtf"))
 
 
 def _utf16_without_mark(content: bytes) -> str | None:
@@ -80,15 +92,17 @@ def _utf16_without_mark(content: bytes) -> str | None:
 
 
 def _decode_as(content: bytes, label: str) -> str | None:
-    """Decode as a page declares; None if the label is unknown or more than 1 % of the text is damaged.
+    """Decode as declared; None if the label is unknown or more than 1 % of the text is damaged.
 
-    As in browsers, a label can stand for a larger encoding: latin-1 is read as windows-1252.
+    Labels mean what the WHATWG's Encoding Standard says (https://encoding.spec.whatwg.org): latin-1 is windows-1252. A
+    page in ASCII letters that declares UTF-16 is not in UTF-16; the standard reads it as UTF-8, which it is not either.
     """
     encoding = webencodings.lookup(label)
-    if encoding is None:
+    if encoding is None or encoding.name in ("utf-8", "utf-16le", "utf-16be"):
         return None
-    text = encoding.codec_info.decode(content, "replace")[0]
-    return text if text.count("\ufffd") <= 0.01 * len(text) else None
+    codec = codecs.lookup(_LARGER[encoding.name]) if encoding.name in _LARGER else encoding.codec_info
+    text = codec.decode(content, "replace")[0]
+    return text if text.count("\ufffd") <= _MAX_DAMAGED * len(text) else None
 
 
 def _as_damaged_utf8(content: bytes) -> str | None:

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from clausetag.data.errors import DocumentError
 
-MARKDOWN_SUFFIXES = (".md", ".markdown")
-HTML_SUFFIXES = (".html", ".htm", ".xhtml")
-DOCUMENT_SUFFIXES = (".txt", *MARKDOWN_SUFFIXES, *HTML_SUFFIXES, ".pdf", ".docx")
+MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx")
+HTML_SUFFIXES = (".html", ".htm", ".xhtml", ".xht")
+MHTML_SUFFIXES = (".mhtml", ".mht")
+WORD_SUFFIXES = (".docx", ".docm", ".dotx", ".dotm")
+DOCUMENT_SUFFIXES = (".txt", *MARKDOWN_SUFFIXES, *HTML_SUFFIXES, *MHTML_SUFFIXES, ".pdf", *WORD_SUFFIXES)
+WEB_SUFFIXES = tuple(
+    [".php", ".phtml", ".asp", ".aspx", ".ashx", ".jsp", ".jspx", ".jsf", ".do", ".cfm", ".cgi", ".shtml", ".shtm"]
+)
+"""Pages of a crawl, named after the program that made them. In a folder they are read if they contain HTML."""
 ARCHIVE_SUFFIXES = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _OTHER = ".doc .odt .rtf .epub .pages .ppt .pptx .xls .xlsx .png .jpg .jpeg .gif .webp .tif .tiff .mp3 .mp4"
 UNSUPPORTED_SUFFIXES = (*_OTHER.split(), *ARCHIVE_SUFFIXES)
-"""Files that are reported as unsupported. In a folder, files with any further suffix are skipped silently."""
-JSONL_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-CSV_SUFFIXES = (".csv", ".csv.gz", ".csv.zst")
+"""Files that are reported as unsupported. In a folder, files with any further suffix are read if their first bytes are
+those of a document; the others are counted as passed over."""
+_PACKED = ("", ".gz", ".zst")
+JSONL_SUFFIXES = tuple(suffix + packed for suffix in (".jsonl", ".ndjson") for packed in _PACKED)
+JSON_SUFFIXES = tuple(".json" + packed for packed in _PACKED)
+CSV_SUFFIXES = tuple(suffix + packed for suffix in (".csv", ".tsv") for packed in _PACKED)
 PARQUET_SUFFIX = ".parquet"
 SUPPORTED = (
-    "text (.txt), Markdown (.md), HTML (.html), PDF, Word (.docx), .zip of these, "
-    "and tables of policies (.jsonl, .csv, .parquet)"
+    "text (.txt), Markdown (.md), HTML (.html, .mhtml), PDF, Word (.docx, .docm), .zip of these, "
+    "and tables of policies (.jsonl, .json, .csv, .tsv, .parquet)"
 )
+HEAD = 4096
+"""Bytes at the start of a file that are searched for its kind."""
+_OF_CRAWL = re.compile(r"(\.[a-z0-9]{2,8})(?:[?@;&#]|%3f|\.\d{1,4}\Z)", re.IGNORECASE)
+"""A suffix with what crawlers add to it: the query of the address ("index.html?lang=en"), or wget's ".1"."""
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+_NO_SUFFIX = frozenset(f".{name}" for name in ["com", "org", "net", "edu", "gov", "io", "co", "uk", "us", "eu"])
+"""Ends of the names of sites: a file "www.example.com" of a crawl has no suffix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +73,23 @@ LIMITS = Limits()
 
 
 def suffix_of(name: str) -> str:
-    """The last suffix of a file name, in lower case and with its dot; "" if there is none."""
-    return PurePath(name).suffix.lower()
+    """The suffix that says what a file is, in lower case and with its dot; "" if there is none.
+
+    It is the last one, or the one before what a crawler has added: ".html" of "index.html?lang=en" and "a.html.1".
+    """
+    if added := _OF_CRAWL.search(PurePath(name).name):
+        suffix = added[1].lower()
+        if suffix in (*DOCUMENT_SUFFIXES, *WEB_SUFFIXES):
+            return suffix
+    suffix = PurePath(name).suffix.lower()
+    return suffix if _SUFFIX.fullmatch(suffix) and suffix not in _NO_SUFFIX else ""
 
 
 def stem(name: str) -> str:
     """A file name without its suffix, if that is one that says how the file is read."""
     suffix = suffix_of(name)
-    return name[: -len(suffix)] if suffix in DOCUMENT_SUFFIXES or suffix in UNSUPPORTED_SUFFIXES else name
+    is_known = suffix in DOCUMENT_SUFFIXES or suffix in UNSUPPORTED_SUFFIXES
+    return name[: -len(suffix)] if is_known and name.lower().endswith(suffix) else name
 
 
 def relative_name(path: PurePath) -> str:
@@ -73,14 +99,12 @@ def relative_name(path: PurePath) -> str:
 
 def is_table(name: str) -> bool:
     """Whether a file with this name is read as a table of policies."""
-    return name.lower().endswith((*JSONL_SUFFIXES, *CSV_SUFFIXES, PARQUET_SUFFIX))
+    return name.lower().endswith((*JSONL_SUFFIXES, *JSON_SUFFIXES, *CSV_SUFFIXES, PARQUET_SUFFIX))
 
 
 def is_document(name: str) -> bool:
-    """Whether a file in a folder or archive, given by its path there, is read or reported; others are skipped."""
-    if any(map(is_hidden, PurePath(name).parts)) or is_table(name):
-        return False
-    return suffix_of(name) in (*DOCUMENT_SUFFIXES, *UNSUPPORTED_SUFFIXES)
+    """Whether a file with this suffix is read or reported wherever it is found."""
+    return not is_table(name) and suffix_of(name) in (*DOCUMENT_SUFFIXES, *UNSUPPORTED_SUFFIXES)
 
 
 def is_hidden(part: str) -> bool:

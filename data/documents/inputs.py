@@ -2,7 +2,7 @@
 
 A document's id is its path relative to the given folder (a file's is its name), without the suffix; in an archive it is
 the archive's id and the path inside; in a table it is the column `id`. If that id is taken, the path as given is used,
-then the path with its suffix, then a number is added. The ids of a table's rows must differ.
+then the path with its suffix, then a number is added. A repeated id of a table gets a number too, and a note says so.
 
 One document is in memory at a time.
 """
@@ -11,25 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from clausetag.data.documents.archives import Member, zip_members
-from clausetag.data.documents.discover import FoundFile, find_files
+from clausetag.data.documents.discover import FoundFile, Search, find_files
 from clausetag.data.documents.formats import (
     ARCHIVE_SUFFIXES,
     LIMITS,
     SUPPORTED,
     Limits,
-    is_document,
     is_table,
     refuse_suffix,
     relative_name,
     stem,
     suffix_of,
 )
+from clausetag.data.documents.rows import COLUMNS, Columns, PolicyRow
 from clausetag.data.documents.sniff import document_from_bytes, extract_html, extract_text, require_text
-from clausetag.data.documents.tables import PolicyRow, row_word, table_rows
+from clausetag.data.documents.tables import row_word, table_rows
 from clausetag.data.errors import DocumentError, is_machine_error, one_line
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.text import SURROGATE
@@ -39,8 +40,9 @@ def read_inputs(inputs: Sequence[str], stdin: BinaryIO, limits: Limits = LIMITS)
     """All documents of the inputs in order, each read when the iterator reaches it; a bad input never stops the rest.
 
     An input is a document (text, Markdown, HTML, PDF, Word), a folder of documents and .zip archives (read recursively,
-    in sorted order), a glob pattern, a .zip of documents, a table of policies (.jsonl and .csv, also with .gz and .zst,
-    and .parquet), or "-" for `stdin`, which holds one document. A file that is reached twice is read once.
+    in sorted order), a glob pattern, a .zip of documents, a table of policies (.jsonl, .json, .csv and .tsv, also with
+    .gz and .zst, and .parquet), or "-" for `stdin`, which holds one document. A file that is reached twice is read
+    once.
 
     Raises:
         OSError: an error of the machine, such as a full disk or too many open files; further inputs would fail too.
@@ -54,17 +56,22 @@ class Reader:
 
     stdin: BinaryIO
     limits: Limits = LIMITS
+    columns: Columns = COLUMNS
+    """The columns of tables."""
+    search: Search = field(default_factory=Search)
+    """Which files of folders are read."""
+    note: Callable[[str], None] = lambda _: None
+    """Called with each line that the user should see: ids that were changed."""
     ids: set[str] = field(default_factory=set)
     """Ids given so far."""
 
     def read(self, inputs: Iterable[str]) -> Iterator[Document | FailedInput]:
         """See `read_inputs`."""
-        seen: set[str] = set()
         for given in inputs:
             if given == "-":
                 yield self._read_stdin()
                 continue
-            for file in find_files(given, seen):
+            for file in find_files(given, self.search):
                 if isinstance(file, FailedInput):
                     yield file
                 else:
@@ -96,7 +103,7 @@ class Reader:
 
     def _read_archive(self, path: Path, prefix: str) -> Iterator[Document | FailedInput]:
         empty = True
-        for member in zip_members(path, is_document, self.limits):
+        for member in zip_members(path, partial(self.search.wants, tables=False), self.limits):
             empty = False
             yield self._read_member(path, prefix, member)
         if empty:
@@ -117,7 +124,7 @@ class Reader:
 
     def _read_table(self, path: Path) -> Iterator[Document | FailedInput]:
         empty = True
-        for number, row in table_rows(path, self.limits):
+        for number, row in table_rows(path, self.limits, self.columns):
             empty = False
             yield self.read_row(f"{path}, {row_word(path.name)} {number}", f"{relative_name(path)}:{number}", row)
         if empty:
@@ -125,12 +132,17 @@ class Reader:
 
     def read_row(self, place: str, fallback: str, row: PolicyRow | DocumentError) -> Document | FailedInput:
         """The document of a table's row; `place` is for messages, `fallback` the id of a row that has none."""
-        if isinstance(row, PolicyRow) and SURROGATE.sub("\ufffd", row.id) in self.ids:
-            row = DocumentError("bad_row", f"the id {row.id!r} is taken already; ids must differ")
         if isinstance(row, DocumentError):
             return FailedInput(fallback, row.code, f"{place}: {row}")
-        policy, extract, content = self.free_id([row.id]), extract_html if row.is_html else extract_text, row.content
+        policy, extract, content = self.row_id(place, row), extract_html if row.is_html else extract_text, row.content
         return attempt(policy, place, lambda: require_text(extract(policy, content)))
+
+    def row_id(self, place: str, row: PolicyRow) -> str:
+        """The id of a row, with a number if another document has it; a note says so."""
+        policy = self.free_id([row.id])
+        if policy != SURROGATE.sub("\ufffd", row.id):
+            self.note(f"{place}: the id {row.id!r} is taken already; this policy is {policy!r}")
+        return policy
 
     def free_id(self, wishes: list[str]) -> str:
         """The first of the wishes that no other document has, otherwise the last one with a number; marks it taken."""

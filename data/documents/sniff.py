@@ -10,10 +10,21 @@ import re
 import zipfile
 
 from clausetag.data.documents.blocks import assemble
-from clausetag.data.documents.decode import decode
-from clausetag.data.documents.formats import HTML_SUFFIXES, LIMITS, MARKDOWN_SUFFIXES, Limits, refuse_suffix
+from clausetag.data.documents.decode import decode, looks_binary
+from clausetag.data.documents.formats import (
+    HEAD,
+    HTML_SUFFIXES,
+    LIMITS,
+    MARKDOWN_SUFFIXES,
+    MHTML_SUFFIXES,
+    WEB_SUFFIXES,
+    WORD_SUFFIXES,
+    Limits,
+    refuse_suffix,
+)
 from clausetag.data.documents.html.reader import html_blocks
 from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks
+from clausetag.data.documents.mhtml import looks_like_mhtml, mhtml_pages
 from clausetag.data.documents.plain import plain_blocks
 from clausetag.data.errors import DocumentError
 from clausetag.data.records import Document
@@ -26,8 +37,8 @@ _HTML_END_TAG = re.compile(r"</(?:p|div|h[1-6]|ul|ol|li|table|section|article|ma
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
 _PDF_MARK = b"%PDF-"
 _ZIP_MARK = b"PK\x03\x04"
-_HEAD = 4096
-"""Bytes at the start of a file that are searched for its kind."""
+_TAG = re.compile(rb"<(?:!doctype|html|head|body|title|meta|main|div|p|h[1-6]|table|ul|span)\b", re.IGNORECASE)
+_SCRIPT_MARKS = (b"#!", b"<?php", b"<%@")
 
 
 def extract_text(policy: str, text: str, markdown: bool | None = None) -> Document:
@@ -64,6 +75,23 @@ def looks_like_html(text: str) -> bool:
     return bool(_HTML_START.match(text) or (text.lstrip().startswith("<") and _HTML_END_TAG.search(text)))
 
 
+def looks_like_document(suffix: str, head: bytes) -> bool:
+    """Whether the first bytes of a file with an unknown suffix, or none, are those of a document.
+
+    That is a page, a PDF or a Word file under any name, HTML without its beginning in the pages that programs make, and
+    any text in a file without a suffix.
+    """
+    start = head.lstrip(b"\xef\xbb\xbf\0 \t\r\n\f")
+    if start.startswith(_PDF_MARK) or (start.startswith(_ZIP_MARK) and b"word/" in head):
+        return True
+    text = head.replace(b"\0", b"")  # as in UTF-16
+    if _HTML_START.match(text.decode("latin-1").removeprefix("ï»¿").lstrip("ÿþ")) or looks_like_mhtml(head):
+        return True
+    if suffix in WEB_SUFFIXES:
+        return bool(_TAG.search(text))
+    return not suffix and bool(start) and not looks_binary(head) and not start.startswith(_SCRIPT_MARKS)
+
+
 def document_from_bytes(policy: str, content: bytes, suffix: str = "", limits: Limits = LIMITS) -> Document:
     """Read one document of any supported kind; `suffix` is its file's, in any case, and empty if there is none.
 
@@ -77,10 +105,29 @@ def document_from_bytes(policy: str, content: bytes, suffix: str = "", limits: L
         raise DocumentError("empty", "there is nothing in it")
     if kind := _binary_kind(content, suffix):
         return require_text(_read_binary(kind, policy, content))
+    if suffix in MHTML_SUFFIXES or looks_like_mhtml(content[:HEAD]):
+        return _read_mhtml(policy, content)
     text = decode(content)
-    if suffix in HTML_SUFFIXES or (suffix not in MARKDOWN_SUFFIXES and looks_like_html(text)):
+    if suffix in HTML_SUFFIXES or _is_html(text, suffix):
         return require_text(extract_html(policy, text))
     return require_text(extract_text(policy, text, markdown=True if suffix in MARKDOWN_SUFFIXES else None))
+
+
+def _is_html(text: str, suffix: str) -> bool:
+    if suffix in MARKDOWN_SUFFIXES:  # which may hold fragments of HTML
+        return bool(_HTML_START.match(text))
+    return looks_like_html(text) or (suffix in WEB_SUFFIXES and bool(_TAG.search(text[:HEAD].encode())))
+
+
+def _read_mhtml(policy: str, content: bytes) -> Document:
+    """The page, or what stands in its frames if it has no text itself. Some programs save HTML under this suffix."""
+    if not looks_like_mhtml(content[:HEAD]) and looks_like_html(text := decode(content)):
+        return require_text(extract_html(policy, text))
+    page, *frames = mhtml_pages(content)
+    document = extract_html(policy, decode(*page))
+    if not any(map(str.isalpha, document.text)):
+        document = assemble(policy, [block for frame in frames for block in html_blocks(decode(*frame))])
+    return require_text(document)
 
 
 def _binary_kind(content: bytes, suffix: str) -> str:
@@ -89,14 +136,14 @@ def _binary_kind(content: bytes, suffix: str) -> str:
     Raises:
         DocumentError: code "unsupported".
     """
-    head = content[:_HEAD]
+    head = content[:HEAD]
     if head.lstrip(b"\xef\xbb\xbf\0 \t\r\n\f").startswith(_PDF_MARK):
         return "PDF"
-    if head.startswith(_ZIP_MARK) and (suffix == ".docx" or _has_word_document(content)):
+    if head.startswith(_ZIP_MARK) and (suffix in WORD_SUFFIXES or _has_word_document(content)):
         return "Word"
     if _HTML_START.match(head.decode("latin-1").removeprefix("ï»¿")):
         return ""
-    if suffix in (".pdf", ".docx"):
+    if suffix == ".pdf" or suffix in WORD_SUFFIXES:
         return "PDF" if suffix == ".pdf" else "Word"
     refuse_suffix(suffix)
     if suffix == ".doc":

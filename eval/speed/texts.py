@@ -15,8 +15,9 @@ from clausetag.data.corpora.five import FIVE, document_of
 from clausetag.data.documents.formats import is_table
 from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.documents.quality import quality_flags
+from clausetag.data.documents.rows import PolicyRow
 from clausetag.data.documents.sniff import extract_html, extract_text
-from clausetag.data.documents.tables import PolicyRow, table_rows
+from clausetag.data.documents.tables import table_rows
 from clausetag.data.errors import DataError, DocumentError
 from clausetag.data.jsonl import iter_json_rows, write_jsonl
 from clausetag.data.records import Block, Document, FailedInput, Sentence

@@ -14,19 +14,20 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from clausetag.data.documents.discover import find_files
+from clausetag.data.documents.discover import Search, find_files
 from clausetag.data.documents.formats import (
+    HEAD,
     LIMITS,
     SUPPORTED,
     folder_order,
-    is_document,
     is_hidden,
     is_table,
     refuse_suffix,
@@ -35,11 +36,11 @@ from clausetag.data.documents.formats import (
     suffix_of,
 )
 from clausetag.data.documents.inputs import Reader, attempt, failure
+from clausetag.data.documents.rows import COLUMNS, Columns, PolicyRow
 from clausetag.data.documents.sniff import document_from_bytes
-from clausetag.data.documents.tables import PolicyRow, row_word, table_rows
+from clausetag.data.documents.tables import row_word, table_rows
 from clausetag.data.errors import DataError, DocumentError
 from clausetag.data.records import FailedInput
-from clausetag.data.text import SURROGATE
 from clausetag.predict.pipeline import Source
 
 PART_POLICIES = 128
@@ -93,6 +94,8 @@ class Item:
     """Where it comes from, for messages."""
     content: bytes | PolicyRow
     suffix: str = ""
+    note: str = ""
+    """A line that the user should see."""
 
     def extract(self) -> Source:
         """The document, or why there is none."""
@@ -186,20 +189,19 @@ class File:
 Found = File | FailedInput
 
 
-def find(inputs: Sequence[str]) -> list[Found]:
+def find(inputs: Sequence[str], search: Search) -> list[Found]:
     """The files of all inputs in order, on drives and in object stores.
 
     Raises:
         DataError: a .zip is among them, or an object store cannot be listed.
     """
-    seen: set[str] = set()
     drive, _ = open_store("")
     found: list[Found] = []
     for given in inputs:
         if is_uri(given):
-            found += _find_in_store(given, seen)
+            found += _find_in_store(given, search)
             continue
-        for file in find_files(given, seen):
+        for file in find_files(given, search):
             if isinstance(file, FailedInput):
                 found.append(file)
             else:
@@ -211,14 +213,15 @@ def find(inputs: Sequence[str]) -> list[Found]:
     return found
 
 
-def _find_in_store(given: str, seen: set[str]) -> Iterator[Found]:
+def _find_in_store(given: str, search: Search) -> Iterator[Found]:
     store, root = open_store(given)
     scheme = given.partition("://")[0]
     try:
         names = {root: PurePosixPath(root).name}
         if store.isdir(root):
             below = {path.removeprefix(root).lstrip("/"): path for path in store.find(root)}
-            names = {below[name]: name for name in sorted(filter(is_document, below), key=folder_order)}
+            wanted = [name for name in below if search.wants(name, partial(_head, store, below[name]))]
+            names = {below[name]: name for name in sorted(wanted, key=folder_order)}
             if not names:
                 message = f"{given}: no document in this folder; supported are {SUPPORTED} (tables by name or glob)"
                 yield FailedInput(given, "empty", message)
@@ -233,12 +236,20 @@ def _find_in_store(given: str, seen: set[str]) -> Iterator[Found]:
         raise DataError(f"{given}: cannot be listed ({error_text(error)})") from None
     for path, name in names.items():
         shown = f"{scheme}://{path}"
-        if shown not in seen:
-            seen.add(shown)
+        if shown not in search.seen:
+            search.seen.add(shown)
             yield File(store, path, shown, name, path.lstrip("/"))
 
 
-def read_parts(found: Sequence[Found], size: int = PART_POLICIES) -> Iterator[Part]:
+def _head(store: Any, path: str) -> bytes:
+    """The first bytes of a file; none if it cannot be read."""
+    try:
+        return bytes(store.head(path, HEAD))
+    except OSError:
+        return b""
+
+
+def read_parts(found: Sequence[Found], size: int = PART_POLICIES, columns: Columns = COLUMNS) -> Iterator[Part]:
     """Read the files in order, give each policy its id, and divide the policies into parts.
 
     Raises:
@@ -247,7 +258,7 @@ def read_parts(found: Sequence[Found], size: int = PART_POLICIES) -> Iterator[Pa
     number = 0
     items: list[Item | FailedInput] = []
     bytes_read = 0
-    for item in _items(found):
+    for item in _items(found, columns):
         if len(items) >= size or bytes_read >= _PART_BYTES:
             yield Part(number, tuple(items), last=False)
             number, items, bytes_read = number + 1, [], 0
@@ -257,8 +268,9 @@ def read_parts(found: Sequence[Found], size: int = PART_POLICIES) -> Iterator[Pa
     yield Part(number, tuple(items), last=True)
 
 
-def _items(found: Sequence[Found]) -> Iterator[Item | FailedInput]:
-    reader = Reader(io.BytesIO())
+def _items(found: Sequence[Found], columns: Columns) -> Iterator[Item | FailedInput]:
+    notes: list[str] = []
+    reader = Reader(io.BytesIO(), columns=columns, note=notes.append)
     with ThreadPoolExecutor(_READERS) as pool:
         for is_document_file, group in groupby(found, lambda entry: isinstance(entry, File) and not entry.is_table):
             if is_document_file:
@@ -266,22 +278,19 @@ def _items(found: Sequence[Found]) -> Iterator[Item | FailedInput]:
                     yield from pool.map(File.read, files, [reader.free_id(file.ids) for file in files])
                 continue
             for entry in group:
-                yield from _rows(entry, reader.ids) if isinstance(entry, File) else [entry]
+                yield from _rows(entry, reader, notes) if isinstance(entry, File) else [entry]
 
 
-def _rows(table: File, taken: set[str]) -> Iterator[Item | FailedInput]:
+def _rows(table: File, reader: Reader, notes: list[str]) -> Iterator[Item | FailedInput]:
     """The policies of a table; an error that keeps the rest from being read comes after them."""
     number = 0
     try:
         with table.local() as path:
-            for number, row in table_rows(path):
+            for number, row in table_rows(path, columns=reader.columns):
                 shown = f"{table.shown}, {row_word(path.name)} {number}"
-                policy = SURROGATE.sub("\ufffd", row.id) if isinstance(row, PolicyRow) else ""
-                if policy in taken:
-                    row = DocumentError("bad_row", f"the id {policy!r} is taken already; ids must differ")
                 if isinstance(row, PolicyRow):
-                    taken.add(policy)
-                    yield Item(policy, shown, row)
+                    policy = reader.row_id(shown, row)
+                    yield Item(policy, shown, replace(row, id=policy), note=notes.pop() if notes else "")
                 else:
                     yield FailedInput(f"{table.relative}:{number}", row.code, f"{shown}: {row}")
         if not number:

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from clausetag import __version__
+from clausetag.data.documents.rows import COLUMNS, Columns
 from clausetag.data.records import FailedInput
 from clausetag.predict.batch import PREDICTIONS, BatchTagger, flatten, to_parquet
 from clausetag.predict.parts.folder import DOCUMENTS, RECORDS, PartFolder
@@ -56,6 +57,8 @@ class Job:
     """When this session of the run began, as in `run.json`."""
     clock: float
     """The same, in seconds since 1970."""
+    columns: Columns = COLUMNS
+    """The columns of tables."""
 
     def read(self) -> Iterator[Part]:
         """The parts that are to be tagged, in order.
@@ -63,7 +66,7 @@ class Job:
         Raises:
             OSError: the machine's fault, such as too many open files.
         """
-        for part in read_parts(self.found, self.size):
+        for part in read_parts(self.found, self.size, self.columns):
             if self.done.get(part.name) != self.key(part):
                 if part.name in self.done:
                     self.folder.forget(part.name)
@@ -88,6 +91,8 @@ class Job:
         results: list[TaggedSource] = []
         for number, item in enumerate(part.items):
             name = f"{part.name} {number}"
+            if isinstance(item, Item) and item.note:
+                self.tagger.pipeline.note(item.note)
             if not isinstance(item, Item):
                 results.append(self.tagger.pipeline.tag(item))
             elif watched and begin(name) > _POLICY_ATTEMPTS:
