@@ -208,11 +208,11 @@ def test_every_id_leads_to_its_text(tmp_path: Path, capsys: pytest.CaptureFixtur
         json.dumps({"id": name, "text": f"We keep the data of {number}."}) for number, name in enumerate([*ids, "a"])
     ]
     (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    assert main(["predict", str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "out")]) == 1
-    assert "the id 'a' is taken already" in capsys.readouterr().err
+    assert main(["predict", str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "out")]) == 0
+    assert "the id 'a' is taken already; this policy is 'a-2'" in capsys.readouterr().err
     index = json.loads((tmp_path / "out" / "texts" / "index.json").read_text(encoding="utf-8"))
-    assert list(index) == ids
-    for number, name in enumerate(ids):
+    assert list(index) == [*ids, "a-2"]
+    for number, name in enumerate(index):
         path = (tmp_path / "out" / "texts" / index[name]).resolve()
         assert path.is_relative_to(tmp_path / "out" / "texts")
         assert path.read_text(encoding="utf-8") == f"We keep the data of {number}."

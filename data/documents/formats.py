@@ -13,9 +13,8 @@ HTML_SUFFIXES = (".html", ".htm", ".xhtml", ".xht")
 MHTML_SUFFIXES = (".mhtml", ".mht")
 WORD_SUFFIXES = (".docx", ".docm", ".dotx", ".dotm")
 DOCUMENT_SUFFIXES = (".txt", *MARKDOWN_SUFFIXES, *HTML_SUFFIXES, *MHTML_SUFFIXES, ".pdf", *WORD_SUFFIXES)
-WEB_SUFFIXES = tuple(
-    [".php", ".phtml", ".asp", ".aspx", ".ashx", ".jsp", ".jspx", ".jsf", ".do", ".cfm", ".cgi", ".shtml", ".shtm"]
-)
+_PROGRAMS = "php phtml asp aspx ashx jsp jspx jsf do cfm cgi shtml shtm"
+WEB_SUFFIXES = tuple(f".{name}" for name in _PROGRAMS.split())
 """Pages of a crawl, named after the program that made them. In a folder they are read if they contain HTML."""
 ARCHIVE_SUFFIXES = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _OTHER = ".doc .odt .rtf .epub .pages .ppt .pptx .xls .xlsx .png .jpg .jpeg .gif .webp .tif .tiff .mp3 .mp4"

@@ -23,9 +23,10 @@ class Columns:
     @classmethod
     def named(cls, id: str | None, text: str | None, html: str | None) -> Columns:
         """The columns that a user has named; a table whose user named only one of `text` and `html` has only that."""
+        usual = cls()
         if text is None and html is None:
-            text, html = cls.text, cls.html
-        return cls(id or cls.id, text, html)
+            text, html = usual.text, usual.html
+        return cls(id or usual.id, text, html)
 
     @property
     def contents(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from clausetag.data.documents.archives import open_stream
 from clausetag.data.documents.decode import decode
@@ -61,15 +61,21 @@ def table_rows(path: Path, limits: Limits = LIMITS, columns: Columns = COLUMNS) 
         return
     read = _csv_rows if name.endswith(CSV_SUFFIXES) else _json_rows if name.endswith(JSON_SUFFIXES) else _jsonl_rows
     with open_stream(path, limits) as stream:
-        is_utf16 = stream.peek(2).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        yield from read(_Utf16(stream) if is_utf16 else stream, limits, columns)
+        if not stream.peek(2).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            yield from read(stream, limits, columns)
+            return
+        text = io.TextIOWrapper(stream, "utf-16", "replace", newline="\n")
+        try:
+            yield from read(_Utf16(text), limits, columns)
+        finally:
+            text.detach()  # otherwise it would close the stream
 
 
 class _Utf16:
     """A table in UTF-16, as spreadsheets write "Unicode text", read as UTF-8."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._text = io.TextIOWrapper(stream, "utf-16", "replace", newline="\n")
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
 
     def readline(self, size: int, /) -> bytes:
         return self._text.readline(size).encode()
@@ -108,11 +114,12 @@ def _json_row(row: Any, limits: Limits, columns: Columns) -> PolicyRow | Documen
 def _json_rows(stream: _Stream, limits: Limits, columns: Columns) -> Rows:
     """The policies of a .json: an array of objects, or objects one after another. One is in memory at a time."""
     decoder, utf8 = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8-sig")()
-    text, place, number, ended = "", 0, 0, False
+    text, place, number, begun, ended = "", 0, 0, False, False
     while True:
         place = _BETWEEN.match(text, place).end()  # type: ignore[union-attr]  # it matches nothing, too
-        if not number and text.startswith("[", place):
-            text, place = text[place + 1 :], 0
+        if not begun and place < len(text):
+            begun = True
+            place += text[place] == "["
             continue
         if text.startswith("]", place) or (ended and place == len(text)):
             return

@@ -56,6 +56,7 @@ def write_inputs(folder: Path, policies: int = 11, sentences: int = 6) -> list[s
     (pages / "004-empty.txt").write_text("")
     (pages / "005-picture.png").write_bytes(b"\x89PNG")
     (pages / "007-de.txt").write_text("Wir erheben Ihren Namen, wenn Sie ein Konto anlegen. " * 9)
+    (pages / "007-style.css").write_text("p { color: red }")
     (pages / ".hidden.txt").write_text("We hide.")
     (more / "000.md").write_text(text("more"), encoding="utf-8")
     rows: list[object] = [{"id": f"row-{number % 7}", "text": text(number)} for number in range(9)]
@@ -86,7 +87,8 @@ def ray_rows(target: Path, name: str = "predictions") -> list[dict[str, Any]]:
 
 def counts(target: Path) -> dict[str, Any]:
     found = json.loads((target / RUN_JSON).read_text())
-    return {key: found[key] for key in ("documents", "sentences", "unlabelled", "labels", "failures", "flags", "model")}
+    keys = ("documents", "sentences", "unlabelled", "labels", "failures", "flags", "passed_over", "model")
+    return {key: found[key] for key in keys}
 
 
 class LocalCluster:

@@ -49,7 +49,7 @@ def test_what_went_in_comes_out(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal") as journal:
         assert (journal.head, journal.results, journal.complete) == (_HEAD, 3, False)
         journal.start_session("2026-01-02")
-        journal.finish()
+        journal.finish({".css": 2})
         entries = list(journal.entries())
     assert entries == [
         Session("2026-01-01"),
@@ -60,7 +60,7 @@ def test_what_went_in_comes_out(tmp_path: Path) -> None:
         Session("2026-01-02"),
     ]
     with Journal(tmp_path / "journal") as journal:
-        assert journal.complete
+        assert journal.complete and journal.passed_over == {".css": 2}
 
 
 def test_a_journal_cut_at_any_byte_keeps_every_whole_entry(tmp_path: Path) -> None:
@@ -149,5 +149,5 @@ def test_what_is_written_is_synced_to_the_disk_every_few_seconds_and_at_the_end(
         now = 2 * SYNC_SECONDS
         journal.add(_result(3))
         assert len(synced) == 1
-        journal.finish()
+        journal.finish({".css": 2})
         assert synced[1:] == [(4, path.stat().st_size)]

@@ -71,3 +71,26 @@ def test_quiet_says_only_what_went_wrong(inputs: Path, tmp_path: Path, capsys: p
     assert main([*command(inputs, tmp_path / "out"), "--quiet"]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines and all(line.startswith("clausetag: ") and "wrote" not in line for line in lines)
+
+
+@pytest.mark.usefixtures("fake")
+def test_files_passed_over_are_counted_also_in_a_resumed_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, text in {"a.txt": "We sell.", "b.css": "p", "c.css": "p", "d.js": "x", "e.log": "We keep."}.items():
+        (folder / name).write_text(text)
+    (folder / "t.csv").write_text("url,body\n1,We ask.\n")
+    said = "clausetag: 5 files passed over: 2 .css, 1 .csv, 1 .js, 1 .log; --all reads them by content"
+    assert main(["predict", str(folder), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    assert capsys.readouterr().err == said + "\n"
+    counts = json.loads((tmp_path / "out" / RUN_JSON).read_text())["passed_over"]
+    assert counts == {".css": 2, ".csv": 1, ".js": 1, ".log": 1}
+    assert main(["predict", str(folder)]) == 0
+    assert capsys.readouterr().err == said + "\n"
+    columns = ["--id-column", "url", "--text-column", "body"]
+    assert main(["predict", str(folder), "--all", *columns, "-o", str(tmp_path / "all"), "--quiet"]) == 0
+    found = json.loads((tmp_path / "all" / RUN_JSON).read_text())
+    assert capsys.readouterr().err == "" and found["passed_over"] == {} and found["documents"]["total"] == 6
+    assert found["options"]["all"] is True and found["options"]["columns"] == ["url", "body"]

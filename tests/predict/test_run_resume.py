@@ -49,6 +49,8 @@ def test_without_resume_a_run_starts_anew_and_says_so(
     [
         (lambda a, i: [*a, "--strict"], "started with another choice of --strict"),
         (lambda a, i: [*a, "--head", "opp115"], "started with another --head"),
+        (lambda a, i: [*a, "--all"], "started with another choice of --all"),
+        (lambda a, i: [*a, "--text-column", "body"], "started with other columns"),
         (lambda a, i: [a[0], str(i / "000.md"), *a[2:]], "started with other inputs"),
         (lambda a, i: (FakeTagger.__dict__, a)[1], "started with another model"),
         (lambda a, i: ((i / "001.md").write_text("We changed it."), a)[1], "the text of 001 has changed"),

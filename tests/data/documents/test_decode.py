@@ -69,3 +69,22 @@ def test_labels_mean_what_they_mean_in_browsers(label: str, codec: str) -> None:
 def test_an_unknown_label_is_ignored(label: str) -> None:
     page = f'<html><meta charset="{label}"><p>{_ENGLISH}</p>'
     assert decode(page.encode("cp1252")) == page
+
+
+@pytest.mark.parametrize("label", ["utf-16", "utf-16le", "unicode", "utf-8"])
+def test_a_page_in_one_byte_letters_is_in_none_of_the_encodings_of_unicode(label: str) -> None:
+    page = f'<html><meta charset="{label}"><p>We don’t keep café data, ever.</p>'
+    assert decode(page.encode("cp1252")) == page
+
+
+def test_a_header_comes_before_the_page_and_the_bytes_before_both() -> None:
+    page = '<html><meta charset="shift_jis"><p>“Kişisel” bilgiler'
+    assert decode(page.encode("cp1254"), "iso-8859-9") == page
+    assert decode(page.encode(), "iso-8859-9") == page
+    assert decode(page.encode("utf-16"), "iso-8859-9") == page
+
+
+def test_a_mark_decides_also_in_damaged_text() -> None:
+    text = "We don’t sell your data. " * 10
+    assert decode(text.encode("utf-16") + b"x").startswith(text)
+    assert decode("\ufeff".encode() + text.encode() + b"\xff").startswith(text)

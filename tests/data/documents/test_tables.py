@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import json
 import sys
 from pathlib import Path
 
@@ -9,6 +12,8 @@ import pytest
 
 from clausetag.data.documents import tables
 from clausetag.data.documents.formats import Limits
+from clausetag.data.documents.inputs import Reader
+from clausetag.data.documents.rows import Columns
 from clausetag.data.records import Document, FailedInput
 from tests.data.documents.container_fixture import LINES, PAGE, TEXT, codes, parquet_file, read
 
@@ -38,7 +43,8 @@ def test_csv_with_quotes_lines_and_both_columns(tmp_path: Path) -> None:
     assert codes(found) == [
         ("a", "ok"),
         ("b", "ok"),
-        *[(f"{name}:{line}", "bad_row") for line in (6, 7, 8, 9, 10)],
+        *[(f"{name}:{line}", "bad_row") for line in (6, 7, 8, 9)],
+        ("a-2", "ok"),
         ("f", "empty"),
         ("g", "ok"),
     ]
@@ -106,8 +112,11 @@ def test_a_jsonl_line_that_is_too_long_costs_only_itself(tmp_path: Path) -> None
         ("p.csv", b"id\na\n", "bad_row"),
         ("p.csv", b"\n", "bad_row"),
         ("p.csv", b"i\rd,text\n", "bad_row"),
-        ("p.csv", "id,text\na,b\n".encode("utf-16"), "encoding"),
-        ("p.jsonl", '{"id": "a", "text": "b"}'.encode("utf-16"), "encoding"),
+        ("p.json", b"", "empty"),
+        ("p.json", b"[]", "empty"),
+        ("p.json", b'[{"id": "a", "text": "caf\xe9"}]', "encoding"),
+        ("p.json", b"policies", "bad_row"),
+        ("p.json", b"[" * 100_000, "bad_row"),
         ("p.jsonl", b"\n \n", "empty"),
         ("p.parquet", b"", "unreadable"),
         ("p.parquet", b"PAR1 nothing PAR1", "unreadable"),
@@ -132,7 +141,12 @@ def test_parquet(tmp_path: Path) -> None:
     path = parquet_file(tmp_path / "p.parquet", columns)
     found = read(path)
     name = path.as_posix().lstrip("/")
-    assert codes(found) == [("a", "ok"), ("b", "ok"), *[(f"{name}:{row}", "bad_row") for row in (3, 4, 5, 6)]]
+    assert codes(found) == [
+        ("a", "ok"),
+        ("b", "ok"),
+        *[(f"{name}:{row}", "bad_row") for row in (3, 4, 5)],
+        ("a-2", "ok"),
+    ]
     assert isinstance(found[1], Document) and found[1].text == "Data\n\nWe sell nothing."
     assert isinstance(found[2], FailedInput) and f"{path}, row 3: " in found[2].message
 
@@ -184,3 +198,81 @@ def test_the_extra_is_named_where_pyarrow_is_missing(tmp_path: Path, monkeypatch
     found = read(tmp_path / "p.parquet", tmp_path / "q.txt")
     assert [code for _, code in codes(found)] == ["unsupported", "ok"]
     assert isinstance(found[0], FailedInput) and "pip install '.[parquet]'" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.ndjson", '{"id": "a", "text": "We sell."}\n{"id": "b", "html": "<p>We keep.</p>"}\n'),
+        ("p.tsv", "id\ttext\thtml\na\tWe sell.\t\nb\t\t<p>We keep.</p>\n"),
+        ("p.json", '[{"id": "a", "text": "We sell."}, {"id": "b", "html": "<p>We keep.</p>"}]'),
+        ("p.json", '\n[\n {\n"id": "a",\n"text": "We sell."\n},\n{"id": "b", "html": "<p>We keep.</p>"}\n]\n'),
+        ("p.json", '{"id": "a", "text": "We sell."}\n{"id": "b", "html": "<p>We keep.</p>"}\n'),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("packed", ["", ".gz"])
+def test_tables_under_every_usual_suffix(name: str, text: str, encoding: str, packed: str, tmp_path: Path) -> None:
+    content = text.encode(encoding)
+    found = read(csv_file(tmp_path / f"{name}{packed}", gzip.compress(content) if packed else content))
+    texts = {document.policy: document.text for document in found if isinstance(document, Document)}
+    assert texts == {"a": "We sell.", "b": "We keep."}
+
+
+def test_json_is_read_a_policy_at_a_time(tmp_path: Path) -> None:
+    rows = [{"id": f"p{number}", "text": "We sell it. " * 60_000} for number in range(4)]  # more than a chunk each two
+    path = csv_file(tmp_path / "p.json", json.dumps(rows, indent=1))
+    assert codes(read(path)) == [(f"p{number}", "ok") for number in range(4)]
+    cut = csv_file(tmp_path / "cut.json", json.dumps(rows)[:1_500_000])
+    assert codes(read(cut)) == [("p0", "ok"), ("p1", "ok"), (cut.as_posix().lstrip("/"), "bad_row")]
+    assert {code for _, code in codes(read(path, limits=Limits(document=100_000)))} == {"too_large"}
+
+
+def test_a_row_of_json_that_is_no_policy_costs_only_itself(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "p.json", '[3, {"id": "a", "text": "We sell."}, {"id": "b"}, []]')
+    found = read(path)
+    assert [code for _, code in codes(found)] == ["bad_row", "ok", "bad_row", "bad_row"]
+    assert isinstance(found[0], FailedInput) and f"{path}, row 1: " in found[0].message
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.jsonl", "p.json", "p.parquet"])
+def test_the_columns_of_a_table_can_have_any_names(name: str, tmp_path: Path) -> None:
+    rows = [{"url": "https://a.example/", "id": 1, "body": "We sell.", "html": "<p>no</p>"}]
+    if name == "p.csv":
+        path = csv_file(tmp_path / name, "URL,id,Body,html\nhttps://a.example/,1,We sell.,<p>no</p>\n")
+    elif name == "p.parquet":
+        path = parquet_file(tmp_path / name, {key: [value] for key, value in rows[0].items()})
+    else:
+        path = csv_file(tmp_path / name, json.dumps(rows if name == "p.json" else rows[0]))
+    reader = Reader(io.BytesIO(), columns=Columns.named("url", "body", None))
+    (document,) = reader.read([str(path)])
+    assert isinstance(document, Document)
+    assert (document.policy, document.text) == ("https://a.example/", "We sell.")
+    (document,) = Reader(io.BytesIO(), columns=Columns.named(None, None, "body")).read([str(path)])
+    assert (document.policy, getattr(document, "text", "")) == ("1", "We sell.")
+    (failed,) = Reader(io.BytesIO(), columns=Columns.named("name", None, None)).read([str(path)])
+    assert isinstance(failed, FailedInput) and "name, and text or html; found" in failed.message
+    assert "--id-column" in failed.message
+
+
+@pytest.mark.parametrize("empty", ["", " \n", None])
+def test_of_two_columns_the_one_that_is_filled_is_read(empty: str | None, tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "text": empty, "html": "<p>We sell.</p>"},
+        {"id": "b", "text": "We keep.", "html": empty},
+        {"id": "c", "text": "We keep.", "html": "<p>We sell.</p>"},
+    ]
+    found = read(csv_file(tmp_path / "p.json", json.dumps(rows)))
+    assert [getattr(document, "text", "") for document in found] == ["We sell.", "We keep.", ""]
+    assert isinstance(found[2], FailedInput) and "--html-column alone chooses one" in found[2].message
+
+
+def test_a_repeated_id_gets_a_number_and_a_note(tmp_path: Path) -> None:
+    notes: list[str] = []
+    path = csv_file(tmp_path / "p.csv", "id,text\na,We sell.\na,We keep.\nb,We ask.\na,We tell.\n")
+    found = list(Reader(io.BytesIO(), note=notes.append).read([str(path)]))
+    assert codes(found) == [("a", "ok"), ("a-2", "ok"), ("b", "ok"), ("a-3", "ok")]
+    assert notes == [
+        f"{path}, line 3: the id 'a' is taken already; this policy is 'a-2'",
+        f"{path}, line 5: the id 'a' is taken already; this policy is 'a-3'",
+    ]
