@@ -47,9 +47,9 @@ def decode(content: bytes, label: str | None = None) -> str:
     """
     for mark, encoding in _BOMS:
         if content.startswith(mark):
-            text = content[len(mark) :].decode(encoding, "replace")
-            if text.count("\ufffd") <= _MAX_DAMAGED * len(text):
-                return text
+            marked = content[len(mark) :].decode(encoding, "replace")
+            if marked.count("\ufffd") <= _MAX_DAMAGED * len(marked):
+                return marked
             break  # another encoding that begins with the same bytes
     if (utf16 := _utf16_without_mark(content)) is not None:
         return content.decode(utf16, "replace")
