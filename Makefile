@@ -22,7 +22,7 @@ export OMP_WAIT_POLICY := PASSIVE
 KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184
 TRAIN := $(KEEP_MEMORY) $(BIN)/clausetag train
 # Tells whether a folder holds a finished model: `$(FINISHED) DIR || train it`.
-FINISHED := finished() { test -f "$$1/manifest.json" -a ! -f "$$1/checkpoint.pt"; }; finished
+FINISHED := finished() { test -f "$$1/manifest.json" -a ! -d "$$1/checkpoints"; }; finished
 SEEDS ?= 1 2 3
 POLICIES ?= policies.jsonl.gz
 HTML ?=

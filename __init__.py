@@ -8,7 +8,8 @@
     tagger = clausetag.load("fast")  # another model, or one of your own
     tagger.tag_path("policy.pdf").counts()
 
-Importing the package takes milliseconds: the model and its runtime are loaded when they are first used.
+Importing the package takes milliseconds: the model and its runtime are loaded when they are first used. If transformers
+is installed, its Auto classes know the package's models from then on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import os
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from clausetag.model.auto import register_when_imported
 
 if TYPE_CHECKING:
     from clausetag.data.records import Document, Sentence
@@ -44,6 +47,9 @@ _HOMES = {
     "Tagged": "clausetag.model.tagged",
     "Tagger": "clausetag.model.tagger",
 }
+
+
+register_when_imported()
 
 
 def __getattr__(name: str) -> Any:

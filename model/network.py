@@ -13,10 +13,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import logging
 
-from clausetag.data.labels import LABELS
+from clausetag.model.artifact import model_folder
+from clausetag.model.configuration import SentenceTaggerConfig
+from clausetag.model.rebuild import WEIGHTS, float_weights
 from clausetag.model.tokenise import (
     EncodedPolicies,
     FloatArray,
@@ -27,34 +30,8 @@ from clausetag.model.tokenise import (
 )
 from clausetag.model.windows import Batch, batches, collate
 
-HEADS = ("opp115", "guide", "passage")
-"""Label sources: sentence labels of OPP-115's annotators and of the annotation guide, passage labels of OPP-115."""
-
-CUSTOM_HEADS = ("guide",)
-"""The heads of a model with a user's own labels, which come from one source."""
-
 MAX_ATTENTION = 8.0
 """Largest absolute attention logit; e^8 is 3,000 times the weight of an average token and does not overflow."""
-
-
-class SentenceTaggerConfig(PretrainedConfig):
-    """The encoder's own configuration as a dict, labels and heads in order, and the dropout before the heads."""
-
-    model_type = "clausetag"
-
-    def __init__(
-        self,
-        encoder_config: dict[str, Any] | None = None,
-        labels: Sequence[str] = LABELS,
-        heads: Sequence[str] = HEADS,
-        head_dropout: float = 0.1,
-        **kwargs: Any,
-    ) -> None:
-        self.encoder_config = encoder_config or {"model_type": "bert"}
-        self.labels = list(labels)
-        self.heads = list(heads)
-        self.head_dropout = head_dropout
-        super().__init__(**kwargs)
 
 
 class SentenceTagger(PreTrainedModel):
@@ -102,12 +79,64 @@ class SentenceTagger(PreTrainedModel):
         with torch.no_grad():
             self.classifier.bias.copy_(torch.log(clipped / (1 - clipped)))
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, pooling: Tensor) -> Tensor:
-        """Logits float [B, U, heads, labels] of ids and mask int64 [B, T] and pooling weights float [B, U, T]."""
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """Load a model folder, a shipped model by its name, or a hub id.
+
+        A folder without full-precision weights (one that ships) gets them from its 8-bit ones.
+
+        Raises:
+            OSError: there is no such folder, or the hub cannot be reached.
+            ArtifactError: the 8-bit weights are of a graph that `clausetag export` did not build.
+        """
+        folder = model_folder(str(pretrained_model_name_or_path))
+        if (folder / WEIGHTS).is_file() or not (folder / "model.onnx").is_file():
+            return super().from_pretrained(str(folder), *args, **kwargs)
+        config = kwargs.pop("config", None) or SentenceTaggerConfig.from_pretrained(folder)
+        model = cls(config)
+        model.load_state_dict(float_weights(folder / "model.onnx", model.state_dict()))
+        model.train(False)
+        return model
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, pooling: Tensor | None = None, **_: Any
+    ) -> SequenceClassifierOutput:
+        """Logits of the units that `pooling` selects, or of each row's whole text.
+
+        Args:
+            input_ids: int64 [B, T].
+            attention_mask: int64 [B, T]; None: there is no padding.
+            pooling: weights float [B, U, T] of each unit's tokens; None: each row is one unit, scored by the default
+                head.
+
+        Returns:
+            `logits` float [B, U, heads, labels]; without `pooling` [B, labels], calibrated if the model's settings
+            are known.
+        """
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         # Always in full precision: it costs little, and exponentials magnify errors.
-        with torch.autocast("cpu", enabled=False):
-            return self._pooled(self.dropout(hidden).float(), pooling)
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = self.dropout(hidden).float()
+            if pooling is not None:
+                return SequenceClassifierOutput(logits=self._pooled(hidden, pooling))
+            return SequenceClassifierOutput(logits=self._whole(hidden, attention_mask))
+
+    def _whole(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
+        """Logits [B, labels] of whole texts: all tokens between the first and the last special one."""
+        inside = attention_mask.float()
+        inside[:, 0] = 0
+        inside[torch.arange(len(inside)), attention_mask.sum(1) - 1] = 0
+        logits = self._pooled(hidden, (inside / inside.sum(1, keepdim=True).clamp_min(1)).unsqueeze(1))[:, 0]
+        head = getattr(self.config, "default_head", None) or self.config.heads[0]
+        settings = (getattr(self.config, "settings", None) or {}).get(head)
+        if settings is None:
+            return logits[:, self.config.heads.index(head)]
+        slope, intercept = (
+            logits.new_tensor([settings[key][label] for label in self.config.labels]) for key in ("slope", "intercept")
+        )
+        return logits[:, self.config.heads.index(settings["output"])] * slope + intercept
 
     def _pooled(self, hidden: Tensor, pooling: Tensor) -> Tensor:
         shape = (len(self.config.heads), len(self.config.labels))
@@ -205,9 +234,9 @@ def predict_logits(
     windows = sorted(inference_windows(encoded, window, tokenizer), key=lambda w: len(w.ids))
     for run in batches(windows, batch_tokens):
         batch = collate(run, tokenizer.pad_id)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-            logits = model(*tensors(batch))
-        for one, rows in zip(batch.windows, logits.float().numpy(), strict=True):
+        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=bf16):
+            logits = model(*(array.to(model.device) for array in tensors(batch))).logits
+        for one, rows in zip(batch.windows, logits.float().cpu().numpy(), strict=True):
             scatter_logits(one, rows, sentences, passages)
     model.train(was_training)
     return sentences, passages
@@ -219,5 +248,5 @@ def native_bf16() -> bool:
     return bool(supported())
 
 
-AutoConfig.register("clausetag", SentenceTaggerConfig)
-AutoModel.register(SentenceTaggerConfig, SentenceTagger)
+AutoModel.register(SentenceTaggerConfig, SentenceTagger, exist_ok=True)
+AutoModelForSequenceClassification.register(SentenceTaggerConfig, SentenceTagger, exist_ok=True)

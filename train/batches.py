@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from clausetag.model.network import tensors
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer
-from clausetag.model.windows import Batch, Window, batches, pack, whole_passages
+from clausetag.model.windows import Window, batches, collate, pack, whole_passages
 from clausetag.train.config import Recipe
+from clausetag.train.steps import Share
 from clausetag.train.targets import Targets, passage_targets, sentence_targets
 from clausetag.train.teacher_scores import TeacherScores
 from clausetag.train.training_data import POOL, Source
@@ -104,24 +107,55 @@ def _with_targets(targets: Sequence[Targets], rows: int) -> npt.NDArray[np.bool_
     return found
 
 
-def unit_targets(
-    batch: Sequence[SourcedWindow], arrays: Batch, examples: Examples
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+@dataclass(frozen=True, slots=True)
+class UnitCollator:
+    """Makes the model's inputs of one share of a step's windows, with the targets of their units as `labels`.
+
+    Weights are divided by their sum over the whole step, so that the loss of a step does not depend on how many
+    processes and micro-batches it is divided into.
+    """
+
+    examples: Examples
+    pad_id: int
+    processes: int = 1
+    """Processes that train together; torch averages their gradients."""
+
+    def __call__(self, items: Sequence[Share[SourcedWindow]]) -> dict[str, Any]:
+        """Arguments of `SentenceTagger.forward`, and `labels` for `clausetag.train.trainer.soft_loss`."""
+        [share] = items
+        units = unit_targets(share.batch, self.examples)
+        mine = units["window"] % share.parts == share.part
+        total = units["weights"].sum().clamp_min(1e-6)
+        labels = {name: values[mine] for name, values in units.items()}
+        labels["window"] = labels["window"] // share.parts
+        labels["weights"] = labels["weights"] * (self.processes / total)
+        # A step with fewer windows than shares repeats one without targets: all processes must compute something.
+        windows = share.batch[share.part :: share.parts] or share.batch[:1]
+        ids, mask, pooling = tensors(collate([item.window for item in windows], self.pad_id))
+        return {"input_ids": ids, "attention_mask": mask, "pooling": pooling, "labels": labels}
+
+
+def unit_targets(batch: Sequence[SourcedWindow], examples: Examples) -> dict[str, Tensor]:
     """Targets of a batch's units (sentences and passages), once for each head that a unit trains.
 
     Returns:
-        Window, unit and head as indices int64 [n], targets float [n, labels] and weights float [n].
+        `window`, `place` (the unit in its window) and `head` int64 [n], `targets` float [n, labels], `weights` float
+        [n].
     """
     index: list[tuple[int, int, int]] = []
     targets: list[FloatArray] = []
     weights: list[float] = []
     for number, item in enumerate(batch):
         n_sentences = len(item.window.sentences)
-        for place, unit in enumerate(arrays.units[number]):
+        for place, unit in enumerate(item.window.sentences + item.window.passages):
             for one in (examples.sentences if place < n_sentences else examples.passages)[item.source]:
                 if one.weights[unit.row] > 0:
                     index.append((number, place, one.head))
                     targets.append(one.targets[unit.row])
                     weights.append(float(one.weights[unit.row]))
     places = torch.tensor(index, dtype=torch.int64)
-    return places[:, 0], places[:, 1], places[:, 2], torch.from_numpy(np.stack(targets)), torch.tensor(weights)
+    return {
+        **{name: places[:, column] for column, name in enumerate(("window", "place", "head"))},
+        "targets": torch.from_numpy(np.stack(targets)),
+        "weights": torch.tensor(weights),
+    }

@@ -24,7 +24,7 @@ EACH = "each"
 
 _RENAMED = {"taught_weight": "distill_weight"}
 """Former keys, which still work."""
-_REMOVED = {"ema": 0.0, "patience": 0}
+_REMOVED = {"ema": 0.0}
 """Keys of removed options, with the value that switched them off. Saved models still list them."""
 
 _TWELVE_LABEL_KEYS = (
@@ -52,8 +52,8 @@ class Recipe(BaseModel):
     backbone: str = "minilm-l6"
     """Pretrained encoder: `minilm-l6` or `mpnet-base` (packaged), a folder (starting with ., / or ~), or a hub id."""
     start: str = ""
-    """Folder of a trained model (with model.safetensors) to continue from, instead of a backbone. Its encoder, heads
-    and tokenizer are used; if its labels differ from the recipe's, only its encoder and tokenizer."""
+    """A trained model to continue from, instead of a backbone: `standard`, `fast`, or a folder. Its encoder, heads and
+    tokenizer are used; if its labels differ from the recipe's, only its encoder and tokenizer."""
     kept_layers: Annotated[int, Field(ge=0, le=1000)] = 0
     """Prune the start model's encoder to this many layers, evenly spaced from first to last; 0 keeps all."""
     kept_units: Annotated[int, Field(ge=0, le=100_000)] = 0
@@ -109,8 +109,12 @@ class Recipe(BaseModel):
 
     epochs: Annotated[int, Field(ge=1, le=1000)] = 10
     """Passes over the training policies; each cuts them into new windows."""
+    patience: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Stop after this many epochs without a better validation score; 0: train all epochs."""
     batch_tokens: Annotated[int, Field(ge=16, le=1_000_000)] = 1536
-    """Tokens in a batch, padding included; at least `window`."""
+    """Tokens of a step, padding included, over all processes; at least `window`."""
+    accumulation: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Compute each step in this many parts, which needs less memory and gives the same model."""
     encoder_lr: Rate = 2e-4
     """Peak learning rate of the encoder's last layer (AdamW)."""
     head_lr: Rate = 1e-3
@@ -130,7 +134,7 @@ class Recipe(BaseModel):
     seed: Annotated[int, Field(ge=0, le=2**31)] = 1
     """Seeds the initial weights, dropout, and the order and lengths of windows."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """`bf16`, `fp32`, or `auto`: bf16 on CPUs with native bfloat16 products."""
+    """`bf16`, `fp32`, or `auto`: bf16 on hardware with native bfloat16 products."""
     checkpoint_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """Save a checkpoint every so many steps, and after each epoch."""
 

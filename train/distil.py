@@ -27,7 +27,8 @@ from clausetag.data.jsonl import by_policy, read_jsonl, write_jsonl, write_text
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.model.artifact import write_trained_on
-from clausetag.model.network import HEADS, SentenceTagger, native_bf16, predict_logits
+from clausetag.model.configuration import HEADS
+from clausetag.model.network import SentenceTagger, native_bf16, predict_logits
 from clausetag.model.provenance import versions
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.train.config import Recipe, read_recipe

@@ -35,7 +35,7 @@ from clausetag.model.card import write_card
 from clausetag.model.provenance import versions
 from clausetag.model.runtime import Runtime
 from clausetag.train.config import Recipe
-from clausetag.train.trainer import Trained, uses_bf16
+from clausetag.train.trainer import Trained
 from clausetag.train.training_data import TrainingData
 from clausetag.train.validate import (
     HeldOut,
@@ -165,7 +165,7 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
         "backbone": data.start.artifact.config["backbone"] if data.start else without_folders(recipe)["backbone"],
         "recipe": without_folders(recipe),
         "start": data.start.described() if data.start else None,
-        "precision": "bf16" if uses_bf16(recipe) else "fp32",
+        "precision": "bf16" if trained.bf16 else "fp32",
         "segmenter_version": SEGMENTER_VERSION,
         "versions": versions("train"),
         "validation": validation,

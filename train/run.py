@@ -6,17 +6,18 @@ clausetag train default -o runs/default
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from clausetag.data.errors import RecipeError
 from clausetag.model.artifact import MANIFEST, load_artifact
-from clausetag.train.checkpoint import CHECKPOINT
 from clausetag.train.config import EACH, Recipe, read_recipe, shipped_recipes
 from clausetag.train.export import without_folders, write_artifact
 from clausetag.train.start import load_start
-from clausetag.train.trainer import BEST, train, write_run
+from clausetag.train.steps import CHECKPOINTS, add_report_to, is_main_process
+from clausetag.train.trainer import train, write_run
 from clausetag.train.training_data import assemble
 
 
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="DIR", help="folder of the run; an unfinished run in it is resumed"
     )
+    add_report_to(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -40,25 +42,27 @@ def add_recipe_arguments(parser: argparse.ArgumentParser, what: str) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag train`; returns the exit code."""
     recipe = read_recipe(arguments.recipe, arguments.overrides)
+    quiet = arguments.quiet or not is_main_process()
     folder = Path(arguments.output)
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"{folder}: is a file; give a folder to -o")
     if _finished(folder):
         raise RecipeError(f"{folder}: holds a finished model; give another -o")
     if recipe.leave_out == EACH:
-        train_folds(recipe, folder, quiet=arguments.quiet)
+        train_folds(recipe, folder, quiet=quiet, report_to=arguments.report_to)
     else:
-        run_training(recipe, folder, quiet=arguments.quiet)
-    print(f"wrote {folder}")
+        run_training(recipe, folder, quiet=quiet, report_to=arguments.report_to)
+    if is_main_process():
+        print(f"wrote {folder}")
     return 0
 
 
 def _finished(folder: Path) -> bool:
-    """Whether a folder holds a finished model: the manifest is written last, the checkpoint deleted after it."""
-    return (folder / MANIFEST).is_file() and not (folder / CHECKPOINT).is_file()
+    """Whether a folder holds a finished model: the manifest is written last, the checkpoints deleted after it."""
+    return (folder / MANIFEST).is_file() and not (folder / CHECKPOINTS).is_dir()
 
 
-def run_training(recipe: Recipe, folder: Path, *, quiet: bool = False) -> None:
+def run_training(recipe: Recipe, folder: Path, *, quiet: bool = False, report_to: str = "none") -> None:
     """Train `recipe` and write the artifact to `folder`.
 
     Raises:
@@ -69,15 +73,16 @@ def run_training(recipe: Recipe, folder: Path, *, quiet: bool = False) -> None:
         for source in data.train:
             size = f"{len(source.sentences):,} sentences, {len(source.passages):,} passages"
             print(f"training on {size} for the head {source.head}")
-    trained = train(recipe, data, folder, quiet=quiet)
+    trained = train(recipe, data, folder, quiet=quiet, report_to=report_to)
+    if not trained.main:
+        return
     draw_curves(trained.progress.history, folder / "curves.png")
     write_artifact(recipe, data, trained, folder)
     write_run(folder, recipe, data, trained.progress)
-    for name in (CHECKPOINT, BEST):
-        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / CHECKPOINTS)
 
 
-def train_folds(recipe: Recipe, folder: Path, *, quiet: bool = False) -> None:
+def train_folds(recipe: Recipe, folder: Path, *, quiet: bool = False, report_to: str = "none") -> None:
     """Train `recipe` once for each of its policies, without that policy, in ``folder/<policy>``.
 
     The policy left out chooses nothing. Without validation rows in `extra` a fold keeps its last epoch and the default
@@ -97,7 +102,7 @@ def train_folds(recipe: Recipe, folder: Path, *, quiet: bool = False) -> None:
             print(f"{policy}: finished before, kept")
             continue
         print(f"{policy}: left out of this training")
-        run_training(fold, target, quiet=quiet)
+        run_training(fold, target, quiet=quiet, report_to=report_to)
 
 
 def draw_curves(history: Sequence[dict[str, Any]], path: Path) -> None:

@@ -1,11 +1,11 @@
 """Trained models to continue from: a recipe's `start`, and the teachers of a distillation.
 
-    clausetag train opp115 -o runs/opp115
+    clausetag train mine.toml --set start=standard -o runs/mine
     clausetag train lopo --set start=runs/opp115 -o runs/lopo
 
 Training continues with the start model's encoder and heads; if its labels differ, with its encoder alone. Thresholds
 and calibration are fitted again, since the encoder changes. The new model's record of what it was trained on includes
-all that the start model's record has.
+all that the start model's record has. A model that ships has 8-bit weights only; it starts from these as floats.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import numpy as np
 from clausetag.data.errors import ArtifactError, RecipeError, first_line
 from clausetag.data.labels import LABELS
 from clausetag.model.artifact import Artifact, TrainedOn, load_artifact
+from clausetag.model.rebuild import WEIGHTS, float_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from clausetag.model.network import SentenceTagger
 
-WEIGHTS = "model.safetensors"
 _LAYER = "encoder.encoder.layer."
 _UP, _DOWN = "intermediate.dense", "output.dense.weight"
 """BERT's names of a feed-forward network's two layers."""
@@ -45,28 +45,23 @@ class Start:
 
 
 def load_start(path: str, what: str = "start", *, other_labels: bool = False) -> Start:
-    """Load and check a trained model's folder.
+    """Load and check a trained model.
 
     Args:
-        path: the folder.
+        path: its folder, or a shipped model's name.
         what: what messages call it.
         other_labels: allow other labels and heads than OPP-115's, if only the encoder will be used.
 
     Raises:
-        RecipeError: it is no complete model, has 8-bit weights only, or has other labels or heads than this version.
+        RecipeError: it is no complete model, or has other labels or heads than this version.
     """
-    from clausetag.model.network import HEADS
+    from clausetag.model.configuration import HEADS
 
     try:
         artifact = load_artifact(path)
         trained_on = artifact.trained_on()
     except ArtifactError as error:
         raise RecipeError(f"{what}: {error}") from None
-    if not (artifact.folder / WEIGHTS).is_file():
-        raise RecipeError(
-            f"{what}: {path} has no {WEIGHTS}, and 8-bit weights cannot be trained; "
-            "give a folder that `clausetag train` wrote"
-        )
     if not other_labels and (artifact.labels != LABELS or artifact.heads != HEADS):
         raise RecipeError(f"{what}: {path} has other labels or heads than this version; train it again")
     return Start(artifact, trained_on)
@@ -80,15 +75,20 @@ def start_network(start: Start, head_dropout: float, attention_dropout: float = 
     """
     from safetensors.torch import load_file
 
-    from clausetag.model.network import SentenceTagger, SentenceTaggerConfig, with_attention_dropout
+    from clausetag.model.configuration import SentenceTaggerConfig
+    from clausetag.model.network import SentenceTagger, with_attention_dropout
 
     artifact = start.artifact
     # A new configuration: the artifact's other keys (thresholds, metrics) belong to the old model alone.
     encoder_config = with_attention_dropout(artifact.config["encoder_config"], attention_dropout)
     network = SentenceTagger(SentenceTaggerConfig(encoder_config, artifact.labels, artifact.heads, head_dropout))
     try:
-        network.load_state_dict(load_file(artifact.folder / WEIGHTS))
-    except RuntimeError as error:
+        if (artifact.folder / WEIGHTS).is_file():
+            weights = load_file(artifact.folder / WEIGHTS)
+        else:  # one that ships
+            weights = float_weights(artifact.folder / "model.onnx", network.state_dict())
+        network.load_state_dict(weights)
+    except (RuntimeError, ArtifactError) as error:
         raise RecipeError(
             f"start: {artifact.folder}: weights and config.json do not belong together ({first_line(error)})"
         ) from None
@@ -104,7 +104,8 @@ def pruned(network: SentenceTagger, kept_layers: int = 0, kept_units: int = 0) -
     Raises:
         RecipeError: the encoder has fewer layers or units, or is not built like BERT.
     """
-    from clausetag.model.network import SentenceTagger, SentenceTaggerConfig
+    from clausetag.model.configuration import SentenceTaggerConfig
+    from clausetag.model.network import SentenceTagger
 
     config = network.config
     layers = int(config.encoder_config.get("num_hidden_layers", 0))

@@ -1,64 +1,54 @@
-"""The training loop: seeded, and resumable from checkpoints with identical results.
+"""Trains a recipe with transformers' Trainer: seeded, on any hardware, and resumable with identical results.
 
     clausetag train default -o runs/default
+    torchrun --nproc_per_node 2 -m clausetag.cli train default -o runs/default
 
-The run's folder holds `checkpoint.pt` and `best.pt` while it trains, and `run.json`: the recipe, versions and the
-metrics of each epoch.
+The run's folder holds `checkpoints/` while it trains, and `run.json`: the recipe, versions and the metrics of each
+epoch.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from accelerate.utils import broadcast_object_list
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
-from tqdm import tqdm
+from transformers import EarlyStoppingCallback, EvalPrediction, TrainerCallback
 
-from clausetag.data.errors import DataError, RecipeError, first_line
+from clausetag.data.errors import RecipeError, first_line
 from clausetag.data.jsonl import write_text
 from clausetag.model.backbone import backbone_path
-from clausetag.model.network import (
-    CUSTOM_HEADS,
-    HEADS,
-    SentenceTagger,
-    from_backbone,
-    layer_depth,
-    native_bf16,
-    predict_logits,
-    tensors,
-    with_new_heads,
-)
+from clausetag.model.configuration import CUSTOM_HEADS, HEADS
+from clausetag.model.network import SentenceTagger, from_backbone, layer_depth, predict_logits, with_new_heads
 from clausetag.model.provenance import git_revision, versions
 from clausetag.model.tokenise import SubwordTokenizer, inference_windows, load_tokenizer
-from clausetag.model.windows import Window, collate
-from clausetag.train.batches import Examples, SourcedWindow, epoch_batches, prepare, unit_targets
-from clausetag.train.checkpoint import CHECKPOINT, atomic_save, load_checkpoint, save_checkpoint
+from clausetag.model.windows import Window
+from clausetag.train.batches import Examples, UnitCollator, epoch_batches, prepare
 from clausetag.train.config import Recipe
 from clausetag.train.start import pruned, start_network
+from clausetag.train.steps import Checkpoints, Steps, StepTrainer, run_steps, training_arguments
 from clausetag.train.training_data import TrainingData
-from clausetag.train.validate import epoch_metrics, score_held_out, selection_score
-
-BEST = "best.pt"
+from clausetag.train.validate import HeldOut, compute_metrics, score_held_out
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come."""
+    """What a run has done so far."""
 
-    epoch: int = 0
-    step_in_epoch: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    best_score: float = float("-inf")
-    best_epoch: int = -1
-    history: list[dict[str, Any]] = field(default_factory=list)
+    step: int
+    best_epoch: int
+    """From 0; -1 before the first epoch ends."""
+    history: list[dict[str, Any]]
+    """Mean loss and validation metrics of each epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +59,43 @@ class Trained:
     tokenizer: SubwordTokenizer
     windows: tuple[Window, ...]
     progress: Progress
+    bf16: bool
+    main: bool
+    """Whether this process is the one that writes the model."""
 
 
-def uses_bf16(recipe: Recipe) -> bool:
-    """Whether matrix products run in bfloat16: if asked for, or with `auto` on a CPU that supports it natively."""
-    return native_bf16() if recipe.precision == "auto" else recipe.precision == "bf16"
+class TaggerTrainer(StepTrainer):
+    """Validates on whole policies at the end of each epoch."""
+
+    compute_metrics: Callable[[EvalPrediction], dict[str, float]]
+
+    def __init__(self, *, validate: Callable[[], Mapping[str, HeldOut]], **named: Any) -> None:
+        super().__init__(**named)
+        self._validate = validate
+
+    def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
+        """Metrics of each head on the validation policies, and `score`, by which the best epoch is chosen.
+
+        Policies are cut into the windows of prediction, so Trainer's own loop over batches is not used. One process
+        computes the metrics for all, so that all decide the same.
+        """
+        shared: list[Any] = [None]
+        if self.is_world_process_zero():
+            held_out: Any = self._validate()
+            shared = [{"score": self.state.epoch, **self.compute_metrics(EvalPrediction(held_out, np.empty(0)))}]
+        broadcast_object_list(shared)
+        metrics = {f"{metric_key_prefix}_{key}": value for key, value in shared[0].items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
 
 
-def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = False) -> Trained:
-    """Train `recipe` in `folder`, resuming from its checkpoint if there is one.
+def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = False, report_to: str = "none") -> Trained:
+    """Train `recipe` in `folder`, resuming from its last checkpoint if there is one.
 
     Raises:
-        RecipeError: the backbone or start model cannot be loaded, or the folder holds a run of another recipe.
+        RecipeError: the backbone or start model cannot be loaded, the folder holds a run of another recipe, or the
+            hardware cannot do what is asked for.
         DataError: the training data have no labelled sentence.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,60 +105,79 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
     examples = prepare(data.train, recipe, tokenizer, tuple(model.config.heads), data.teacher_scores)
     if new_heads:
         model.set_prior(_label_rates(examples))
-    total = sum(len(epoch_batches(examples, recipe, tokenizer, epoch)) for epoch in range(recipe.epochs))
-    if total == 0:
-        raise DataError("the training data have no labelled sentence")
-    optimiser = torch.optim.AdamW(parameter_groups(model, recipe), fused=True)
-    schedule = LambdaLR(optimiser, partial(warmup_factor, total=total, warmup=recipe.warmup))
+    arguments = training_arguments(
+        folder,
+        precision=recipe.precision,
+        accumulation=recipe.accumulation,
+        report_to=report_to,
+        quiet=quiet,
+        seed=recipe.seed,
+        max_grad_norm=recipe.max_norm,
+        load_best_model_at_end=True,
+        metric_for_best_model="score",
+        greater_is_better=True,
+        restore_callback_states_from_checkpoint=recipe.patience > 0,
+    )
+    parts = arguments.world_size * recipe.accumulation
+    draw = partial(epoch_batches, examples, recipe, tokenizer)
+    steps = Steps(draw, recipe.epochs, parts)
+    arguments.max_steps = steps.ends[-1]
     # On CPUs the plain formula is half as fast again as torch's fused attention, whose backward pass is slow.
-    model.encoder.set_attn_implementation("eager")
-    progress = Progress()
+    model.encoder.set_attn_implementation("eager" if arguments.use_cpu else "sdpa")
+    predict = partial(predict_logits, model, window=recipe.window, tokenizer=tokenizer, bf16=arguments.bf16)
     identity = _identity(recipe, data)
-    checkpoint, best = folder / CHECKPOINT, folder / BEST
-    if checkpoint.is_file():
-        progress = Progress(**load_checkpoint(checkpoint, identity, model, optimiser, schedule))
-    bf16 = uses_bf16(recipe)
-    predict = partial(predict_logits, model, window=recipe.window, tokenizer=tokenizer, bf16=bf16)
-    bar = tqdm(total=total, initial=progress.step, unit="step", disable=quiet, smoothing=0.05, mininterval=1.0)
+    callbacks: list[TrainerCallback] = [Checkpoints(steps, recipe.checkpoint_steps, identity)]
+    if recipe.patience:
+        callbacks.append(EarlyStoppingCallback(recipe.patience))
+    trainer = TaggerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=steps,
+        eval_dataset=data.validation,
+        data_collator=UnitCollator(examples, tokenizer.pad_id, arguments.world_size),
+        compute_loss_func=soft_loss,
+        compute_metrics=partial(compute_metrics, recipe=recipe),
+        optimizer_cls_and_kwargs=(torch.optim.AdamW, {"params": parameter_groups(model, recipe), "fused": True}),
+        callbacks=callbacks,
+        warmup=recipe.warmup,
+        validate=partial(score_held_out, predict, model.config.heads, data.validation, recipe, tokenizer),
+    )
     started = time.monotonic()
-    while progress.epoch < recipe.epochs:
-        model.train()
-        for batch in epoch_batches(examples, recipe, tokenizer, progress.epoch)[progress.step_in_epoch :]:
-            loss = batch_loss(model, batch, examples, tokenizer, bf16=bf16)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), recipe.max_norm)
-            optimiser.step()
-            schedule.step()
-            progress.step += 1
-            progress.step_in_epoch += 1
-            progress.loss_sum += float(loss.detach())
-            bar.update()
-            if progress.step % recipe.checkpoint_steps == 0:
-                save_checkpoint(checkpoint, identity, model, optimiser, schedule, asdict(progress))
-        metrics = epoch_metrics(score_held_out(predict, model.config.heads, data.validation, recipe, tokenizer), recipe)
-        score = selection_score(metrics) if metrics else float(progress.epoch)
-        loss_mean = progress.loss_sum / max(1, progress.step_in_epoch)
-        progress.history.append(
-            {"epoch": progress.epoch + 1, "train_loss": loss_mean, "validation": metrics, "score": score}
-        )
-        if score > progress.best_score:
-            progress.best_score, progress.best_epoch = score, progress.epoch
-            atomic_save(best, model.state_dict())
-        bar.set_postfix_str(_postfix(progress.history[-1]))
-        progress.epoch += 1
-        progress.step_in_epoch, progress.loss_sum = 0, 0.0
-        save_checkpoint(checkpoint, identity, model, optimiser, schedule, asdict(progress))
-        write_run(folder, recipe, data, progress)
-    bar.close()
-    model.load_state_dict(torch.load(best, weights_only=True))
+    run_steps(trainer, identity)
+    state = trainer.state
+    best = steps.place(state.best_global_step or state.global_step)[0]
+    progress = Progress(state.global_step, best, history_of(state.log_history, model.config.heads))
+    main = trainer.is_world_process_zero()
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).to("cpu")
     model.train(False)
     model.encoder.set_attn_implementation("sdpa")
-    if not quiet:
+    if main and not quiet:
         seconds = time.monotonic() - started
         print(f"trained {progress.step} steps in {seconds:.0f} s; best epoch {progress.best_epoch + 1}")
     windows = [w for encoded in examples.encoded for w in inference_windows(encoded, recipe.window, tokenizer)]
-    return Trained(model, tokenizer, tuple(windows), progress)
+    return Trained(model, tokenizer, tuple(windows), progress, arguments.bf16, main)
+
+
+def history_of(log: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> list[dict[str, Any]]:
+    """Mean loss and metrics of each epoch, from Trainer's log: losses of some steps each, and of epochs the metrics."""
+    rows: list[dict[str, Any]] = []
+    loss_sum, step, begun = 0.0, 0, 0
+    for entry in log:
+        if "loss" in entry:
+            loss_sum += entry["loss"] * (entry["step"] - step)
+            step = entry["step"]
+        elif "eval_score" in entry:
+            metrics: dict[str, dict[str, float]] = {}
+            for key, value in entry.items():
+                head, _, name = key.removeprefix("eval_").partition("_")
+                if head in heads:
+                    metrics.setdefault(head, {})[name] = value
+            loss = loss_sum / max(1, step - begun)
+            rows.append(
+                {"epoch": len(rows) + 1, "train_loss": loss, "validation": metrics, "score": entry["eval_score"]}
+            )
+            loss_sum, begun = 0.0, step
+    return rows
 
 
 def _network(recipe: Recipe, data: TrainingData) -> tuple[SentenceTagger, Tokenizer, bool]:
@@ -192,43 +226,17 @@ def parameter_groups(model: SentenceTagger, recipe: Recipe) -> list[dict[str, ob
     return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
 
 
-def warmup_factor(step: int, total: int, warmup: float) -> float:
-    """Factor on the learning rate at `step` (from 0): rises linearly over the share `warmup` of the `total` steps,
-    then falls linearly to zero.
+def soft_loss(outputs: Mapping[str, Tensor], labels: Mapping[str, Tensor], num_items_in_batch: Any = None) -> Tensor:
+    """Binary cross-entropy of units with soft targets, summed over labels and, by weight, over units; a scalar.
 
-    transformers' `get_linear_schedule_with_warmup` is the same but for its first step, which has a rate of zero and so
-    would be lost.
+    Args:
+        outputs: the model's: `logits` float [B, U, heads, labels].
+        labels: as `UnitCollator` makes them: which units, `targets` float [n, labels] and `weights` float [n].
+        num_items_in_batch: not used, since the weights are normalised already.
     """
-    rising = max(1, round(warmup * total))
-    if step < rising:
-        return (step + 1) / rising
-    return max(0.0, (total - step) / max(1, total - rising))
-
-
-def batch_loss(
-    model: SentenceTagger, batch: list[SourcedWindow], examples: Examples, tokenizer: SubwordTokenizer, *, bf16: bool
-) -> Tensor:
-    """The loss of a batch of windows, a scalar: `soft_loss` over their sentences and passages."""
-    arrays = collate([item.window for item in batch], tokenizer.pad_id)
-    window, place, head, targets, weights = unit_targets(batch, arrays, examples)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-        logits = model(*tensors(arrays))
-    return soft_loss(logits[window, place, head].float(), targets, weights)
-
-
-def soft_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Binary cross-entropy summed over labels and averaged over units by weight.
-
-    Logits and targets are float [units, labels], weights float [units].
-    """
-    loss = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(-1)
-    return (loss * weights).sum() / weights.sum().clamp_min(1e-6)
-
-
-def _postfix(row: dict[str, Any]) -> str:
-    parts = [f"epoch {row['epoch']} loss {row['train_loss']:.3f}"]
-    parts += [f"{head} F1 {f['macro_f1']:.3f}/{f['micro_f1']:.3f}" for head, f in row["validation"].items()]
-    return ", ".join(parts)
+    logits = outputs["logits"][labels["window"], labels["place"], labels["head"]].float()
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, labels["targets"], reduction="none").sum(-1)
+    return (loss * labels["weights"]).sum()
 
 
 def write_run(folder: Path, recipe: Recipe, data: TrainingData, progress: Progress) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+from transformers import EvalPrediction
 
-from clausetag.eval.metrics.classification import multilabel_metrics
+from clausetag.eval.evaluate import evaluate_metric
 from clausetag.eval.metrics.gold import gold_matrix
 from clausetag.eval.metrics.thresholds import expected_f1_thresholds, fit_calibration
 from clausetag.model.artifact import HeadSettings
@@ -140,8 +142,8 @@ def cross_fitted(held_out: HeldOut, fit: Callable[[HeldOut], HeadSettings]) -> B
 
 def f1_summary(gold: BoolArray, decided: BoolArray) -> dict[str, float]:
     """Macro F1 over the labels that occur in `gold`, and micro F1, of bool [n, labels] arrays; 0 where undefined."""
-    names = [str(number) for number in range(gold.shape[1])]
-    scores = multilabel_metrics(decided, gold, names)
+    names = tuple(str(number) for number in range(gold.shape[1]))
+    scores = evaluate_metric(names)(decided, gold, decided.astype(np.float64))
     return {"macro_f1": scores.macro_f1 or 0.0, "micro_f1": scores.micro_f1 or 0.0}
 
 
@@ -153,23 +155,25 @@ def average_precision(scores: FloatArray, gold: BoolArray) -> float:
     return float(average_precision_score(gold[:, present], scores[:, present])) if present.any() else 0.0
 
 
-def epoch_metrics(held_out: dict[str, HeldOut], recipe: Recipe) -> dict[str, dict[str, float]]:
-    """Loss, mean average precision, and cross-fitted macro and micro F1 of each head."""
-    metrics: dict[str, dict[str, float]] = {}
+def compute_metrics(prediction: EvalPrediction, recipe: Recipe) -> dict[str, float]:
+    """Loss, mean average precision, and cross-fitted macro and micro F1 of each head, as `<head>_<metric>`.
+
+    `score`, by which the best epoch is chosen, is average precision plus micro F1, averaged over heads: average
+    precision shows rare labels without a threshold, micro F1 the frequent ones.
+
+    Args:
+        prediction: its `predictions` are the `HeldOut` rows of each head.
+        recipe: says how many labels a sentence has at least.
+    """
+    held_out = cast("dict[str, HeldOut]", prediction.predictions)
+    metrics: dict[str, float] = {}
     for head, rows in held_out.items():
         z = rows.logits.astype(np.float64)
         decided = cross_fitted(rows, partial(fit_settings, min_labels=recipe.min_labels_of(head)))
-        metrics[head] = {
-            "loss": float((np.logaddexp(0, z) - z * rows.gold).sum(1).mean()),
-            "average_precision": average_precision(rows.logits, rows.gold),
-            **f1_summary(rows.gold, decided),
-        }
+        metrics[f"{head}_loss"] = float((np.logaddexp(0, z) - z * rows.gold).sum(1).mean())
+        metrics[f"{head}_average_precision"] = average_precision(rows.logits, rows.gold)
+        metrics |= {f"{head}_{name}": value for name, value in f1_summary(rows.gold, decided).items()}
+    if held_out:
+        parts = [metrics[f"{head}_average_precision"] + metrics[f"{head}_micro_f1"] for head in held_out]
+        metrics["score"] = float(np.mean(parts))
     return metrics
-
-
-def selection_score(metrics: dict[str, dict[str, float]]) -> float:
-    """The score by which the best epoch is chosen: average precision plus micro F1, averaged over heads.
-
-    Average precision shows rare labels without a threshold, micro F1 the frequent ones.
-    """
-    return float(np.mean([values["average_precision"] + values["micro_f1"] for values in metrics.values()]))

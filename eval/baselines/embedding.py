@@ -23,8 +23,9 @@ from clausetag.data.errors import RecipeError, first_line
 from clausetag.data.labels import LABELS
 from clausetag.model.artifact import sha256_of
 from clausetag.model.backbone import MINILM, backbone_path
+from clausetag.model.configuration import HEADS
 from clausetag.model.decision import FloatArray
-from clausetag.model.network import HEADS, from_backbone, native_bf16
+from clausetag.model.network import from_backbone, native_bf16
 from clausetag.model.runtime import available_cores
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.model.windows import Unit, Window, batches, collate

@@ -66,7 +66,7 @@ class _OneWindow(torch.nn.Module):
         self.model = model
 
     def forward(self, input_ids: torch.Tensor, pooling: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(input_ids[None], torch.ones_like(input_ids)[None], pooling[None])[0]
+        logits: torch.Tensor = self.model(input_ids[None], torch.ones_like(input_ids)[None], pooling[None]).logits[0]
         return logits
 
 

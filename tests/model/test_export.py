@@ -10,7 +10,8 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from clausetag.model.network import HEADS, SentenceTagger, SentenceTaggerConfig, predict_logits
+from clausetag.model.configuration import HEADS, SentenceTaggerConfig
+from clausetag.model.network import SentenceTagger, predict_logits
 from clausetag.model.onnx.export import export_onnx
 from clausetag.model.onnx.quantise import PAIR_LIMIT
 from clausetag.model.runtime import Runtime

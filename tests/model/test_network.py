@@ -9,7 +9,8 @@ import torch
 
 from clausetag.data.labels import LABELS
 from clausetag.model import network
-from clausetag.model.network import HEADS, SentenceTagger
+from clausetag.model.configuration import HEADS
+from clausetag.model.network import SentenceTagger
 
 IDS = torch.tensor([[2, 5, 6, 7, 8, 3], [2, 9, 10, 3, 0, 0]])
 MASK = (IDS != 0).long()
@@ -47,7 +48,7 @@ def token_logits(model: SentenceTagger) -> tuple[torch.Tensor, torch.Tensor]:
 @torch.no_grad()
 def test_with_attention_at_zero_it_is_the_linear_head_of_the_mean_vector(model: SentenceTagger) -> None:
     assert not model.attend.weight.any()
-    logits = model(IDS, MASK, pooling())
+    logits = model(IDS, MASK, pooling()).logits
     hidden, _ = token_logits(model)
     for window, units in enumerate(UNITS):
         for place, (start, end) in enumerate(units):
@@ -62,7 +63,7 @@ def test_with_attention_at_zero_it_is_the_linear_head_of_the_mean_vector(model: 
 
 @torch.no_grad()
 def test_attention_weighs_tokens_and_touches_its_own_head_and_label_alone(model: SentenceTagger) -> None:
-    before = model(IDS, MASK, pooling())
+    before = model(IDS, MASK, pooling()).logits
     hidden, said = token_logits(model)
     head, label = 1, 4
     towards = hidden[0, 2] - hidden[0, 1]
@@ -70,7 +71,7 @@ def test_attention_weighs_tokens_and_touches_its_own_head_and_label_alone(model:
     distances = []
     for strength in (0.5, 2.0, 6.0):  # log-odds of the unit's second token against its first
         model.attend.weight[head * len(LABELS) + label] = towards * strength / far
-        logits = model(IDS, MASK, pooling())
+        logits = model(IDS, MASK, pooling()).logits
         scores = (hidden[0, 1:3] @ model.attend.weight[head * len(LABELS) + label]).clamp(-8, 8)
         expected = torch.softmax(scores, 0) @ said[0, 1:3, head, label]
         assert logits[0, 0, head, label].item() == pytest.approx(expected.item(), abs=1e-4)
@@ -88,7 +89,7 @@ def test_attention_that_grows_without_bound_stays_finite(model: SentenceTagger) 
     # The encoder's output has mean 0, so equal weights would cancel out: these point at the first token instead.
     for scale in (1e3, -1e3):
         model.attend.weight.copy_((scale * hidden[0, 1]).expand_as(model.attend.weight))
-        logits = model(IDS, MASK, pooling())
+        logits = model(IDS, MASK, pooling()).logits
         assert torch.isfinite(logits).all()
         _, said = token_logits(model)
         low, high = said[0, 1:3].min(0).values, said[0, 1:3].max(0).values
@@ -96,5 +97,5 @@ def test_attention_that_grows_without_bound_stays_finite(model: SentenceTagger) 
 
 
 def test_attention_is_learnt_from_the_first_step(model: SentenceTagger) -> None:
-    model(IDS, MASK, pooling())[:, 0].sum().backward()
+    model(IDS, MASK, pooling()).logits[:, 0].sum().backward()
     assert model.attend.weight.grad is not None and model.attend.weight.grad.abs().sum() > 0

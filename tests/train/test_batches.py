@@ -9,9 +9,8 @@ import pytest
 
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
-from clausetag.model.network import HEADS
+from clausetag.model.configuration import HEADS
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
-from clausetag.model.windows import collate
 from clausetag.train.batches import Examples, epoch_batches, prepare, unit_targets
 from clausetag.train.config import Recipe
 from clausetag.train.teacher_scores import TeacherScores, sentence_key
@@ -86,8 +85,8 @@ def test_a_unit_stands_once_for_each_head_that_learns_from_it(
 ) -> None:
     pool = units = 0
     for batch_windows in epoch_batches(examples, recipe, tokenizer, 0):
-        batch = collate([item.window for item in batch_windows], tokenizer.pad_id)
-        window, place, head, targets, weights = unit_targets(batch_windows, batch, examples)
+        found = unit_targets(batch_windows, examples)
+        window, place, head, targets, weights = found.values()
         assert len(window) == len(place) == len(head) == len(targets) == len(weights)
         for at, head_of, target, weight in zip(window, head, targets, weights, strict=True):
             if batch_windows[int(at)].source == 0:

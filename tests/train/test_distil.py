@@ -22,7 +22,8 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.data.text import short_hash, text_hash
 from clausetag.model.artifact import load_artifact, write_manifest
-from clausetag.model.network import HEADS, predict_logits
+from clausetag.model.configuration import HEADS
+from clausetag.model.network import predict_logits
 from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, encode_texts, load_tokenizer
 from clausetag.train import distil as module
 from clausetag.train import trainer

@@ -79,7 +79,7 @@ def test_a_finished_fold_is_kept_and_a_missing_one_trained(
     (tmp_path / "run" / POLICIES[2] / "manifest.json").unlink()
     trained: list[str] = []
     monkeypatch.setattr(
-        run, "run_training", lambda fold, target, quiet: trained.append(f"{fold.leave_out} {target.name}")
+        run, "run_training", lambda fold, target, **_: trained.append(f"{fold.leave_out} {target.name}")
     )
     run.train_folds(recipe, tmp_path / "run", quiet=True)
     assert trained == [f"{POLICIES[1]} {POLICIES[1]}", f"{POLICIES[2]} {POLICIES[2]}"]
@@ -93,7 +93,7 @@ def test_finished_folds_of_another_recipe_are_not_mixed_in(recipe: Recipe, folds
 
 def test_the_command_trains_each_fold(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[str] = []
-    monkeypatch.setattr(run, "run_training", lambda fold, target, quiet: trained.append(f"{fold.start} {target.name}"))
+    monkeypatch.setattr(run, "run_training", lambda fold, target, **_: trained.append(f"{fold.start} {target.name}"))
     settings = ["start=", "policies=000_sagenext,004_vtiger"]
     assert main(["train", "lopo", *(word for pair in settings for word in ("--set", pair)), "-o", str(tmp_path)]) == 0
     assert trained == [" 000_sagenext", " 004_vtiger"]

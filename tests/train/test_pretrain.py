@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file
 
 from clausetag.cli import main
+from clausetag.data.corpora.dataset import UNLABELLED, features, to_row
 from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import DataError, LeakageError, RecipeError
 from clausetag.data.jsonl import write_jsonl
 from clausetag.data.records import Sentence
 from clausetag.data.text import short_hash, text_hash
 from clausetag.model.artifact import load_artifact, read_trained_on
-from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
+from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, load_tokenizer
+from clausetag.model.windows import pack
 from clausetag.train import pretrain as module
 from clausetag.train.config import recipe_from
 from clausetag.train.mlm import (
     MaskedLanguageModel,
+    MaskingCollator,
     Settings,
-    first_policies,
-    masked_loss,
+    TokenisedPool,
+    batches_of,
     masking_collator,
+    passes_of,
+    policy_bounds,
     split_policies,
 )
-from clausetag.train.pretrain import pretrain
+from clausetag.train.pretrain import first_policies, pretrain
 from clausetag.train.run import run_training
+from clausetag.train.steps import Share
 from clausetag.train.training_data import assemble
 
 SAVED = 10
@@ -42,6 +50,10 @@ SAVED = 10
 
 class Killed(BaseException):
     """Stands for a kill signal: nothing catches it."""
+
+
+def rows_of(sentences: list[Sentence]) -> Dataset:
+    return Dataset.from_list([to_row(sentence, UNLABELLED) for sentence in sentences], features=features())
 
 
 def invented(policies: int, sentences: int) -> list[Sentence]:
@@ -56,7 +68,8 @@ def invented(policies: int, sentences: int) -> list[Sentence]:
 def pool() -> list[Sentence]:
     """The five policies' sentences, unlabelled, as policies of 40 sentences under other names."""
     return [
-        replace(row, policy=f"pool-{number // 40:02}", labels=None, extra={}) for number, row in enumerate(read_five())
+        replace(row, policy=f"pool-{number // 40:02}", index=number % 40, labels=None, extra={})
+        for number, row in enumerate(read_five())
     ]
 
 
@@ -69,7 +82,7 @@ def settings(tiny_backbone: Path) -> Settings:
 def pretrained(pool: list[Sentence], settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished backbone, of a run that nothing interrupted."""
     folder = tmp_path_factory.mktemp("pretrained")
-    pretrain(pool, settings, folder, save_steps=SAVED, quiet=True)
+    pretrain(rows_of(pool), settings, folder, save_steps=SAVED, quiet=True)
     return folder
 
 
@@ -78,17 +91,19 @@ def cut(pool: list[Sentence], settings: Settings, tmp_path: Path, monkeypatch: p
     """A run that was killed between two checkpoints."""
     steps = 0
 
-    def dying(*arguments: Any) -> torch.Tensor:
+    forward = MaskedLanguageModel.forward
+
+    def dying(*arguments: Any, **named: Any) -> Any:
         nonlocal steps
         steps += torch.is_grad_enabled()
         if steps > SAVED + 4:
             raise Killed
-        return masked_loss(*arguments)
+        return forward(*arguments, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "masked_loss", dying)
+        patch.setattr(MaskedLanguageModel, "forward", dying)
         with pytest.raises(Killed):
-            pretrain(pool, settings, tmp_path / "cut", save_steps=SAVED, quiet=True)
+            pretrain(rows_of(pool), settings, tmp_path / "cut", save_steps=SAVED, quiet=True)
     return tmp_path / "cut"
 
 
@@ -119,9 +134,9 @@ def test_the_loss_falls_on_policies_that_are_not_learnt_from(pretrained: Path, t
 def test_a_killed_run_resumes_to_the_same_weights(
     cut: Path, pool: list[Sentence], settings: Settings, pretrained: Path
 ) -> None:
-    assert (cut / "partial" / "model.safetensors").is_file() and not (cut / "config.json").exists()
-    assert history(cut / "partial") == history(pretrained)[:1]
-    pretrain(pool, settings, cut, save_steps=SAVED, quiet=True)
+    assert [path.name for path in (cut / "checkpoints").iterdir()] == [f"checkpoint-{SAVED}"]
+    assert not (cut / "config.json").exists()
+    pretrain(rows_of(pool), settings, cut, save_steps=SAVED, quiet=True)
     assert_same_run(cut, pretrained)
 
 
@@ -157,23 +172,21 @@ def test_a_run_killed_while_it_writes_its_end_is_still_finished(
         else:
             patch.setattr(Path, "replace", dying_replace)
         with pytest.raises(Killed):
-            pretrain(pool, settings, cut, save_steps=SAVED, quiet=True)
+            pretrain(rows_of(pool), settings, cut, save_steps=SAVED, quiet=True)
     assert not (cut / "config.json").exists()
-    pretrain(pool, settings, cut, save_steps=SAVED, quiet=True)
+    pretrain(rows_of(pool), settings, cut, save_steps=SAVED, quiet=True)
     assert_same_run(cut, pretrained)
 
 
 def test_a_run_is_continued_by_itself_alone(cut: Path, pool: list[Sentence], settings: Settings) -> None:
     for sentences, other in ((pool, replace(settings, lr=1e-3)), ([*pool[:50], *pool[51:]], settings)):
         with pytest.raises(RecipeError, match="a run with other settings or data; give another -o"):
-            pretrain(sentences, other, cut, save_steps=SAVED, quiet=True)
-    for content in (b"nonsense", None):
-        if content is None:  # as `clausetag train` leaves one
-            torch.save({"recipe": "[]"}, cut / "checkpoint.pt")
-        else:
-            (cut / "checkpoint.pt").write_bytes(content)
+            pretrain(rows_of(sentences), other, cut, save_steps=SAVED, quiet=True)
+    checkpoint = cut / "checkpoints" / f"checkpoint-{SAVED}"
+    for name, content in (("optimizer.pt", b"nonsense"), ("complete.json", b"[]")):
+        (checkpoint / name).write_bytes(content)
         with pytest.raises(RecipeError, match="not a usable checkpoint") as caught:
-            pretrain(pool, settings, cut, save_steps=SAVED, quiet=True)
+            pretrain(rows_of(pool), settings, cut, save_steps=SAVED, quiet=True)
         assert "\n" not in str(caught.value)
 
 
@@ -195,7 +208,7 @@ def test_a_policy_that_was_read_does_not_validate(
     settings: Settings, tiny_recipe: dict[str, object], tmp_path: Path
 ) -> None:
     rows = [replace(row, labels=None) for row in read_five() if row.policy in ("003_empxtrack", "004_vtiger")]
-    pretrain(rows, replace(settings, tokens=1500), tmp_path / "leaky", quiet=True)
+    pretrain(rows_of(rows), replace(settings, tokens=1500), tmp_path / "leaky", quiet=True)
     with pytest.raises(LeakageError, match="'004_vtiger' is both trained on and validated with"):
         assemble(recipe_from({**tiny_recipe, "backbone": str(tmp_path / "leaky")}))
 
@@ -204,78 +217,99 @@ def test_a_second_pretraining_keeps_the_record_of_the_first(
     pretrained: Path, settings: Settings, tmp_path: Path
 ) -> None:
     rows = invented(policies=3, sentences=30)
-    pretrain(rows, replace(settings, backbone=str(pretrained), tokens=400), tmp_path / "second", quiet=True)
+    pretrain(rows_of(rows), replace(settings, backbone=str(pretrained), tokens=400), tmp_path / "second", quiet=True)
     before, after = (read_trained_on(folder / "trained_on.json") for folder in (pretrained, tmp_path / "second"))
     assert after.policies == before.policies | {"shop-0", "shop-1"}
     assert after.context > before.context
 
 
 def test_only_what_is_needed_is_read_and_recorded() -> None:
-    rows = invented(policies=5, sentences=10)  # 110 words a policy
-    assert {row.policy for row in first_policies(rows, 110)} == {"shop-0"}
-    assert {row.policy for row in first_policies(rows, 111)} == {"shop-0", "shop-1"}
+    rows = rows_of(invented(policies=5, sentences=10))  # 110 words a policy
+    assert set(first_policies(rows, 110)["policy"]) == {"shop-0"}
+    assert set(first_policies(rows, 111)["policy"]) == {"shop-0", "shop-1"}
     assert len(first_policies(rows, 10_000)) == 50
 
 
-def test_one_policy_in_twenty_is_held_out(tiny_backbone: Path) -> None:
-    tokenizer = SubwordTokenizer.of(load_tokenizer(str(tiny_backbone)))
-    rows = invented(policies=45, sentences=2)
-    trained_on, measured = (
-        [{one.row for one in policy} for policy in part] for part in split_policies(rows, 1, tokenizer)
-    )
+def test_one_policy_in_twenty_is_held_out() -> None:
+    trained_on, measured = split_policies(45, 1)
     assert (len(trained_on), len(measured)) == (43, 2)
-    assert set().union(*trained_on, *measured) == set(range(90))
-    other, _ = split_policies(rows, 2, tokenizer)
-    assert [{one.row for one in policy} for policy in other] != trained_on
+    assert {*trained_on, *measured} == set(range(45))
+    assert split_policies(45, 2)[0] != trained_on
 
 
-def test_masking_hides_a_share_of_the_tokens_and_no_special_one(tiny_backbone: Path) -> None:
+@pytest.fixture
+def tokenised(pool: list[Sentence], tiny_backbone: Path) -> TokenisedPool:
+    rows = [replace(row, heading="A Heading" if row.index % 3 else None) for row in pool]
+    return TokenisedPool(rows_of(rows), SubwordTokenizer.of(load_tokenizer(str(tiny_backbone))))
+
+
+def test_windows_from_disk_are_those_of_training(
+    tokenised: TokenisedPool, pool: list[Sentence], settings: Settings
+) -> None:
+    """A window is kept as a place in the pool; its tokens are the same as if it had been packed at once."""
+    short = replace(settings, window=24, shortest_window=10)  # some sentences are cut
+    rows = [replace(row, heading="A Heading" if row.index % 3 else None) for row in pool]
+    tokenizer = tokenised.tokenizer
+    (policy, *_) = encode_sentences(rows, tokenizer).policies
+    ids = tokenizer.cls_id, tokenizer.sep_id
+    expected = list(pack(policy, 24, *ids, rng=random.Random("seed/0"), min_tokens=10))
+    places = list(tokenised.windows(0, short, "seed"))
+    assert [tuple(tokenised.ids(place)) for place in places] == [window.ids for window in expected]
+    assert len({place.heading for place in places}) == 2 and max(place.length for place in places) == 24
+
+
+def test_all_of_a_pass_is_read_and_of_the_last_a_part(tokenised: TokenisedPool, settings: Settings) -> None:
+    policies = list(range(len(tokenised.bounds)))
+    tokens = sum(int(tokenised.lengths[row]) + 1 for row in range(len(tokenised.lengths)))
+    twice = replace(settings, tokens=round(1.5 * tokens))
+    passes = passes_of(tokenised, policies, twice)
+    assert passes == pytest.approx(1.5, abs=0.01)
+    whole, part = (batches_of(tokenised, policies, twice, passes, epoch) for epoch in (0, 1))
+    assert sum(place.end - place.start for batch in whole for place in batch) == len(tokenised.lengths)
+    assert 0.4 < len(part) / len(whole) < 0.6
+
+
+def test_a_policy_in_two_places_is_refused() -> None:
+    assert list(policy_bounds(iter("aabccc"))) == [(0, 2), (2, 3), (3, 6)]
+    with pytest.raises(DataError, match="policy 'a' stands in two places"):
+        list(policy_bounds(iter("aba")))
+
+
+def test_masking_hides_a_share_of_the_tokens_and_no_special_one(tokenised: TokenisedPool) -> None:
     """80 % of the hidden tokens are masked, 10 % random, 10 % as they were (Devlin et al. 2019)."""
-    tokenizer = SubwordTokenizer.of(load_tokenizer(str(tiny_backbone)))
-    collator = masking_collator(tokenizer, "[MASK]", 0.15)
+    tokenizer = tokenised.tokenizer
+    masking = masking_collator(tokenizer, "[MASK]", 0.15)
     mask_id = tokenizer.tokenizer.token_to_id("[MASK]")
-    size = tokenizer.tokenizer.get_vocab_size()
-    shown: list[torch.Tensor] = []
-    asked: list[torch.Tensor] = []
-
-    def model(ids: torch.Tensor, attention: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
-        assert torch.equal(attention == 0, torch.from_numpy(padding))
-        shown.append(ids)
-        asked.append(predicted)
-        return torch.zeros(int(predicted.sum()), size)
-
-    words = np.arange(20, 220, dtype=np.int32)
-    batch = [np.array([tokenizer.cls_id, *words[: 150 + row], tokenizer.sep_id], dtype=np.int32) for row in range(50)]
-    original = np.full((50, 201), tokenizer.pad_id)
-    for row, window in enumerate(batch):
-        original[row, : len(window)] = window
-    padding = original == tokenizer.pad_id
-    network = cast(MaskedLanguageModel, model)
-    loss = masked_loss(network, batch, collator, "1/0")
-    for seed in ("1/0", "1/1"):
-        masked_loss(network, batch, collator, seed)
-    assert loss.item() == pytest.approx(np.log(size), abs=1e-4)
-    assert torch.equal(shown[0], shown[1]) and torch.equal(asked[0], asked[1])
-    assert not torch.equal(asked[0], asked[2])
-    at, changed = asked[0].numpy(), shown[0].numpy() != original
-    assert not at[np.isin(original, (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id))].any()
-    assert 0.13 < at.sum() / (original >= 20).sum() < 0.17
-    assert not changed[~at].any()
-    assert 0.76 < (shown[0].numpy()[at] == mask_id).mean() < 0.84
+    collate = MaskingCollator(tokenised, masking)
+    batch = list(tokenised.windows(0, Settings(window=256, shortest_window=200), "seed"))
+    for policy in range(1, len(tokenised.bounds)):
+        batch += tokenised.windows(policy, Settings(window=256, shortest_window=200), "seed")
+    found = collate([Share(batch, 0, 1)])
+    again, other = collate([Share(batch, 0, 1)]), collate([Share([replace(batch[0], seed="x"), *batch[1:]], 0, 1)])
+    assert all(torch.equal(found[name], again[name]) for name in found)
+    assert not torch.equal(found["labels"], other["labels"])
+    original = np.full(found["input_ids"].shape, tokenizer.pad_id)
+    for row, place in enumerate(batch):
+        original[row, : place.length] = tokenised.ids(place)
+    assert np.array_equal(found["attention_mask"].numpy() == 0, original == tokenizer.pad_id)
+    at, changed = found["labels"].numpy() != -100, found["input_ids"].numpy() != original
+    assert np.array_equal(found["labels"].numpy()[at], original[at])
+    special = np.isin(original, (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id))
+    assert not at[special].any() and not changed[~at].any()
+    assert 0.13 < at.sum() / (~special).sum() < 0.17
+    assert 0.76 < (found["input_ids"].numpy()[at] == mask_id).mean() < 0.84
     assert 0.07 < (~changed[at]).mean() < 0.13
+    # Divided among processes, the same tokens are hidden.
+    shares = [collate([Share(batch, part, 2)]) for part in range(2)]
+    assert sum(int((share["labels"] != -100).sum()) for share in shares) == at.sum()
 
 
-def test_a_batch_of_few_tokens_still_has_one_to_predict(tiny_backbone: Path) -> None:
-    tokenizer = SubwordTokenizer.of(load_tokenizer(str(tiny_backbone)))
-    collator = masking_collator(tokenizer, "[MASK]", 0.0)
-    asked: list[int] = []
-
-    def model(ids: torch.Tensor, attention: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
-        asked.append(int(predicted.sum()))
-        return torch.zeros(asked[-1], 100)
-
-    window = np.array([tokenizer.cls_id, 30, 31, tokenizer.sep_id], dtype=np.int32)
-    assert masked_loss(cast(MaskedLanguageModel, model), [window], collator, "x").isfinite() and asked == [1]
+def test_a_batch_of_few_tokens_still_has_one_to_predict(tokenised: TokenisedPool, settings: Settings) -> None:
+    collate = MaskingCollator(tokenised, masking_collator(tokenised.tokenizer, "[MASK]", 0.0))
+    batch = list(tokenised.windows(0, settings, "x"))[:1]
+    assert int((collate([Share(batch, 0, 1)])["labels"] != -100).sum()) == 1
+    spare = collate([Share(batch, 1, 2)])
+    assert len(spare["input_ids"]) == 1 and not (spare["labels"] != -100).any()
 
 
 def test_a_pool_that_is_too_small_is_refused(settings: Settings, tmp_path: Path) -> None:
@@ -284,8 +318,8 @@ def test_a_pool_that_is_too_small_is_refused(settings: Settings, tmp_path: Path)
         (invented(policies=2, sentences=3), "too small to pretrain on"),
     ):
         with pytest.raises(DataError, match=message):
-            pretrain(rows, settings, tmp_path / "run", quiet=True)
-        assert not list((tmp_path / "run").iterdir())
+            pretrain(rows_of(rows), settings, tmp_path / "run", quiet=True)
+        assert not list((tmp_path / "run").glob("*.*"))
 
 
 def test_a_backbone_that_cannot_be_pretrained_is_one_clear_line(
@@ -297,9 +331,9 @@ def test_a_backbone_that_cannot_be_pretrained_is_one_clear_line(
         text = (folder / "tokenizer.json").read_text(encoding="utf-8").replace(token, "[OTHER]")
         (folder / "tokenizer.json").write_text(text, encoding="utf-8")
         with pytest.raises(RecipeError, match=f"^backbone .*{message}"):
-            pretrain(pool, replace(settings, backbone=str(folder)), tmp_path / "run", quiet=True)
+            pretrain(rows_of(pool), replace(settings, backbone=str(folder)), tmp_path / "run", quiet=True)
     with pytest.raises(RecipeError, match="no model in the folder"):
-        pretrain(pool, replace(settings, backbone=str(tmp_path / "nowhere")), tmp_path / "run", quiet=True)
+        pretrain(rows_of(pool), replace(settings, backbone=str(tmp_path / "nowhere")), tmp_path / "run", quiet=True)
 
 
 def test_the_command_writes_a_backbone_and_does_not_overwrite_it(
@@ -307,8 +341,8 @@ def test_the_command_writes_a_backbone_and_does_not_overwrite_it(
 ) -> None:
     found: list[tuple[int, SimpleNamespace]] = []
 
-    def fake(sentences: list[Sentence], settings: Settings, folder: Path, *, quiet: bool) -> None:
-        found.append((len(sentences), SimpleNamespace(settings=settings, quiet=quiet)))
+    def fake(rows: Dataset, settings: Settings, folder: Path, *, report_to: str, quiet: bool) -> None:
+        found.append((len(rows), SimpleNamespace(settings=settings, quiet=quiet)))
         folder.mkdir()
         (folder / "config.json").write_text("{}")
 

@@ -10,7 +10,7 @@ import pytest
 
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
-from clausetag.model.network import HEADS
+from clausetag.model.configuration import HEADS
 from clausetag.train.config import Recipe
 from clausetag.train.targets import Targets, passage_targets, sentence_targets
 from clausetag.train.teacher_scores import TeacherScores, passage_key, sentence_key

@@ -7,14 +7,17 @@ from typing import Any, cast
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from clausetag.data.errors import RecipeError
 from clausetag.data.labels import LABELS
 from clausetag.model import network
 from clausetag.model.backbone import backbone_path, check_sha256
-from clausetag.train import trainer
+from clausetag.model.configuration import HEADS
+from clausetag.train import steps, trainer
 from clausetag.train.config import Recipe, recipe_from
 from clausetag.train.run import run_training
+from clausetag.train.steps import CHECKPOINTS
 from clausetag.train.training_data import assemble
 
 
@@ -35,12 +38,12 @@ def test_a_killed_run_resumes_to_the_same_weights(
     steps = 0
     real = trainer.soft_loss
 
-    def dying(*arguments: torch.Tensor) -> torch.Tensor:
+    def dying(*arguments: Any, **named: Any) -> torch.Tensor:
         nonlocal steps
         steps += 1
         if steps == 18:  # between two checkpoints
             raise Killed
-        return real(*arguments)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(trainer, "soft_loss", dying)
     with pytest.raises(Killed):
@@ -57,8 +60,9 @@ def test_another_recipe_does_not_continue_a_run(recipe: Recipe, tiny_recipe: dic
     trainer.train(recipe, data, tmp_path, quiet=True)
     with pytest.raises(RecipeError, match="holds a run with other settings or data"):
         trainer.train(recipe_from({**tiny_recipe, "epochs": 2, "seed": 9}), data, tmp_path, quiet=True)
-    (tmp_path / "checkpoint.pt").write_bytes(b"nonsense")
-    with pytest.raises(RecipeError, match="not a usable checkpoint"):
+    last = max((tmp_path / CHECKPOINTS).iterdir(), key=lambda path: int(path.name.rpartition("-")[2]))
+    (last / "optimizer.pt").write_bytes(b"nonsense")
+    with pytest.raises(RecipeError, match="not a usable checkpoint; delete it"):
         trainer.train(recipe, data, tmp_path, quiet=True)
 
 
@@ -67,11 +71,11 @@ def test_the_weights_of_the_best_epoch_are_kept(
 ) -> None:
     recipe = recipe_from({**tiny_recipe, "epochs": 3})
     scores = iter([0.5, 0.9, 0.4])
-    monkeypatch.setattr(trainer, "selection_score", lambda metrics: next(scores))
+    monkeypatch.setattr(trainer, "compute_metrics", lambda prediction, recipe: {"score": next(scores)})
     trained = trainer.train(recipe, assemble(recipe), tmp_path, quiet=True)
     assert trained.progress.best_epoch == 1
-    best = torch.load(tmp_path / "best.pt", weights_only=True)
-    last = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["model"]
+    kept = sorted((tmp_path / CHECKPOINTS).iterdir(), key=lambda path: int(path.name.rpartition("-")[2]))
+    best, last = (load_file(folder / "model.safetensors") for folder in kept)
     assert all(torch.equal(value, best[name]) for name, value in trained.model.state_dict().items())
     assert not all(torch.equal(value, last[name]) for name, value in best.items())
 
@@ -84,7 +88,7 @@ def test_run_json_and_curves_are_written(tiny_artifact: Path, tiny_recipe: dict[
     assert run["epochs"][-1]["train_loss"] < run["epochs"][0]["train_loss"]
     assert {"python", "torch", "transformers"} <= set(run["versions"])
     assert (tiny_artifact / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert not (tiny_artifact / "checkpoint.pt").exists()
+    assert not (tiny_artifact / CHECKPOINTS).exists()
 
 
 def test_the_artifact_names_no_folder(tiny_artifact: Path, tiny_backbone: Path) -> None:
@@ -111,9 +115,9 @@ def test_the_packaged_backbones_sum_is_checked(tmp_path: Path, monkeypatch: pyte
 
 
 def test_learning_rate_rises_then_falls_to_zero() -> None:
-    factors = [trainer.warmup_factor(step, 10, 0.3) for step in range(11)]
+    factors = [steps.warmup_factor(step, 10, 0.3) for step in range(11)]
     assert factors == [1 / 3, 2 / 3, 1.0, 1.0, 6 / 7, 5 / 7, 4 / 7, 3 / 7, 2 / 7, 1 / 7, 0.0]
-    assert [trainer.warmup_factor(step, 2, 0.0) for step in range(3)] == [1.0, 1.0, 0.0]
+    assert [steps.warmup_factor(step, 2, 0.0) for step in range(3)] == [1.0, 1.0, 0.0]
 
 
 def test_every_step_has_the_rate_of_its_group_and_place(
@@ -130,11 +134,11 @@ def test_every_step_has_the_rate_of_its_group_and_place(
     monkeypatch.setattr(torch.optim.AdamW, "step", recording)
     total = trainer.train(recipe, assemble(recipe), tmp_path, quiet=True).progress.step
     peaks = sorted([recipe.head_lr, *(recipe.encoder_lr * recipe.layer_decay**depth for depth in range(3))])
-    assert rates == [[peak * trainer.warmup_factor(n, total, 0.5) for peak in peaks] for n in range(total)]
+    assert rates == [[peak * steps.warmup_factor(n, total, 0.5) for peak in peaks] for n in range(total)]
 
 
 def test_rates_fall_layer_by_layer_and_vectors_do_not_decay(tiny_backbone: Path) -> None:
-    model = network.from_backbone(str(tiny_backbone), LABELS, network.HEADS, 0.0)
+    model = network.from_backbone(str(tiny_backbone), LABELS, HEADS, 0.0)
     settings = Recipe(policies=("x",), encoder_lr=1e-3, head_lr=5e-3, layer_decay=0.5, weight_decay=0.1)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     found: dict[str, tuple[float, float]] = {}
@@ -177,25 +181,106 @@ def test_new_heads_start_at_the_rates_of_the_labels(recipe: Recipe, tmp_path: Pa
     assert trained.model.classifier.bias[0].item() == pytest.approx(math.log(rate / (1 - rate)), abs=1e-4)
 
 
-def test_loss_is_weighted_and_ignores_weight_zero() -> None:
-    logits = torch.zeros(3, 2)
-    targets = torch.tensor([[1.0, 0.0], [0.5, 0.5], [1.0, 1.0]])
-    full = trainer.soft_loss(logits, targets, torch.tensor([1.0, 1.0, 0.0]))
-    assert full.item() == pytest.approx(2 * 0.6931, abs=1e-3)
-    wrong = trainer.soft_loss(
-        torch.tensor([[9.0, -9.0], [0.0, 0.0], [-99.0, 0.0]]), targets, torch.tensor([1.0, 1.0, 0.0])
-    )
-    assert wrong.item() == pytest.approx(0.6931, abs=1e-2)
+def test_the_loss_of_a_unit_counts_by_its_weight() -> None:
+    place = torch.arange(3)
+    labels = {
+        **{"window": torch.zeros(3, dtype=torch.int64), "place": place, "head": torch.tensor([1, 0, 0])},
+        "targets": torch.tensor([[1.0, 0.0], [0.5, 0.5], [1.0, 1.0]]),
+        "weights": torch.tensor([0.5, 0.5, 0.0]),
+    }
+    logits = torch.zeros(1, 3, 2, 2)
+    assert trainer.soft_loss({"logits": logits}, labels).item() == pytest.approx(2 * 0.6931, abs=1e-3)
+    logits[0, 0, 1] = torch.tensor([9.0, -9.0])  # right
+    logits[0, 2, 0] = torch.tensor([-99.0, 0.0])  # wrong, but of weight zero
+    assert trainer.soft_loss({"logits": logits}, labels).item() == pytest.approx(0.6931, abs=1e-2)
 
 
 def test_heads_start_as_one_and_priors_set_the_bias(tiny_backbone: Path) -> None:
-    model = network.from_backbone(str(tiny_backbone), LABELS, network.HEADS, 0.0).eval()
+    model = network.from_backbone(str(tiny_backbone), LABELS, HEADS, 0.0).eval()
     rates = torch.full((len(LABELS),), 0.1)
     rates[3] = 0.25
     model.set_prior(rates)
     ids = torch.tensor([[2, 5, 6, 3]])
     with torch.no_grad():
-        logits = model(ids, torch.ones_like(ids), torch.tensor([[[0.0, 0.5, 0.5, 0.0]]]))
+        logits = model(ids, torch.ones_like(ids), torch.tensor([[[0.0, 0.5, 0.5, 0.0]]])).logits
     assert logits.shape == (1, 1, 3, len(LABELS))
     assert torch.equal(logits[0, 0, 0], logits[0, 0, 1])
     assert model.classifier.bias[3].item() == pytest.approx(-1.0986, abs=1e-3)
+
+
+def test_a_step_in_parts_gives_the_same_model(recipe: Recipe, tmp_path: Path) -> None:
+    """Also where a step has fewer windows than parts, so that a part has none."""
+    still = recipe.replaced(epochs=1, head_dropout=0.0, batch_tokens=96)
+    data = assemble(still)
+    weights = []
+    for parts in (1, 3):
+        divided = still.replaced(accumulation=parts)
+        with torch.random.fork_rng():
+            weights.append(without_dropout(divided, data, tmp_path / str(parts)))
+    assert not all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    for name, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][name], atol=1e-4, rtol=0, msg=name)
+
+
+def without_dropout(recipe: Recipe, data: Any, folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a run whose encoder has no dropout, which would differ between the parts of a step."""
+    real = trainer.from_backbone
+
+    def still(*arguments: Any) -> network.SentenceTagger:
+        model = real(*arguments)
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        return model
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "from_backbone", still)
+        return trainer.train(recipe, data, folder, quiet=True).model.state_dict()
+
+
+def test_training_stops_when_validation_gets_no_better(
+    tiny_recipe: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_from({**tiny_recipe, "epochs": 6, "patience": 2})
+    scores = iter([0.5, 0.9, 0.4, 0.8, 0.95, 0.99])
+    monkeypatch.setattr(trainer, "compute_metrics", lambda prediction, recipe: {"score": next(scores)})
+    trained = trainer.train(recipe, assemble(recipe), tmp_path, quiet=True)
+    assert ([row["score"] for row in trained.progress.history], trained.progress.best_epoch) == (
+        [0.5, 0.9, 0.4, 0.8],
+        1,
+    )
+
+
+def test_too_little_memory_is_one_clear_line(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee documentation.")
+
+    monkeypatch.setattr(trainer, "soft_loss", full)
+    with pytest.raises(RecipeError, match=r"step 1 needs more memory than .* set accumulation = 2") as caught:
+        trainer.train(recipe, assemble(recipe), tmp_path, quiet=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_that_was_being_written_is_not_used(recipe: Recipe, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    for step in (7, 14):
+        (folder / f"checkpoint-{step}").mkdir(parents=True)
+        (folder / f"checkpoint-{step}" / "optimizer.pt").write_bytes(b"x" * step)
+    marks = {"identity": "this run", "processes": 1, "sizes": {"optimizer.pt": 7}}
+    (folder / "checkpoint-7" / "complete.json").write_text(json.dumps(marks))
+    assert steps.last_checkpoint(folder, "this run", 1) == str(folder / "checkpoint-7")
+    with pytest.raises(RecipeError, match=r"begun with 1 process.*, now there are 2; resume it with as many"):
+        steps.last_checkpoint(folder, "this run", 2)
+    with pytest.raises(RecipeError, match="another -o or delete the folder"):
+        steps.last_checkpoint(folder, "another run", 1)
+    assert steps.last_checkpoint(tmp_path, "this run", 1) is None
+
+
+def test_curves_are_reported_to_tensorboard(recipe: Recipe, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX", reason="needs tensorboardX: pip install '.[dev]'")
+    run_training(recipe.replaced(epochs=1), tmp_path / "run", quiet=True, report_to="tensorboard")
+    [events] = (tmp_path / "run" / "logs").iterdir()
+    assert b"eval/guide_micro_f1" in events.read_bytes() and b"train/loss" in events.read_bytes()
+    with pytest.raises(RecipeError, match="--report-to comet_ml: ") as caught:
+        run_training(recipe.replaced(epochs=1), tmp_path / "other", quiet=True, report_to="comet_ml")
+    assert "\n" not in str(caught.value)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from transformers import EvalPrediction
 
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.eval.metrics.thresholds import expected_f1_thresholds, fit_calibration
 from clausetag.model.artifact import load_artifact
+from clausetag.model.configuration import HEADS
 from clausetag.model.decision import calibrate
-from clausetag.model.network import HEADS
 from clausetag.model.runtime import Runtime
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences, load_tokenizer
 from clausetag.train.config import Recipe, recipe_from
@@ -21,11 +23,10 @@ from clausetag.train.training_data import Source, assemble
 from clausetag.train.validate import (
     HeldOut,
     any_vote_settings,
+    compute_metrics,
     cross_fitted,
-    epoch_metrics,
     fit_settings,
     score_held_out,
-    selection_score,
 )
 
 POLICIES = 6
@@ -105,13 +106,16 @@ def test_the_metrics_of_an_epoch_and_the_score_that_chooses_it() -> None:
     logits = np.array([[2.0, -1.0], [-3.0, 0.5]], dtype=np.float32)
     gold = np.array([[True, False], [False, True]])
     rows = HeldOut(logits, gold, ("p", "q"), gold)
-    metrics = epoch_metrics({"guide": rows}, Recipe(policies=("x",)))
+    other = HeldOut(-logits, gold, ("p", "q"), gold)
+    found: Any = {"guide": rows, "opp115": other}
+    metrics = compute_metrics(EvalPrediction(found, np.empty(0)), Recipe(policies=("x",)))
     terms = [np.log1p(np.exp(-2)), np.log1p(np.exp(-1)), np.log1p(np.exp(-3)), np.log1p(np.exp(-0.5))]
-    assert metrics["guide"]["loss"] == pytest.approx(sum(terms) / 2)
-    assert metrics["guide"]["average_precision"] == 1.0
-    values = {"loss": 9.0, "average_precision": 0.25, "macro_f1": 0.9, "micro_f1": 0.5}
-    other = {**values, "micro_f1": 0.0}
-    assert selection_score({"a": values, "b": other}) == pytest.approx((0.75 + 0.25) / 2)
+    assert metrics["guide_loss"] == pytest.approx(sum(terms) / 2)
+    assert (metrics["guide_average_precision"], metrics["opp115_average_precision"]) == (1.0, 0.5)
+    parts = [metrics[f"{head}_average_precision"] + metrics[f"{head}_micro_f1"] for head in found]
+    assert metrics["score"] == pytest.approx(sum(parts) / 2)
+    nothing: Any = {}
+    assert compute_metrics(EvalPrediction(nothing, np.empty(0)), Recipe(policies=("x",))) == {}
 
 
 def test_what_ships_is_tuned_on_its_own_scores(tiny_artifact: Path, tiny_recipe: dict[str, object]) -> None:
