@@ -1,4 +1,4 @@
-"""Hidden text of a page: accordions and tabs are read unfolded, everything else that is hidden is left out."""
+"""Hidden text of a page: what readers can open, or what a script only shows later, is read; the rest is left out."""
 
 from __future__ import annotations
 
@@ -7,21 +7,57 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from clausetag.data.documents.html.tree import HEADINGS, TextBlock, prose_in_elements
+from clausetag.data.documents.html.names import meanings
+from clausetag.data.documents.html.tree import (
+    HEADINGS,
+    TextBlock,
+    is_inline,
+    is_sentence,
+    prose_in_elements,
+    text_beside,
+)
 
-_DISPLAY_NONE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
-_HIDDEN_CLASS = re.compile(r"(?:^|\s)(?:hidden|d-none|hide|is-hidden)(?:$|\s)")
+_DISPLAY_NONE = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_INVISIBLE = re.compile(r"visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDDEN_CLASS = re.compile(r"(?:^|\s)(?:hidden|d-none|hide|is-hidden|sf-hidden|w-condition-invisible)(?:$|\s)")
 _SHOWN_CLASS = re.compile(r"(?:^|\s)(?:\w+:|d-(?:sm|md|lg|xl|xxl)-)(?:block|flex|grid|inline|table)")
 """Shows, on wide screens, an element that another class hides on narrow ones."""
 _SCREEN_READER_CLASS = re.compile(
     r"(?:^|\s)(?:sr-only|visually-?hidden|screen-?reader(?:-text|-only)?|element-invisible|a11y-hidden)(?:$|\s)"
 )
 _MIN_WORDS = 60
-"""Words of prose below which hidden text is left out, unless a control of the page unfolds it."""
+"""Words of prose below which hidden text is left out, unless a control of the page opens it."""
 _MIN_DENSITY = 1.0
-_MIN_DENSITY_CONTROLLED = 0.4
-"""Mentions of data per 100 words from which folded text is kept; the second if a control of the page unfolds it."""
+"""Mentions of data per 100 words from which hidden text without a control is read."""
 _MAX_TITLE_WORDS = 15
+_CONTROL_WORDS = re.compile(
+    r"(?:i )?(?:ok(?:ay)?|got it|accept|agree|allow|close|dismiss|decline|reject|continue|submit|subscribe|search|send|save"
+    r"|read more|show more|see more|learn more|more|copy|print|share|menu|back|next|previous)\b",
+    re.IGNORECASE,
+)
+"""At the start of a button: it is a control and no part of the sentence, unless the sentence goes on behind it."""
+
+
+def read_buttons_in_sentences(root: Any) -> None:
+    """Turn the buttons that stand within a sentence into parts of it."""
+    for element in list(root.iter("button")):
+        before, after = text_beside(element)
+        if after and (before or after.lstrip()[:1].islower()):
+            element.tag = "span"
+        elif before and (element.tail or "").strip() in (".", ",", ";", ")", ").", "!", "?"):
+            element.tag = "span"
+        elif before.rstrip()[-1:].isalpha() and not _CONTROL_WORDS.match("".join(element.itertext()).strip()):
+            element.tag = "span"
+
+
+def drop_heading_anchors(root: Any) -> None:
+    """Remove signs such as "#" and "¶" that link a heading to itself."""
+    for link in root.iter("a"):
+        text = "".join(link.itertext())
+        if text and not any(map(str.isalnum, text)) and any(e.tag in HEADINGS for e in link.iterancestors()):
+            for child in list(link):
+                link.remove(child)
+            link.text = None
 
 
 def mark_accordion_titles(root: Any, blocks: Iterable[TextBlock]) -> bool:
@@ -59,7 +95,7 @@ def _opens_prose(element: Any, prose: Counter[Any], by_id: dict[str, Any]) -> bo
     targets = _controlled_ids(element)
     if targets:
         return any(prose[by_id[name]] for name in targets if name in by_id)
-    is_switch = element.get("aria-expanded") is not None
+    is_switch = element.get("aria-expanded") is not None or "panel" in meanings(element)
     return is_switch and bool(prose[_following(element)] or prose[_following(element.getparent())])
 
 
@@ -74,22 +110,38 @@ def _controlled_ids(element: Any) -> list[str]:
     return [name.lstrip("#") for names in given for name in names.split()]
 
 
-def is_hidden(element: Any) -> bool:
-    """Whether the element itself is marked as hidden."""
-    names = element.get("class") or ""
-    return (
-        element.get("hidden") is not None
-        or bool(_DISPLAY_NONE.search(element.get("style") or ""))
-        or bool(_HIDDEN_CLASS.search(names) and not _SHOWN_CLASS.search(names))
-    )
+def _is_hidden(element: Any) -> bool:
+    """Whether the element itself is marked as hidden, and not only until it is searched for or moves in."""
+    hidden, style, names = element.get("hidden"), element.get("style") or "", element.get("class") or ""
+    if (hidden is not None and hidden.lower() != "until-found") or _DISPLAY_NONE.search(style):
+        return True
+    if _INVISIBLE.search(style):
+        return "floating" in meanings(element) or (is_inline(element) and any(text_beside(element)))
+    is_hidden = bool(_HIDDEN_CLASS.search(names)) and not _SHOWN_CLASS.search(names)
+    return is_hidden and "animation" not in meanings(element)
+
+
+def hidden_in_lines(root: Any) -> set[Any]:
+    """What only screen readers read, such as "(opens in a new window)", and hidden words within a line of text."""
+    return {
+        element
+        for element in root.iter()
+        if _is_for_screen_readers(element)
+        or (is_inline(element) and _is_hidden(element) and any(text_beside(element)) and not _is_rest(element))
+    }
+
+
+def _is_rest(element: Any) -> bool:
+    """Whether hidden words in a line are the rest of a text, behind "Read more"."""
+    return len("".join(element.itertext()).split()) >= _MAX_TITLE_WORDS
 
 
 def hidden_elements(root: Any, blocks: Iterable[TextBlock]) -> set[Any]:
-    """Hidden elements, except the panels of accordions and tabs that are about data practices.
+    """Hidden elements, except those that readers can open.
 
     `blocks` are those of the page without its boilerplate, but with all hidden text.
     """
-    hidden = {element for element in root.iter() if is_hidden(element) or _is_for_screen_readers(element)}
+    hidden = {element for element in root.iter() if _is_hidden(element)}
     outermost: dict[Any, Any] = {}
     for element in root.iter():
         outer = outermost.get(element.getparent())  # lxml elements without children are false: compare with None
@@ -107,20 +159,31 @@ def hidden_elements(root: Any, blocks: Iterable[TextBlock]) -> set[Any]:
             panels[element.tag, element.get("class") or ""].append(element)
     controlled = {name for element in root.iter() for name in _controlled_ids(element)}
     for group in panels.values():
-        is_controlled = any(element.get("id") in controlled for element in group)
-        if _is_policy([block for element in group for block in blocks_in[element]], is_controlled):
+        can_be_opened = any(element.get("id") in controlled or _is_panel(element) for element in group)
+        if _is_policy([block for element in group for block in blocks_in[element]], can_be_opened):
             for element in group:
-                hidden -= {element, *(inner for inner in element.iter() if not _is_for_screen_readers(inner))}
+                hidden.difference_update(element.iter())
     return hidden
 
 
-def _is_policy(panels: Sequence[TextBlock], is_controlled: bool) -> bool:
-    """Whether the text of panels of the same kind is to be read; `is_controlled`: a control of the page opens them."""
+def _is_panel(element: Any) -> bool:
+    """Whether the element is the panel of an accordion or tab: by its role, by its name, or by the title above it."""
+    names = meanings(element) | meanings(element.getparent())
+    if element.get("role") in ("tabpanel", "dialog") or element.tag == "dialog" or "panel" in names:
+        return True
+    above = element.getprevious()
+    if above is None or "floating" in names:
+        return False
+    return above.tag in (*HEADINGS, "button", "summary", "label", "dt") or above.get("role") in ("button", "tab")
+
+
+def _is_policy(panels: Sequence[TextBlock], can_be_opened: bool) -> bool:
+    """Whether the text of panels of the same kind is to be read."""
+    if can_be_opened:
+        return any(is_sentence(block) for block in panels)
     prose = [block for block in panels if block.prose]
     words = sum(block.prose for block in prose)
-    density = _MIN_DENSITY_CONTROLLED if is_controlled else _MIN_DENSITY
-    enough = words >= (1 if is_controlled else _MIN_WORDS)
-    return enough and 100 * sum(block.mentions for block in prose) >= density * words
+    return words >= _MIN_WORDS and 100 * sum(block.mentions for block in prose) >= _MIN_DENSITY * words
 
 
 def _is_for_screen_readers(element: Any) -> bool:

@@ -13,7 +13,7 @@ from clausetag.data.documents.blocks import normalise
 
 _NOT_TEXT_TAGS = (
     "head title script style noscript template svg math iframe object embed video audio canvas map select option "
-    "datalist textarea button frameset"
+    "datalist textarea button frameset del s strike"
 )
 NOT_TEXT = frozenset(_NOT_TEXT_TAGS.split())
 STORED = frozenset({"noscript", "template", "textarea"})
@@ -24,6 +24,16 @@ _BLOCK_TAGS = (
     "tfoot th thead tr ul h1 h2 h3 h4 h5 h6"
 )
 _BLOCK = frozenset(_BLOCK_TAGS.split())
+_INLINE_TAGS = (
+    "a abbr acronym b bdi bdo bdt big button cite code data del dfn em font i input ins kbd label mark q s samp small "
+    "span strike strong sub sup time tt u var wbr"
+)
+_INLINE = frozenset(_INLINE_TAGS.split())
+_DISPLAY_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item|flow-root)", re.IGNORECASE)
+_BESIDE_STEPS = 8
+"""Elements that are looked at in search of the text beside one."""
+_GLUED_WORDS = 3
+"""Words of an element from which, right behind another one and without a space, it is laid out on its own."""
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _DATA_PRACTICE = re.compile(
     r"\b(?:personal(?:ly)?[ -](?:\w+ )?(?:information|data)|(?:your|the|this|such|which|what) (?:information|data)"
@@ -106,6 +116,47 @@ def parse(html: str) -> Any:
     return root
 
 
+def is_block(element: Any) -> bool:
+    """Whether the element is laid out as a block.
+
+    An element that HTML doesn't know, such as a custom one, is a block unless it stands within a line of text.
+    """
+    if element.tag in _BLOCK:
+        return True
+    if _DISPLAY_BLOCK.search(element.get("style") or ""):
+        return True
+    return element.tag not in _INLINE and element.tag not in NOT_TEXT and not any(text_beside(element))
+
+
+def text_beside(element: Any) -> tuple[str, str]:
+    """The words right before and after an inline element, in its line of text; "" where there are none."""
+    return _beside(element, before=True), _beside(element, before=False)
+
+
+def _beside(element: Any, before: bool) -> str:
+    """The nearest text on one side, at most a few elements away."""
+    for _ in range(_BESIDE_STEPS):
+        sibling = element.getprevious() if before else element.getnext()
+        parent = element.getparent()
+        if parent is None:
+            return ""
+        between = element.tail if not before else parent.text if sibling is None else sibling.tail
+        if between and _WORD.search(between):
+            return str(between)
+        if sibling is not None:
+            if sibling.tag not in _INLINE:
+                return ""
+            inner = [text for text in sibling.itertext() if _WORD.search(text)]
+            if inner:
+                return str(inner[-1 if before else 0])
+            element = sibling
+        elif parent.tag in _INLINE:
+            element = parent
+        else:
+            return ""
+    return ""
+
+
 def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] = NOT_TEXT) -> list[TextBlock]:
     """All blocks with a letter or digit, in order, without the elements `left_out` and the tags `not_text`."""
     from lxml import etree
@@ -129,12 +180,15 @@ def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] 
             found.append(current)
         current = None
 
+    laid_out: set[Any] = set()
     walker = etree.iterwalk(root, events=("start", "end"))
     for event, element in walker:
         tag = element.tag
-        if tag in _BLOCK:
-            end_block()
         if event == "start":
+            if is_block(element):
+                laid_out.add(element)
+            if element in laid_out or (current is not None and _is_glued(element, current)):
+                end_block()
             if tag in not_text or element in left_out:
                 skipped.add(element)
                 walker.skip_subtree()
@@ -147,6 +201,8 @@ def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] 
                 headings.append(tag)
             add(element.text, element, tag in ("pre", "textarea"))
             continue
+        if element in laid_out:
+            end_block()
         if element not in skipped:
             links -= is_link(element)
             bold -= tag in ("b", "strong")
@@ -157,6 +213,21 @@ def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] 
             add(element.tail, parent, parent.tag == "pre")
     end_block()
     return found
+
+
+def _is_glued(element: Any, current: TextBlock) -> bool:
+    """Whether an inline element comes right behind another one that has a line of its own: "1. Who we areWe are Acme"."""
+    before = element.getprevious()
+    if before is None or before.tail or before.tag not in _INLINE or element.tag not in _INLINE:
+        return False
+    left = current.runs[-1][0]
+    right = next(iter(element.itertext()), "")
+    return (
+        right[:1].isupper()
+        and (left[-1:].isalnum() or left[-1:] in ".:!?")
+        and len(left.split()) >= _GLUED_WORDS
+        and len(right.split()) >= _GLUED_WORDS
+    )
 
 
 def is_link(element: Any) -> bool:
