@@ -17,6 +17,7 @@ from clausetag.data.documents.html.tree import HEADINGS, TextBlock, is_inline, s
 NAMED = "widget"
 """The place of an element that only its name or tag speaks against; prose outweighs it (`main_content`)."""
 CONSENT_TOOL, NAVIGATION, FOOTER, DIALOG, FORM = "consent tool", "navigation", "footer", "dialog", "form"
+HIDDEN = "hidden"
 
 _NEVER = frozenset({"html", "body", "main", "article", *HEADINGS})
 _IN_TEXT = frozenset({"main", "article", "section"})

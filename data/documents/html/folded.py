@@ -29,6 +29,10 @@ _MIN_WORDS = 60
 """Words of prose below which hidden text is left out, unless a control of the page opens it."""
 _MIN_DENSITY = 1.0
 """Mentions of data per 100 words from which hidden text without a control is read."""
+_DOCUMENT_WORDS = 300
+_MIN_DENSITY_OPENED = 0.8
+"""A panel that a control opens is another document, such as terms of use, if it has more words of prose and fewer
+mentions of data per 100 words."""
 _MAX_TITLE_WORDS = 15
 _CONTROL_WORDS = re.compile(
     r"(?:i )?(?:ok(?:ay)?|got it|accept|agree|allow|close|dismiss|decline|reject|continue|submit|subscribe|search|send|save"
@@ -179,11 +183,12 @@ def _is_panel(element: Any) -> bool:
 
 def _is_policy(panels: Sequence[TextBlock], can_be_opened: bool) -> bool:
     """Whether the text of panels of the same kind is to be read."""
-    if can_be_opened:
-        return any(is_sentence(block) for block in panels)
     prose = [block for block in panels if block.prose]
     words = sum(block.prose for block in prose)
-    return words >= _MIN_WORDS and 100 * sum(block.mentions for block in prose) >= _MIN_DENSITY * words
+    density = 100 * sum(block.mentions for block in prose) / max(1, words)
+    if can_be_opened:
+        return any(map(is_sentence, panels)) and (words < _DOCUMENT_WORDS or density >= _MIN_DENSITY_OPENED)
+    return words >= _MIN_WORDS and density >= _MIN_DENSITY
 
 
 def _is_for_screen_readers(element: Any) -> bool:

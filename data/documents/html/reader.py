@@ -12,6 +12,7 @@ docs/EXTRACTION.md has measurements on crawled pages.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Any
 
 from clausetag.data.documents.blocks import (
@@ -24,9 +25,17 @@ from clausetag.data.documents.blocks import (
     without_marker,
 )
 from clausetag.data.documents.html.bare import text_between_tags
-from clausetag.data.documents.html.boilerplate import boilerplate_elements
-from clausetag.data.documents.html.folded import hidden_elements, mark_accordion_titles
-from clausetag.data.documents.html.main_content import add_title, main_blocks, trim
+from clausetag.data.documents.html.boilerplate import HIDDEN, NAMED, boilerplate_places
+from clausetag.data.documents.html.folded import (
+    drop_heading_anchors,
+    hidden_elements,
+    hidden_in_lines,
+    mark_accordion_titles,
+    read_buttons_in_sentences,
+)
+from clausetag.data.documents.html.main_content import main_content
+from clausetag.data.documents.html.set_aside import has_set_lines, outside, words_set_aside
+from clausetag.data.documents.html.stored import inner_pages
 from clausetag.data.documents.html.tree import (
     HEADINGS,
     NOT_TEXT,
@@ -50,12 +59,25 @@ _WORD = re.compile(r"\w")
 _ENOUGH_PROSE = 500
 """Words of visible prose from which hidden text is never read as a whole. With less, the page can be one folded
 list."""
+_LITTLE_PROSE = 40
+"""Words of prose below which a page is searched for text that it holds without showing it ..."""
 _STORED_PROSE = 100
-"""Words of prose in templates, text boxes or inner pages from which those are read, if the page shows no prose."""
+"""... and words of prose from which such text is read: in scripts, templates, text boxes or inner pages."""
 _MAX_NESTED = 3
 """Levels of pages within pages that are read."""
 _BOLD_HEADING_WORDS = 15
 """A line in bold type is a heading if it has no more words, whatever its capitals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The main content of a page, and what was left out of it."""
+
+    blocks: list[RawBlock]
+    set_aside: dict[str, int] = field(default_factory=dict)
+    """Words of prose about data that are not in `blocks`, by where they stand; see `boilerplate`."""
+    shown: str = ""
+    """The title and all text of a page with little prose, which tell an error page from a short policy."""
 
 
 def html_blocks(html: str) -> list[RawBlock]:
@@ -63,52 +85,67 @@ def html_blocks(html: str) -> list[RawBlock]:
 
     Bad markup never raises an error; a page without text gives an empty list.
     """
-    return _page_blocks(html, _MAX_NESTED)
+    return read_page(html).blocks
 
 
-def _page_blocks(html: str, nested: int) -> list[RawBlock]:
+def read_page(html: str) -> Page:
+    """The main content of a page or fragment, and what is left out of it; see `html_blocks`."""
+    return _read(html, _MAX_NESTED)
+
+
+def _read(html: str, nested: int) -> Page:
     try:
         root = parse(html)
     except TooDeep:
-        return plain_blocks(text_between_tags(html))
+        return Page(plain_blocks(text_between_tags(html)))
     if root is None:
-        return []
+        return Page([])
     _alive = list(root.iter())  # lxml makes a new object for an element at each walk unless one is alive
     _decode_addresses(root)
-    everything = text_blocks(root)
-    not_text = NOT_TEXT
-    if not _prose(everything):
-        if inner := _inner_pages(root, nested):
-            return inner
-        if _prose(text_blocks(root, not_text=NOT_TEXT - STORED)) >= _STORED_PROSE:
-            not_text = NOT_TEXT - STORED
-    if mark_accordion_titles(root, everything) or not_text != NOT_TEXT:
-        everything = text_blocks(root, not_text=not_text)
-    kept = _visible_blocks(root, everything, not_text)
-    kept = add_title(root, trim(main_blocks(root, kept, everything)), everything)
+    drop_heading_anchors(root)
+    read_buttons_in_sentences(root)
+    in_lines = hidden_in_lines(root)
+    everything = text_blocks(root, in_lines)
+    if mark_accordion_titles(root, everything):
+        everything = text_blocks(root, in_lines)
+    kept, places = _select(root, everything)
+    inner: list[RawBlock] = []
+    shown = ""
+    if _prose(kept) < _LITTLE_PROSE:
+        stored = text_blocks(root, in_lines, NOT_TEXT - STORED)
+        inner = [block for page in inner_pages(root) for block in _read(page, nested - 1).blocks] if nested else []
+        if sum(len(text.split()) for text, _ in inner) < _STORED_PROSE:
+            inner = []
+        if not inner and _prose(stored) >= _prose(everything) + _STORED_PROSE:
+            everything = stored
+            kept, places = _select(root, everything)
+        titles = ["".join(title.itertext()) for title in root.iter("title")]
+        shown = "\n".join([*titles, *(block.text for block in stored)])
+    kept = kept or ([] if inner else everything)
+    aside = words_set_aside(everything, kept, places)
+    if has_set_lines(root, kept):
+        return Page(plain_blocks("\n".join(block.text for block in kept)), aside)
     kinds = _kinds(root, kept)
-    return demote_last([raw for block in kept or everything for raw in _raw_blocks(block, kinds[block.element])])
+    raw = [raw for block in kept for raw in _raw_blocks(block, kinds[block.element])]
+    return Page(demote_last([*raw, *inner]), aside, shown)
 
 
 def _prose(blocks: list[TextBlock]) -> int:
     return sum(block.prose for block in blocks)
 
 
-def _visible_blocks(root: Any, everything: list[TextBlock], not_text: frozenset[str]) -> list[TextBlock]:
-    """The blocks that are neither boilerplate nor hidden; the hidden ones too if little is visible without them."""
-    boilerplate = boilerplate_elements(root, everything)
-    unfolded = text_blocks(root, boilerplate, not_text)
-    hidden = hidden_elements(root, unfolded) - boilerplate
-    visible = text_blocks(root, boilerplate | hidden, not_text) if hidden else unfolded
-    is_folded = _prose(visible) < _ENOUGH_PROSE and _prose(unfolded) > 2 * _prose(visible)
-    return unfolded if is_folded else visible
-
-
-def _inner_pages(root: Any, nested: int) -> list[RawBlock]:
-    """The text of complete pages within a page, if that is more than a few words."""
-    pages = [frame.get("srcdoc") for frame in root.iter("iframe") if frame.get("srcdoc")] if nested else []
-    blocks = [block for page in pages for block in _page_blocks(page, nested - 1)]
-    return blocks if sum(len(text.split()) for text, _ in blocks) >= _STORED_PROSE else []
+def _select(root: Any, blocks: list[TextBlock]) -> tuple[list[TextBlock], dict[Any, str]]:
+    """The blocks of the policy, and the elements that are hidden or boilerplate with their places."""
+    boilerplate = boilerplate_places(root, blocks)
+    weak = {element for element, place in boilerplate.items() if place == NAMED}
+    unfolded = outside(blocks, boilerplate.keys() - weak)
+    hidden = hidden_elements(root, unfolded)
+    shown = _prose(outside(unfolded, hidden | weak))
+    if shown < _ENOUGH_PROSE and _prose(outside(unfolded, weak)) > 2 * shown:
+        hidden = set()  # the page is one folded list
+    places = {element: place for element, place in boilerplate.items() if not (element in weak and element in hidden)}
+    places = dict.fromkeys(hidden, HIDDEN) | places
+    return main_content(root, blocks, places), places
 
 
 def _decode_addresses(root: Any) -> None:

@@ -25,8 +25,8 @@ _BLOCK_TAGS = (
 )
 _BLOCK = frozenset(_BLOCK_TAGS.split())
 _INLINE_TAGS = (
-    "a abbr acronym b bdi bdo bdt big button cite code data del dfn em font i input ins kbd label mark q s samp small "
-    "span strike strong sub sup time tt u var wbr"
+    "a abbr acronym b bdi bdo bdt big br button cite code data del dfn em font i img input ins kbd label mark nobr "
+    "picture q s samp slot small source span strike strong sub sup time tt u var wbr"
 )
 _INLINE = frozenset(_INLINE_TAGS.split())
 _DISPLAY_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item|flow-root)", re.IGNORECASE)
@@ -44,10 +44,17 @@ _DATA_PRACTICE = re.compile(
 
 _PROSE_WORDS = 15
 """A block with at least so many words, less than half of them in links, is prose; menus have none."""
+_SENTENCE_WORDS = 4
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _WORD = re.compile(r"\w")
 _NOT_WORD = re.compile(r"[\W_]+")
 _NOT_ELSEWHERE = re.compile(r"#|javascript:", re.IGNORECASE)
+
+
+def is_sentence(block: TextBlock) -> bool:
+    """Whether a block is text, and not a label, a link or a menu: prose, or a short sentence."""
+    ends = block.text.rstrip("\"'”’)")[-1:] in tuple(".!?:;")
+    return bool(block.prose) or (ends and block.words >= _SENTENCE_WORDS and not block.link_only)
 
 
 class TooDeep(Exception):
@@ -113,6 +120,8 @@ def parse(html: str) -> Any:
     # The code of this error differs between versions of libxml2.
     if any(entry.message.startswith("Excessive depth in document") for entry in parser.error_log):
         raise TooDeep
+    for shadow in () if root is None else root.xpath("//template[@shadowrootmode or @shadowroot]"):
+        shadow.tag = "div"  # a browser shows it as part of the page
     return root
 
 
@@ -126,6 +135,11 @@ def is_block(element: Any) -> bool:
     if _DISPLAY_BLOCK.search(element.get("style") or ""):
         return True
     return element.tag not in _INLINE and element.tag not in NOT_TEXT and not any(text_beside(element))
+
+
+def is_inline(element: Any) -> bool:
+    """Whether the element is part of a line by its tag, such as a link or a button."""
+    return element.tag in _INLINE
 
 
 def text_beside(element: Any) -> tuple[str, str]:

@@ -1,0 +1,47 @@
+"""What is left out of a page: the blocks outside of some elements, and the words about data that were set aside."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from itertools import chain
+from typing import Any
+
+from clausetag.data.documents.html.tree import TextBlock
+
+BESIDE = "beside the text"
+"""The place of what no element marks as boilerplate, and what is not part of the main content either."""
+_POSITIONED = re.compile(r"position\s*+:\s*+absolute", re.IGNORECASE)
+_SET_SHARE = 0.8
+"""Share of the blocks that are placed one by one, from which the page is a PDF turned into HTML."""
+_SET_BLOCKS = 4
+
+
+def outside(blocks: Sequence[TextBlock], elements: Set[Any]) -> list[TextBlock]:
+    """The blocks that are in none of the elements."""
+    inside = {inner for element in elements for inner in element.iter()} if elements else set()
+    return [block for block in blocks if block.element not in inside]
+
+
+def words_set_aside(
+    blocks: Sequence[TextBlock], kept: Sequence[TextBlock], places: Mapping[Any, str]
+) -> dict[str, int]:
+    """The words of prose about data that are in `blocks` and not in `kept`, by place; copies don't count."""
+    texts = {block.text for block in kept}
+    words: Counter[str] = Counter()
+    for block in blocks:
+        if block.prose and block.mentions and block.text not in texts:
+            texts.add(block.text)
+            around = chain([block.element], block.element.iterancestors())
+            words[next((places[element] for element in around if element in places), BESIDE)] += block.words
+    return dict(words)
+
+
+def has_set_lines(root: Any, blocks: Sequence[TextBlock]) -> bool:
+    """Whether each block is a line of a PDF, as converters write it."""
+    if len(blocks) < _SET_BLOCKS:
+        return False
+    if any("pdf2htmlex" in (meta.get("content") or "").lower() for meta in root.iter("meta")):
+        return True
+    return sum(bool(_POSITIONED.search(b.element.get("style") or "")) for b in blocks) >= _SET_SHARE * len(blocks)
