@@ -27,8 +27,8 @@ _ROLES = {
     "navigation": NAVIGATION, "search": NAVIGATION, "contentinfo": FOOTER, "dialog": DIALOG, "alertdialog": DIALOG,
 }  # fmt: skip
 _AGREE = re.compile(
-    r"\b(?:accept|agree|allow|reject|decline|refuse|got it|ok|okay|understand|dismiss|save|confirm|subscribe|sign|submit"
-    r"|send|join|log in)\b",
+    r"\b(?:accept|agree|allow|reject|decline|refuse|got it|ok|okay|understand|dismiss|save|confirm|subscribe|sign"
+    r"|submit|send|join|log in)\b",
     re.IGNORECASE,
 )
 """On a button: it asks for consent, or sends a form."""
@@ -66,9 +66,9 @@ def boilerplate_places(root: Any, blocks: Sequence[TextBlock]) -> dict[Any, str]
     prose_before = 0
     inside: set[Any] = set()
     for element in root.iter():
-        if 2 * prose[element] < prose[root] and element not in places:
-            if place := _place(element, prose[element], mentions[element], prose_before):
-                places[element] = place
+        is_minor = 2 * prose[element] < prose[root] and element not in places
+        if is_minor and (place := _place(element, prose[element], mentions[element], prose_before)):
+            places[element] = place
         if element in places or element.getparent() in inside:
             inside.add(element)
         else:
@@ -132,10 +132,10 @@ def _place(element: Any, prose: int, mentions: int, prose_before: int) -> str:
 def asks(element: Any) -> bool:
     """Whether it has fields to fill in, or a button that asks for consent or sends a form."""
     for control in element.iter("input", "select", "textarea", "button", "a"):
-        if control.tag == "button" or control.get("role") == "button" or control.get("href") in ("#", None):
-            # A label can be long, but what a button does is said in its first words.
-            if _AGREE.search(" ".join("".join(control.itertext()).split())[:40]):
-                return True
+        is_button = control.tag == "button" or control.get("role") == "button" or control.get("href") in ("#", None)
+        # A label can be long, but what a button does is said in its first words.
+        if is_button and _AGREE.search(" ".join("".join(control.itertext()).split())[:40]):
+            return True
         if control.tag in ("input", "select", "textarea") and control.get("type") not in ("hidden", "button"):
             return True
     return False

@@ -35,8 +35,8 @@ _MIN_DENSITY_OPENED = 0.8
 mentions of data per 100 words."""
 _MAX_TITLE_WORDS = 15
 _CONTROL_WORDS = re.compile(
-    r"(?:i )?(?:ok(?:ay)?|got it|accept|agree|allow|close|dismiss|decline|reject|continue|submit|subscribe|search|send|save"
-    r"|read more|show more|see more|learn more|more|copy|print|share|menu|back|next|previous)\b",
+    r"(?:i )?(?:ok(?:ay)?|got it|accept|agree|allow|close|dismiss|decline|reject|continue|submit|subscribe|search|send"
+    r"|save|read more|show more|see more|learn more|more|copy|print|share|menu|back|next|previous)\b",
     re.IGNORECASE,
 )
 """At the start of a button: it is a control and no part of the sentence, unless the sentence goes on behind it."""
@@ -46,11 +46,10 @@ def read_buttons_in_sentences(root: Any) -> None:
     """Turn the buttons that stand within a sentence into parts of it."""
     for element in list(root.iter("button")):
         before, after = text_beside(element)
-        if after and (before or after.lstrip()[:1].islower()):
-            element.tag = "span"
-        elif before and (element.tail or "").strip() in (".", ",", ";", ")", ").", "!", "?"):
-            element.tag = "span"
-        elif before.rstrip()[-1:].isalpha() and not _CONTROL_WORDS.match("".join(element.itertext()).strip()):
+        goes_on = after and (before or after.lstrip()[:1].islower())
+        ends = before and (element.tail or "").strip() in (".", ",", ";", ")", ").", "!", "?")
+        is_open = before.rstrip()[-1:].isalpha()
+        if goes_on or ends or (is_open and not _CONTROL_WORDS.match("".join(element.itertext()).strip())):
             element.tag = "span"
 
 

@@ -14,9 +14,14 @@ from typing import Any
 _NAME_CHARS = 1_000
 """Characters of id and classes that are read; those of real pages are shorter."""
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_NEGATIONS = frozenset("no not non has after before below above without with under over".split())
+_NEGATIONS = frozenset(
+    ("no", "not", "non", "has", "after", "before", "below", "above", "without", "with", "under", "over")
+)
 """What follows one of these is what the element is not, or what it stands beside."""
-_PLACES = "top main sub side left right global site page primary mobile desktop mega bottom app web".split()
+_PLACES = (
+    *("top", "main", "sub", "side", "left", "right", "global", "site", "page", "primary", "mobile", "desktop"),
+    *("mega", "bottom", "app", "web"),
+)
 """These stand before the word that counts, also without a hyphen: "sitefooter"."""
 
 _VOCABULARY = {

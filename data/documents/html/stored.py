@@ -1,4 +1,4 @@
-"""Text that a page holds and shows only with scripts or in a frame: in scripts as JSON, and as pages within the page."""
+"""Text that a page shows only with scripts or in a frame: JSON in scripts, and pages within the page."""
 
 from __future__ import annotations
 

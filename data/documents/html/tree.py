@@ -230,7 +230,7 @@ def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] 
 
 
 def _is_glued(element: Any, current: TextBlock) -> bool:
-    """Whether an inline element comes right behind another one that has a line of its own: "1. Who we areWe are Acme"."""
+    """Whether an inline element has a line of its own, right behind another one: "1. Who we areWe are Acme"."""
     before = element.getprevious()
     if before is None or before.tail or before.tag not in _INLINE or element.tag not in _INLINE:
         return False
