@@ -49,7 +49,8 @@ MAX_LABEL_LENGTH = 80
 _RESERVED = frozenset(
     {
         # Columns of the tables that `clausetag predict` writes; they also have one for each label.
-        *("policy", "index", "passage", "start", "end", "text", "heading", "labels", "scores", "flags", "error"),
+        *("policy", "index", "passage", "start", "end", "text", "heading", "lead_in", "links"),
+        *("labels", "scores", "flags", "error"),
         *("error_code", "error_message", "sentences", "words", "minutes", "present", "absent"),
         # Rows of the evaluation's tables; they also have one for each label.
         *("macro", "micro", "weighted", "macro_f1", "micro_f1"),

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from clausetag.data.attributes import Values, check_value_scores, read_values
 from clausetag.data.labels import LABELS, check_labels
 from clausetag.data.text import SURROGATE
 
 BlockKind = Literal["heading", "paragraph", "list_item", "table_cell"]
+
+
+class Link(NamedTuple):
+    """A link on the text from `start` to `end`; it is never fetched."""
+
+    start: int
+    end: int
+    href: str
+    """An http, https, mailto or tel address, or one relative to the page, as the document has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,12 @@ class Block:
     start: int
     end: int
     kind: BlockKind = "paragraph"
+    links: tuple[Link, ...] = ()
+    """In order and apart from each other; their offsets, too, are in the document's text."""
+    lead_in: str | None = None
+    """What its text completes, where the document says so: of a table's cell, the heading of its column."""
+    level: int = 0
+    """Of a list item, the number of lists that it is in; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,10 @@ class Sentence:
     attribute_scores: Mapping[str, Mapping[str, float]] | None = None
     """Calibrated probabilities of the values in `attributes`."""
     flags: tuple[str, ...] = ()
+    lead_in: str | None = None
+    """The sentence that a list item completes, or the heading of a table cell's column."""
+    links: tuple[Link, ...] = ()
+    """The links on its text; their offsets are in the extracted text, as `start` and `end` are."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further keys of the row, unchanged (`split`, `passes`, …)."""
 
@@ -92,19 +111,25 @@ class Sentence:
         )
 
     def row(self) -> dict[str, Any]:
-        """The JSON object of this sentence, with keys in the documented order; None and empty `flags` are left out."""
+        """The JSON object of this sentence, with keys in the documented order.
+
+        None is left out, and so are empty `links` and `flags`.
+        """
         row: dict[str, Any] = {}
         for key in _KEYS:
             value = getattr(self, key)
-            if value is not None and (key != "flags" or value):
+            if key == "links":
+                value = [link._asdict() for link in self.links]
+            if value is not None and (key not in _LEFT_OUT_IF_EMPTY or value):
                 row[key] = _plain(value)
         return {**row, **self.extra}
 
 
 _KEYS = (
-    *("policy", "index", "passage", "start", "end", "text", "heading"),
+    *("policy", "index", "passage", "start", "end", "text", "heading", "lead_in", "links"),
     *("labels", "votes", "scores", "attributes", "attribute_scores", "flags"),
 )
+_LEFT_OUT_IF_EMPTY = ("links", "flags")
 
 
 def _plain(value: Any) -> Any:
@@ -126,7 +151,7 @@ def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
         if key not in row:
             raise ValueError(f"the key {key!r} is missing")
         _check_type(key, row[key], kind)
-    for key, kind in (("passage", int), ("start", int), ("end", int), ("heading", str)):
+    for key, kind in (("passage", int), ("start", int), ("end", int), ("heading", str), ("lead_in", str)):
         if row.get(key) is not None:
             _check_type(key, row[key], kind)
     if not row["text"].strip():
@@ -139,7 +164,7 @@ def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
             f"offsets {start} to {end} do not match a text of {len(row['text'])} characters "
             "(the text is extracted[start:end])"
         )
-    for key in ("policy", "text", "heading"):
+    for key in ("policy", "text", "heading", "lead_in"):
         if SURROGATE.search(row.get(key) or ""):
             raise ValueError(f"{key!r} holds a lone surrogate, which is no character")
     for key in ("flags", "labels"):
@@ -159,7 +184,19 @@ def sentence_from_row(row: Any, labels: tuple[str, ...] = LABELS) -> Sentence:
     if gold is not None:
         values["labels"] = tuple(name for name in labels if name in gold)
     extra = {key: value for key, value in row.items() if key not in _KEYS}
+    values["links"] = _links(row.get("links"))
     return Sentence(**{**values, "flags": tuple(row.get("flags") or ()), "extra": extra})
+
+
+def _links(given: Any) -> tuple[Link, ...]:
+    try:
+        links = tuple(Link(**link) for link in given or ())
+    except TypeError:
+        raise ValueError(f"'links' must be a list of objects with start, end and href, found {given!r}") from None
+    for link in links:
+        for key, kind in (("start", int), ("end", int), ("href", str)):
+            _check_type(key, getattr(link, key), kind)
+    return links
 
 
 def _check_type(key: str, value: Any, kind: type) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from clausetag.data.documents.links import within
 from clausetag.data.records import Document, Sentence
 
 SEGMENTER_VERSION = 1
@@ -81,6 +82,7 @@ def segment(document: Document) -> list[Sentence]:
                     start=start,
                     end=end,
                     heading=None if is_heading else heading,
+                    links=within(block.links, start, end),
                     flags=document.flags,
                 )
             )

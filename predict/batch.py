@@ -169,7 +169,7 @@ class BatchTagger:
             row = {"policy": _encodable(source.policy), "error": error}
             return {**row, PREDICTIONS: [row]}
         rows = [sentence.row() for sentence in sentences]
-        found = [{**row, "labels": row.get("labels", []), "flags": row.get("flags", [])} for row in rows]
+        found = [{"links": [], "labels": [], "flags": [], **row} for row in rows]
         summary = summarise(source, sentences, self.tagger.labels).row()
         return {**summary, "text": source.text, PREDICTIONS: found}
 

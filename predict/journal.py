@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from clausetag.data.records import Block, Document, FailedInput, Sentence
+from clausetag.data.records import Block, Document, FailedInput, Link, Sentence
 from clausetag.predict.writers.sink import error_row
 
 SYNC_SECONDS = 5.0
@@ -174,7 +174,7 @@ def _to_json(result: Result) -> dict[str, Any]:
     return {
         "policy": source.policy,
         "text": source.text,
-        "blocks": [[block.start, block.end, block.kind] for block in source.blocks],
+        "blocks": [[block.start, block.end, block.kind] for block in source.blocks],  # links are in the sentences
         "notice": source.notice,
         "flags": source.flags,
         "sentences": [sentence.row() for sentence in result.sentences],
@@ -197,4 +197,5 @@ def _from_json(row: Mapping[str, Any]) -> Result:
 
 def _sentence(row: Mapping[str, Any]) -> Sentence:
     lists = {key: tuple(row[key]) for key in ("labels", "flags") if key in row}
-    return Sentence(**{**row, **lists})
+    links = tuple(Link(**link) for link in row.get("links", ()))
+    return Sentence(**{**row, **lists, "links": links})

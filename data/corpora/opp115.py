@@ -24,7 +24,8 @@ from clausetag.data.attributes import Value, Values, grouped
 from clausetag.data.corpora.offsets import HtmlText, find_text, html_text, match_key
 from clausetag.data.corpora.opp115_files import Practice, Span, download_opp115, find_opp115, read_files
 from clausetag.data.corpora.splits import held_back
-from clausetag.data.documents.blocks import looks_like_heading, strip_markers
+from clausetag.data.documents.blocks import looks_like_heading
+from clausetag.data.documents.markers import Markers
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.data.segment import sentence_spans
@@ -113,9 +114,10 @@ def read_opp115(source: str | os.PathLike[str], *, unmask: bool = False) -> Corp
         annotators = sorted({practice.annotator for practice in policy.practices})
         offset = index = 0
         heading: str | None = None
-        for number, markup in enumerate(policy.segments):
-            page = html_text(markup)
-            cuts, heading = _cut(page, heading)
+        pages = [html_text(markup) for markup in policy.segments]
+        markers = Markers(page.text[block.start : block.end] for page in pages for block in page.blocks)
+        for number, (markup, page) in enumerate(zip(policy.segments, pages, strict=True)):
+            cuts, heading = _cut(page, heading, markers)
             practices = rows[number]
             if practices and (policy.name, number) in masked:
                 counts["rows of held-back segments left out"] += len(practices)
@@ -164,7 +166,7 @@ class _Cut:
     heading: str | None
 
 
-def _cut(page: HtmlText, heading: str | None) -> tuple[list[_Cut], str | None]:
+def _cut(page: HtmlText, heading: str | None, markers: Markers) -> tuple[list[_Cut], str | None]:
     """The sentences of one segment, and the heading that applies after it.
 
     A heading is a short bold block, or one that reads like a heading and is neither in a list nor after a lead-in.
@@ -172,7 +174,7 @@ def _cut(page: HtmlText, heading: str | None) -> tuple[list[_Cut], str | None]:
     cuts: list[_Cut] = []
     lead_in = False
     for block in page.blocks:
-        body, marked = strip_markers(page.text[block.start : block.end])
+        body, marked = markers.strip(page.text[block.start : block.end])
         reads_so = looks_like_heading(body) and not (lead_in or marked or block.in_list)
         is_heading = reads_so or (block.bold and len(body) <= _MAX_HEADING and len(body.split()) <= _MAX_HEADING_WORDS)
         above = None if is_heading else heading

@@ -1,4 +1,4 @@
-"""What all readers share: blocks of text as (text, kind) pairs, list markers, headings, and joining blocks.
+"""What all readers share: blocks of text with their links, headings, and joining blocks.
 
 `assemble` makes the extracted text of the blocks, which all offsets refer to.
 """
@@ -7,29 +7,49 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import groupby
 
-from clausetag.data.records import Block, BlockKind, Document
-
-RawBlock = tuple[str, BlockKind]
+from clausetag.data.documents.links import kept_links, moved
+from clausetag.data.documents.markers import Markers
+from clausetag.data.records import Block, BlockKind, Document, Link
 
 MAX_ITEM_WORDS = 150
 """A list item or table cell with more words is used for layout, and its content is read as paragraphs."""
 RULE = re.compile(r"^[\s\-_*=~#|+.·•]*$")
 """A blank line, a horizontal rule, or only list markers."""
 _SPACE = re.compile(r"[\s\u00a0\u200b\u200c\u200d\u2060\ufeff]+")
-_MARKER = re.compile(
-    r"(?:[-*+•·▪▫◦‣⁃■□●○➢➤✓✔\uf0b7\u2013\u2014]+\s+"  # bullets; a dash needs a space after it
-    r"|[•·▪▫◦‣⁃■□●○➢➤✓✔\uf0b7]\s*"
-    r"|_{2,}(?=\w)"
-    r"|\(?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})[.)]\s+"
-    r"|\(\w{1,4}\)\s+"
-    r"|\d{1,2}(?:\.\d{1,2}){1,3}\.?\s+)"
-)
-_AREA_CODE = re.compile(r"\(\d{3}\)\s+\d{3}\W")
 _NOTICE = re.compile(
     r"^The following text is extracted and transformed from the \S+ privacy policy that was archived on "
     r"\d{4}-\d{2}-\d{2}\b"
 )
+
+
+Run = tuple[str, str | None]
+"""A piece of text, and the address that it links to, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawBlock:
+    """A block as a reader gives it."""
+
+    text: str
+    """With its list marker, which `assemble` removes."""
+    kind: BlockKind = "paragraph"
+    links: tuple[Link, ...] = ()
+    """With offsets in `text`, as `linked` gives them, and any address: `assemble` keeps those that lead somewhere."""
+    lead_in: str | None = None
+    """See `Block`, also for `level`."""
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a paragraph, with the links on it; `bold` if all of it is in bold type."""
+
+    text: str
+    bold: bool = False
+    links: tuple[Link, ...] = ()
 
 
 def normalise(text: str) -> str:
@@ -39,23 +59,22 @@ def normalise(text: str) -> str:
     return _SPACE.sub(" ", text.replace("\u00ad", "")).strip()
 
 
-def strip_markers(line: str) -> tuple[str, bool]:
-    """Remove list markers ("•", "2.", "(a)", "3.1") from the start of a line; also returns whether there was one.
-
-    A line that is only a marker is kept.
-    """
-    start = 0
-    while (match := _MARKER.match(line, start)) and match.end() < len(line):
-        start = match.end()
-    return line[start:].lstrip(), start > 0
-
-
-def without_marker(line: str) -> tuple[str, bool]:
-    """`strip_markers`, but the area code of a telephone number is not a marker.
-
-    For HTML, PDF and Word. Plain text keeps the older rule, because published labels identify sentences by their text.
-    """
-    return (line, False) if _AREA_CODE.match(line) else strip_markers(line)
+def linked(runs: Iterable[Run]) -> tuple[str, tuple[Link, ...]]:
+    """The normalised text of `runs`, and its links with offsets in that text."""
+    runs = list(runs)
+    text = normalise("".join(run for run, _ in runs))
+    if not any(href for _, href in runs):
+        return text, ()
+    # Normalising changes white space alone, so the other characters can be counted on.
+    places = [place for place, character in enumerate(text) if character != " "]
+    links: list[Link] = []
+    count = 0
+    for href, group in groupby(runs, key=lambda run: run[1]):
+        size = len(normalise("".join(run for run, _ in group)).replace(" ", ""))
+        if href and size:
+            links.append(Link(places[count], places[count + size - 1] + 1, href))
+        count += size
+    return text, tuple(links)
 
 
 def looks_like_heading(line: str) -> bool:
@@ -77,39 +96,43 @@ def looks_like_heading(line: str) -> bool:
 def demote_last(blocks: list[RawBlock]) -> list[RawBlock]:
     """Make paragraphs of headings at the end, which have no text below them."""
     end = len(blocks)
-    while end > 1 and blocks[end - 1][1] == "heading":
+    while end > 1 and blocks[end - 1].kind == "heading":
         end -= 1
-        blocks[end] = (blocks[end][0], "paragraph")
+        blocks[end] = replace(blocks[end], kind="paragraph")
     return blocks
 
 
-def join_broken_lines(lines: Iterable[tuple[str, bool]]) -> list[tuple[str, bool]]:
-    """Lines as (text, all bold), where a line break within a sentence becomes a space.
+def join_broken_lines(lines: Iterable[Line]) -> list[Line]:
+    """The lines, where a line break within a sentence becomes a space.
 
     That is a break before a lower-case letter, unless the line above ends with a full stop, colon or the like.
     """
-    joined: list[tuple[str, bool]] = []
-    for text, is_bold in lines:
-        if joined and text[:1].islower() and joined[-1][0][-1] not in ".:;!?":
-            text, is_bold = f"{joined[-1][0]} {text}", joined.pop()[1] and is_bold
-        joined.append((text, is_bold))
+    joined: list[Line] = []
+    for line in lines:
+        if joined and line.text[:1].islower() and joined[-1].text[-1] not in ".:;!?":
+            above = joined.pop()
+            links = (*above.links, *moved(line.links, len(above.text) + 1))
+            line = Line(f"{above.text} {line.text}", above.bold and line.bold, links)
+        joined.append(line)
     return joined
 
 
 def assemble(policy: str, raw: Iterable[RawBlock], flags: tuple[str, ...] = ()) -> Document:
-    """Join blocks into a `Document`, with an empty line between them; an archive's notice at the top is kept apart."""
-    notice: str | None = None
-    parts: list[str] = []
+    """Join blocks into a `Document`, with an empty line between them; an archive's notice at the top is kept apart.
+
+    List markers are removed; a paragraph that has one is a list item.
+    """
+    given = [replace(block, text=body) for block in raw if (body := normalise(block.text))]
+    notice = given.pop(0).text if given and _NOTICE.match(given[0].text) else None
+    markers = Markers(block.text for block in given)
     blocks: list[Block] = []
+    parts: list[str] = []
     position = 0
-    for index, (content, kind) in enumerate(raw):
-        body = normalise(content)
-        if not body:
-            continue
-        if index == 0 and _NOTICE.match(body):
-            notice = body
-            continue
-        blocks.append(Block(position, position + len(body), kind))
+    for block in given:
+        body, marked = markers.strip(block.text)
+        kind = "list_item" if marked and block.kind == "paragraph" else block.kind
+        links = moved(kept_links(body, moved(block.links, len(body) - len(block.text))), position)
+        blocks.append(Block(position, position + len(body), kind, links, block.lead_in, block.level))
         parts.append(body)
         position += len(body) + 2
     return Document(policy, "\n\n".join(parts), tuple(blocks), notice, flags)

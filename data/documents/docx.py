@@ -12,19 +12,20 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clausetag.data.documents.blocks import (
     MAX_ITEM_WORDS,
+    Line,
     RawBlock,
     assemble,
     demote_last,
     join_broken_lines,
     looks_like_heading,
     normalise,
-    without_marker,
 )
+from clausetag.data.documents.markers import strip_markers
 from clausetag.data.errors import DocumentError, is_machine_error
 from clausetag.data.records import BlockKind, Document
 
@@ -96,7 +97,7 @@ def _blocks(content: bytes) -> list[RawBlock]:
         body = demote_last(list(walker.blocks(document.element.body)))
         # A note has no headings, however short it is.
         notes: list[RawBlock] = [
-            (text, "paragraph") for note in _notes(document.part) for text, _ in walker.blocks(note)
+            replace(block, kind="paragraph") for note in _notes(document.part) for block in walker.blocks(note)
         ]
         return [*body, *notes]
     except Exception as error:  # python-docx raises many kinds of errors on broken files
@@ -190,15 +191,16 @@ class _Walker:
         boxes: list[Any] = []
         lines = [_Line()]
         self._add_runs(paragraph, lines, boxes, style.bold)
-        texts = [(normalise(line.text), line.bold) for line in lines]
-        texts = join_broken_lines((text, bold) for text, bold in texts if any(map(str.isalnum, text)))
+        texts = join_broken_lines(
+            Line(normalise(line.text), line.bold) for line in lines if any(map(str.isalnum, line.text))
+        )
         numbered = style.numbered if properties is None else _numbered(properties, style.numbered)
         heading = style.heading or (properties is not None and _outlined(properties))
         if heading and texts:
-            yield without_marker(" ".join(text for text, _ in texts))[0], "heading"
+            yield RawBlock(" ".join(line.text for line in texts), "heading")
         else:
-            for text, bold in texts:
-                yield _block(text, bold, len(texts) == 1, numbered, in_cell)
+            for line in texts:
+                yield RawBlock(line.text, _kind(line, len(texts) == 1, numbered, in_cell))
         for box in boxes:
             yield from self.blocks(box)
 
@@ -231,17 +233,15 @@ class _Walker:
                 self._add_runs(child, lines, boxes, bold)
 
 
-def _block(text: str, bold: bool, whole: bool, numbered: bool, in_cell: bool) -> RawBlock:
-    """A line without a heading's style; its numbering, place and looks determine its kind."""
-    body, marked = without_marker(text)
-    short = len(body.split()) <= MAX_ITEM_WORDS
+def _kind(line: Line, whole: bool, numbered: bool, in_cell: bool) -> BlockKind:
+    """The kind of a line without a heading's style, by its numbering, place and looks."""
+    body, _ = strip_markers(line.text)
     if in_cell and not numbered:
-        return body, "table_cell"
+        return "table_cell"
     # In many policies, numbered lines in bold are headings; bullets count as numbered, but are rarely all bold.
-    if looks_like_heading(body) and (bold or (whole and not numbered)):
-        return body, "heading"
-    kind: BlockKind = "list_item" if (numbered and short) or marked else "paragraph"
-    return body, kind
+    if looks_like_heading(body) and (line.bold or (whole and not numbered)):
+        return "heading"
+    return "list_item" if numbered and len(body.split()) <= MAX_ITEM_WORDS else "paragraph"
 
 
 def _value(element: Any) -> str:

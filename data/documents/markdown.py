@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from clausetag.data.documents.blocks import RULE, RawBlock, demote_last, looks_like_heading, normalise, strip_markers
+from clausetag.data.documents.blocks import RULE, RawBlock, Run, demote_last, linked, looks_like_heading
 from clausetag.data.documents.html.reader import html_blocks
+from clausetag.data.documents.markers import strip_markers
 from clausetag.data.documents.plain import plain_blocks
 from clausetag.data.records import BlockKind
 
@@ -62,20 +63,20 @@ def _parser() -> MarkdownIt:
 
 def _inline_blocks(tokens: Sequence[Token], kind: BlockKind) -> list[RawBlock]:
     """One block for each line of a paragraph, heading, list item or table cell."""
-    text = ""
+    runs: list[list[Run]] = [[]]
+    href: str | None = None
     for token in tokens:
         if token.type == "hardbreak" or (token.type == "html_inline" and _LINE_BREAK_TAG.match(token.content)):
-            text += "\n"
+            runs.append([])
         elif token.type == "softbreak":
-            text += " "
+            runs[-1].append((" ", href))
+        elif token.type in ("link_open", "link_close"):
+            href = str(token.attrs["href"]) if token.type == "link_open" else None
         elif token.type not in ("image", "html_inline"):
-            text += token.content
-    lines = [line for line in map(normalise, text.split("\n")) if line and not RULE.match(line)]
-    blocks: list[RawBlock] = []
-    for line in lines:
-        body, marked = strip_markers(line)
-        if kind == "paragraph" and len(lines) == 1 and looks_like_heading(body):
-            blocks.append((body, "heading"))
-        else:
-            blocks.append((body, "list_item" if kind == "paragraph" and marked else kind))
-    return blocks
+            runs[-1].append((token.content, href))
+    lines = [(text, links) for text, links in map(linked, runs) if text and not RULE.match(text)]
+    alone = kind == "paragraph" and len(lines) == 1
+    return [
+        RawBlock(text, "heading" if alone and looks_like_heading(strip_markers(text)[0]) else kind, links)
+        for text, links in lines
+    ]

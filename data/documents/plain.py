@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from clausetag.data.documents.blocks import RULE, RawBlock, demote_last, looks_like_heading, normalise, strip_markers
+from clausetag.data.documents.blocks import RULE, RawBlock, demote_last, looks_like_heading, normalise
+from clausetag.data.documents.markers import strip_markers
 
 _WRAP_WIDTH = 100
 """Text with longer lines is not hard-wrapped."""
@@ -17,14 +18,14 @@ def plain_blocks(text: str) -> list[RawBlock]:
         lines = _unwrapped(lines)
     blocks: list[RawBlock] = []
     for line in lines:
-        body, marked = strip_markers(line)
+        body, _ = strip_markers(line)
         if RULE.match(body):
             continue  # a blank line, a rule or only markers
-        after_lead_in = bool(blocks) and blocks[-1][0].endswith(":") and blocks[-1][1] != "heading"
+        after_lead_in = bool(blocks) and blocks[-1].text.endswith(":") and blocks[-1].kind != "heading"
         if looks_like_heading(body) and not after_lead_in:
-            blocks.append((body, "heading"))
+            blocks.append(RawBlock(line, "heading"))
         else:
-            blocks.append((body, "list_item" if marked or after_lead_in else "paragraph"))
+            blocks.append(RawBlock(line, "list_item" if after_lead_in else "paragraph"))
     return demote_last(blocks)
 
 

@@ -22,10 +22,10 @@ from html import unescape
 from pathlib import Path
 from statistics import mean, median
 
-from clausetag.data.documents.blocks import without_marker
 from clausetag.data.documents.decode import decode
 from clausetag.data.documents.html.bare import without_scripts
 from clausetag.data.documents.html.reader import html_blocks
+from clausetag.data.documents.markers import strip_markers
 from clausetag.data.errors import ClausetagError, DataError
 from clausetag.data.segment import sentence_spans
 
@@ -102,7 +102,7 @@ def measure_page(page: str, html: str, sanitized: str, extract: Extractor = lamb
     """Compare the text extracted from a page with its reference."""
     # Not every extractor keeps list markers.
     reference, extracted = (
-        [without_marker(b)[0] for b in blocks] for blocks in (reference_blocks(sanitized), extract(html))
+        [strip_markers(b)[0] for b in blocks] for blocks in (reference_blocks(sanitized), extract(html))
     )
     wanted, found = words(" ".join(reference)), words(" ".join(extracted))
     return PageResult(
@@ -128,7 +128,7 @@ def _not_in(texts: Iterable[str], other: Sequence[str]) -> tuple[str, ...]:
 
 def own(html: str) -> list[str]:
     """This project's reader."""
-    return [text for text, _ in html_blocks(html)]
+    return [block.text for block in html_blocks(html)]
 
 
 def whole_page(html: str) -> list[str]:

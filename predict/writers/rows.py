@@ -27,7 +27,7 @@ GROUP_ROWS = 16_384
 def csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
     """Columns of `predictions.csv`."""
     return (
-        *("policy", "index", "passage", "start", "end", "text", "heading", "labels", "flags"),
+        *("policy", "index", "passage", "start", "end", "text", "heading", "lead_in", "links", "labels", "flags"),
         *("error_code", "error_message"),
         *labels,
     )
@@ -64,7 +64,10 @@ class JsonlSink(_TextSink):
 
 
 class CsvSink(_TextSink):
-    """A table with a column for the score of each category; lists are joined by "; ", which no label or flag holds."""
+    """A table with a column for the score of each category.
+
+    Lists are joined by "; ", which no label, flag or address holds; of links there are the addresses.
+    """
 
     def __init__(self, path: Path, labels: Sequence[str] = LABELS) -> None:
         super().__init__(path)
@@ -75,7 +78,8 @@ class CsvSink(_TextSink):
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
         for sentence in sentences:
             row = sentence.row()
-            self._table.writerow(_cells(self._columns, {**row, **row.get("scores", {})}))
+            hrefs = [link["href"] for link in row.get("links", ())]
+            self._table.writerow(_cells(self._columns, {**row, **row.get("scores", {}), "links": hrefs}))
 
     def fail(self, failed: FailedInput) -> None:
         self._table.writerow(_cells(self._columns, error_row(failed)))
@@ -96,7 +100,7 @@ class ParquetSink(Sink):
 
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
         for sentence in sentences:
-            self._rows.append({"labels": [], "flags": [], **sentence.row()})
+            self._rows.append({"links": [], "labels": [], "flags": [], **sentence.row()})
         self._flush(GROUP_ROWS)
 
     def fail(self, failed: FailedInput) -> None:
@@ -192,6 +196,13 @@ def parquet_schema(labels: Sequence[str] = LABELS) -> Any:
             *((name, arrow.int32()) for name in ("index", "passage", "start", "end")),
             ("text", arrow.string()),
             ("heading", arrow.string()),
+            ("lead_in", arrow.string()),
+            (
+                "links",
+                arrow.list_(
+                    arrow.struct([*((key, arrow.int32()) for key in ("start", "end")), ("href", arrow.string())])
+                ),
+            ),
             ("labels", arrow.list_(arrow.string())),
             ("scores", arrow.struct([(label, arrow.float32()) for label in labels])),
             ("flags", arrow.list_(arrow.string())),

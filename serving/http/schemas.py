@@ -89,6 +89,14 @@ class ModelName(Strict):
     version: str = Field(description="Version of clausetag.")
 
 
+class TextLink(Strict):
+    """A link on a part of the answer's text, from `start` to `end` in characters. It is never fetched."""
+
+    start: int
+    end: int
+    href: str = Field(description="An http, https, mailto or tel address, or one relative to the page.")
+
+
 class TaggedSentence(Strict):
     """A tagged sentence; its `text` is `text[start:end]` of the answer's text, in characters (code points)."""
 
@@ -99,6 +107,12 @@ class TaggedSentence(Strict):
     end: int
     text: str
     heading: str | None = Field(None, description="The nearest heading above; absent if there is none.")
+    lead_in: str | None = Field(
+        None,
+        description="What it completes: of a list item, the sentence above the list; of a table cell, the heading of "
+        "its column. Absent if there is none.",
+    )
+    links: list[TextLink] | None = Field(None, description="The links on its text; absent if there are none.")
     labels: list[Label]
     scores: dict[Label, Share] | None = Field(None, description="Calibrated probabilities; absent if scores is false.")
     flags: list[str] | None = Field(None, description="The policy's quality flags; absent if there are none.")

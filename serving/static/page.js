@@ -496,14 +496,15 @@
 
   // The columns of `clausetag predict -o x.csv`. A spreadsheet takes cells that begin with these signs for formulas.
   function csv() {
-    const columns = ["policy", "index", "passage", "start", "end", "text", "heading", "labels", "flags",
-      "error_code", "error_message"];
+    const columns = ["policy", "index", "passage", "start", "end", "text", "heading", "lead_in", "links", "labels",
+      "flags", "error_code", "error_message"];
     const cell = (value) => {
       let line = Array.isArray(value) ? value.join("; ") : String(value ?? "");
       if (typeof value !== "number" && /^[=+\-@\t\r]/.test(line)) line = `'${line}`;
       return /[",\r\n]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
     };
-    const lines = rowsNow().map((row) => [...columns.map((column) => row[column]),
+    const flat = (row) => ({ ...row, links: row.links?.map((link) => link.href) });
+    const lines = rowsNow().map(flat).map((row) => [...columns.map((column) => row[column]),
       ...labels.map((label) => row.scores?.[label])]);
     return [[...columns, ...labels], ...lines].map((line) => `${line.map(cell).join(",")}\n`).join("");
   }

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clausetag.data.documents.blocks import assemble
+from clausetag.data.documents.blocks import RawBlock, assemble
 from clausetag.data.documents.markdown import looks_like_markdown
 from clausetag.data.documents.sniff import extract_html, extract_text
 from clausetag.data.records import Document
@@ -129,7 +129,12 @@ def test_pieces_without_a_letter_join_their_neighbour() -> None:
 def test_headings_passages_and_flags_reach_the_sentences() -> None:
     document = assemble(
         "p",
-        [("Intro.", "paragraph"), ("Security", "heading"), ("It is safe. Really.", "paragraph"), ("End", "heading")],
+        [
+            RawBlock("Intro."),
+            RawBlock("Security", "heading"),
+            RawBlock("It is safe. Really."),
+            RawBlock("End", "heading"),
+        ],
         flags=("not_english",),
     )
     sentences = segment(document)
@@ -152,7 +157,7 @@ def test_a_long_block_is_cut_at_white_space_and_nothing_is_lost() -> None:
 
 def test_a_long_heading_is_truncated() -> None:
     heading = "word " * 70 + "end"
-    document = assemble("p", [(heading, "heading"), ("We ask.", "paragraph")])
+    document = assemble("p", [RawBlock(heading, "heading"), RawBlock("We ask.")])
     assert segment(document)[-1].heading == heading[:300]
 
 

@@ -12,17 +12,20 @@ docs/EXTRACTION.md has measurements on crawled pages.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urljoin
 
 from clausetag.data.documents.blocks import (
     MAX_ITEM_WORDS,
+    Line,
     RawBlock,
+    Run,
     demote_last,
     join_broken_lines,
+    linked,
     looks_like_heading,
-    normalise,
-    without_marker,
 )
 from clausetag.data.documents.html.bare import text_between_tags
 from clausetag.data.documents.html.boilerplate import HIDDEN, NAMED, boilerplate_places
@@ -40,12 +43,14 @@ from clausetag.data.documents.html.tree import (
     HEADINGS,
     NOT_TEXT,
     STORED,
+    PageRun,
     TextBlock,
     TooDeep,
     parse,
     sum_in_elements,
     text_blocks,
 )
+from clausetag.data.documents.markers import strip_markers
 from clausetag.data.documents.plain import plain_blocks
 from clausetag.data.records import BlockKind
 
@@ -102,6 +107,7 @@ def _read(html: str, nested: int) -> Page:
         return Page([])
     _alive = list(root.iter())  # lxml makes a new object for an element at each walk unless one is alive
     _decode_addresses(root)
+    _resolve_links(root)
     drop_heading_anchors(root)
     read_buttons_in_sentences(root)
     in_lines = hidden_in_lines(root)
@@ -114,7 +120,7 @@ def _read(html: str, nested: int) -> Page:
     if _prose(kept) < _LITTLE_PROSE:
         stored = text_blocks(root, in_lines, NOT_TEXT - STORED)
         inner = [block for page in inner_pages(root) for block in _read(page, nested - 1).blocks] if nested else []
-        if sum(len(text.split()) for text, _ in inner) < _STORED_PROSE:
+        if sum(len(block.text.split()) for block in inner) < _STORED_PROSE:
             inner = []
         if not inner and _prose(stored) >= _prose(everything) + _STORED_PROSE:
             everything = stored
@@ -165,6 +171,14 @@ def _decode_addresses(root: Any) -> None:
             element.text = text
 
 
+def _resolve_links(root: Any) -> None:
+    """Make the links of a page with a <base> absolute; without one, the page's address is unknown."""
+    base = next((element.get("href") for element in root.iter("base") if element.get("href")), None)
+    for element in root.xpath("//a[@href and not(starts-with(@href, '#'))]") if base else ():
+        with suppress(ValueError):  # such as "http://["
+            element.set("href", urljoin(base, element.get("href")))
+
+
 def _kinds(root: Any, kept: list[TextBlock]) -> dict[Any, BlockKind | None]:
     """The kind of the blocks in each element, by the nearest element that determines it; None is preformatted text."""
     words = sum_in_elements(root, ((block.element, block.words) for block in kept))
@@ -183,15 +197,13 @@ def _kinds(root: Any, kept: list[TextBlock]) -> dict[Any, BlockKind | None]:
 def _raw_blocks(block: TextBlock, kind: BlockKind | None) -> list[RawBlock]:
     """A block split at its line breaks; the kind of a paragraph is determined by how it looks."""
     if kind is None:
-        return plain_blocks("".join(text for text, _, _ in block.runs))
+        return plain_blocks("".join(run.text for run in block.runs))
     lines = join_broken_lines(_lines(block))
     raw: list[RawBlock] = []
-    for text, is_bold in lines:
-        body, marked = without_marker(text)
-        if kind == "paragraph" and _is_heading(body, is_bold, alone=len(lines) == 1):
-            raw.append((body, "heading"))
-        else:
-            raw.append((body, "list_item" if kind == "paragraph" and marked else kind))
+    for line in lines:
+        body, _ = strip_markers(line.text)
+        is_heading = kind == "paragraph" and _is_heading(body, line.bold, alone=len(lines) == 1)
+        raw.append(RawBlock(line.text, "heading" if is_heading else kind, line.links))
     return raw
 
 
@@ -205,18 +217,18 @@ def _is_heading(line: str, is_bold: bool, alone: bool) -> bool:
     return (line[0].isupper() or line[0].isdigit()) and len(line.split()) <= most_words
 
 
-def _lines(block: TextBlock) -> list[tuple[str, bool]]:
-    """(text, all bold) of each line with a letter or digit."""
-    lines: list[tuple[str, bool]] = []
-    runs: list[str] = []
+def _lines(block: TextBlock) -> list[Line]:
+    """The lines with a letter or digit."""
+    lines: list[Line] = []
+    runs: list[Run] = []
     is_bold = True
-    for run, _, bold in [*block.runs, ("\n", False, False)]:
-        if run != "\n":
-            runs.append(run)
-            is_bold &= bold or not _WORD.search(run)
+    for run in [*block.runs, PageRun("\n")]:
+        if run.text != "\n":
+            runs.append((run.text, run.href))
+            is_bold &= run.bold or not _WORD.search(run.text)
         else:
-            text = normalise("".join(runs))
+            text, links = linked(runs)
             if _WORD.search(text):
-                lines.append((text, is_bold))
+                lines.append(Line(text, is_bold, links))
             runs, is_bold = [], True
     return lines

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from clausetag.data.documents.blocks import normalise
 
@@ -61,6 +61,16 @@ class TooDeep(Exception):
     """The elements of a page are nested so deeply that the parser stopped."""
 
 
+class PageRun(NamedTuple):
+    """A piece of a block; the text "\\n" is a line break."""
+
+    text: str
+    linked: bool = False
+    """Whether it is in a link to another page, as menus are; see `is_link`."""
+    bold: bool = False
+    href: str | None = None
+
+
 @dataclass(eq=False)
 class TextBlock:
     """A block of text on a page."""
@@ -69,13 +79,12 @@ class TextBlock:
     """The innermost element that the text begins in."""
     heading: str
     """The tag of the heading it is part of, or ""."""
-    runs: list[tuple[str, bool, bool]] = field(default_factory=list)
-    """(text, in a link, bold); the text "\\n" is a line break."""
+    runs: list[PageRun] = field(default_factory=list)
 
     @cached_property
     def text(self) -> str:
         """The text in one line."""
-        return normalise("".join(text for text, _, _ in self.runs))
+        return normalise("".join(run.text for run in self.runs))
 
     @cached_property
     def words(self) -> int:
@@ -99,7 +108,7 @@ class TextBlock:
         return self.words if is_prose else 0
 
     def _letters(self, linked: bool = False) -> int:
-        return sum(len(_NOT_WORD.sub("", text)) for text, link, _ in self.runs if link or not linked)
+        return sum(len(_NOT_WORD.sub("", run.text)) for run in self.runs if run.linked or not linked)
 
 
 def parse(html: str) -> Any:
@@ -179,6 +188,7 @@ def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] 
     current: TextBlock | None = None
     links = bold = 0
     headings: list[str] = []
+    hrefs: list[str] = []
     skipped: set[Any] = set()
 
     def add(text: str | None, element: Any, preformatted: bool) -> None:
@@ -186,11 +196,12 @@ def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] 
         if text:
             current = current or TextBlock(element, headings[-1] if headings else "")
             # Line ends in the source are white space, except where the page shows them.
-            current.runs.append((text if preformatted else text.replace("\n", " "), links > 0, bold > 0))
+            text = text if preformatted else text.replace("\n", " ")
+            current.runs.append(PageRun(text, links > 0, bold > 0, hrefs[-1] if hrefs else None))
 
     def end_block() -> None:
         nonlocal current
-        if current is not None and any(_WORD.search(text) for text, _, _ in current.runs):
+        if current is not None and any(_WORD.search(run.text) for run in current.runs):
             found.append(current)
         current = None
 
@@ -213,6 +224,8 @@ def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] 
             bold += tag in ("b", "strong")
             if tag in HEADINGS:
                 headings.append(tag)
+            if tag == "a":
+                hrefs.append(element.get("href") or "")
             add(element.text, element, tag in ("pre", "textarea"))
             continue
         if element in laid_out:
@@ -222,6 +235,8 @@ def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] 
             bold -= tag in ("b", "strong")
             if tag in HEADINGS:
                 headings.pop()
+            if tag == "a":
+                hrefs.pop()
         if element is not root:
             parent = element.getparent()
             add(element.tail, parent, parent.tag == "pre")
@@ -234,7 +249,7 @@ def _is_glued(element: Any, current: TextBlock) -> bool:
     before = element.getprevious()
     if before is None or before.tail or before.tag not in _INLINE or element.tag not in _INLINE:
         return False
-    left = current.runs[-1][0]
+    left = current.runs[-1].text
     right = next(iter(element.itertext()), "")
     return (
         right[:1].isupper()

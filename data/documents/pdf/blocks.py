@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from clausetag.data.documents.blocks import RawBlock, demote_last, looks_like_heading, normalise, without_marker
+from clausetag.data.documents.blocks import RawBlock, demote_last, looks_like_heading, normalise
+from clausetag.data.documents.markers import strip_markers
 from clausetag.data.documents.pdf.layout import SAME_PLACE
 from clausetag.data.documents.pdf.lines import Line
 from clausetag.data.records import BlockKind
@@ -62,23 +63,25 @@ def line_blocks(lines: Sequence[Line]) -> list[RawBlock]:
     left, item_left = 0.0, None
     for paragraph in _paragraphs(lines):
         text = normalise(_joined(paragraph.lines, join))
-        body, marked = without_marker(text)
+        body, marked = strip_markers(text)
         if not any(map(str.isalnum, body)):
             continue
         kind = _kind(paragraph, text, body, marked, body_size)
         above, left = left, paragraph.lines[0].left
         # Bullets that are drawn, not written, are no characters: their items are recognised by the lead-in above them.
-        if kind == "paragraph" and blocks and blocks[-1][0].endswith(":") and left > above + _INDENT * body_size:
+        if kind == "paragraph" and blocks and blocks[-1].text.endswith(":") and left > above + _INDENT * body_size:
             item_left = left
         elif kind != "paragraph" or (item_left is not None and abs(left - item_left) > SAME_PLACE):
             item_left = None
         looks_so = kind == "paragraph" and len(paragraph.lines) == 1 and looks_like_heading(body)
-        blocks.append((body, kind if item_left is None else "list_item"))
+        if item_left is None and kind == "list_item":
+            kind = "paragraph"  # `assemble` judges the marker, which only the whole document shows to be one
+        blocks.append(RawBlock(text, kind if item_left is None else "list_item"))
         guesses.append(looks_so and item_left is None)
-    for number, (body, _) in enumerate(blocks):
+    for number, block in enumerate(blocks):
         # Several such lines in a row are an address or the like.
         if guesses[number] and not any(guesses[max(0, number - 1) : number] + guesses[number + 1 : number + 2]):
-            blocks[number] = (body, "heading")
+            blocks[number] = replace(block, kind="heading")
     return demote_last(blocks)
 
 
@@ -146,8 +149,8 @@ def _continues(paragraph: _Paragraph, line: Line, leading: float) -> bool:
         return False  # an item with a drawn bullet
     if shift > _INDENT:
         # Only the second line can be indented, below a hanging first line.
-        return len(paragraph.lines) == 1 and (full or without_marker(above.text)[1])
-    if shift < -_INDENT and (len(paragraph.lines) > 1 or without_marker(above.text)[1]):
+        return len(paragraph.lines) == 1 and (full or strip_markers(above.text)[1])
+    if shift < -_INDENT and (len(paragraph.lines) > 1 or strip_markers(above.text)[1]):
         return False
     return full
 
@@ -155,7 +158,7 @@ def _continues(paragraph: _Paragraph, line: Line, leading: float) -> bool:
 def _flows_on(paragraph: _Paragraph, line: Line) -> bool:
     """Whether a line at the top of a column or page continues a sentence from the one before."""
     first, above = paragraph.lines[0], paragraph.lines[-1]
-    if above.parts > 1 or line.parts > 1 or above.bold != line.bold or without_marker(line.text)[1]:
+    if above.parts > 1 or line.parts > 1 or above.bold != line.bold or strip_markers(line.text)[1]:
         return False
     # The next cell of a table's row looks like the next column, but begins at the height of this paragraph.
     beside = abs(first.y - line.y) < line.size and len(paragraph.lines) < _MAX_CELL_LINES
@@ -167,7 +170,7 @@ def _flows_on(paragraph: _Paragraph, line: Line) -> bool:
 
 def _starts_item(above: Line, line: Line, full: bool) -> bool:
     """Whether a line begins with the marker of a list item; `full`: the line above is full."""
-    if not without_marker(line.text)[1]:
+    if not strip_markers(line.text)[1]:
         return False
     # A number or dash within a sentence can be at the beginning of a line too.
     aligned = abs(above.left - line.left) < SAME_PLACE

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from clausetag.data.documents.blocks import assemble, looks_like_heading, normalise, strip_markers
-from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks
+from clausetag.data.documents.blocks import RawBlock, assemble, looks_like_heading, normalise
+from clausetag.data.documents.markdown import looks_like_markdown
+from clausetag.data.documents.markers import strip_markers
 from clausetag.data.documents.plain import plain_blocks
+from clausetag.data.documents.sniff import extract_text
+
+
+def _blocks(text: str) -> list[tuple[str, str]]:
+    document = extract_text("p", text)
+    return [(document.text[block.start : block.end], block.kind) for block in document.blocks]
 
 
 def test_plain_lines_are_blocks_of_their_kind() -> None:
     text = "Security\nWe keep data safe.\n\nWe collect:\n• your name;\n(b) your address.\nWe share nothing."
-    assert plain_blocks(text) == [
+    assert _blocks(text) == [
         ("Security", "heading"),
         ("We keep data safe.", "paragraph"),
         ("We collect:", "paragraph"),
@@ -31,7 +38,7 @@ def test_hard_wrapped_lines_are_joined_to_paragraphs() -> None:
         "We sell none of it to anybody, and we ask those who work with\n"
         "us to sell none of it.\n"
     )
-    bodies = [body for body, _ in plain_blocks(text)]
+    bodies = [block.text for block in plain_blocks(text)]
     assert len(bodies) == 2
     assert bodies[0].startswith("We collect")
     assert bodies[0].endswith("visited pages.")
@@ -42,7 +49,7 @@ def test_markdown_links_become_text_and_markers_vanish() -> None:
         "# Policy\n\nSee [our site](https://example.com) and **this**.\n\n- one thing\n- another\n\n"
         "| a | b |\n|---|---|\n| c | d |\n"
     )
-    assert markdown_blocks(text) == [
+    assert _blocks(text) == [
         ("Policy", "heading"),
         ("See our site and this.", "paragraph"),
         ("one thing", "list_item"),
@@ -55,7 +62,7 @@ def test_markdown_links_become_text_and_markers_vanish() -> None:
 
 
 def test_markdown_reads_html_in_it() -> None:
-    assert ("We sell nothing.", "paragraph") in markdown_blocks("# Policy\n\n<div><p>We sell nothing.</p></div>\n")
+    assert ("We sell nothing.", "paragraph") in _blocks("# Policy\n\n<div><p>We sell nothing.</p></div>\n")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +115,7 @@ def test_assemble_covers_the_text_and_sets_the_archive_notice_aside() -> None:
         "2016-01-02. Please check the original snapshot."
     )
     document = assemble(
-        "p", [(notice, "paragraph"), ("Security", "heading"), ("We keep  it.", "paragraph"), (" ", "paragraph")]
+        "p", [RawBlock(notice), RawBlock("Security", "heading"), RawBlock("We keep  it."), RawBlock(" ")]
     )
     assert document.notice == notice
     assert document.text == "Security\n\nWe keep it."

@@ -260,7 +260,7 @@ def test_pdf(effort: int) -> None:
             return
         json.dumps(answer)
         lines = [line for page in pages_of(answer) for line in page.lines]
-        assert all(text.strip() for text, _ in line_blocks(lines))
+        assert all(block.text.strip() for block in line_blocks(lines))
 
     fuzz(effort, 60, test, changed(_sound_pdf()))
 
@@ -280,7 +280,7 @@ def test_pdf_lines_anywhere(effort: int) -> None:
         kept = ordered_lines(pages)
         assert {id(line.text) for line in kept} <= {id(line.text) for line in made}
         given, found = (
-            sorted(re.findall(r"\w", "".join(texts))) for texts in ([line.text for line in kept], [t for t, _ in line_blocks(kept)])
+            sorted(re.findall(r"\w", "".join(texts))) for texts in ([line.text for line in kept], [block.text for block in line_blocks(kept)])
         )  # fmt: skip
         markers = len(given) - len(found)
         assert 0 <= markers <= 3 * len(kept)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from clausetag.data.documents.html.reader import html_blocks
+from clausetag.data.documents.sniff import extract_html
 
 _PROSE = "We collect the name and the e-mail address that you give us when you open an account with us. " * 3
+
+
+def _blocks(html: str) -> list[tuple[str, str]]:
+    document = extract_html("p", html)
+    return [(document.text[block.start : block.end], block.kind) for block in document.blocks]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +39,7 @@ _PROSE = "We collect the name and the e-mail address that you give us when you o
     ],
 )
 def test_fragments(html: str, expected: list[tuple[str, str]]) -> None:
-    assert html_blocks(html) == expected
+    assert _blocks(html) == expected
 
 
 @pytest.mark.parametrize("times", [1, 3, 12])
@@ -50,7 +55,7 @@ def test_fragments(html: str, expected: list[tuple[str, str]]) -> None:
     ],
 )
 def test_what_stands_beside_the_only_long_paragraph_is_kept(html: str, around: int, times: int) -> None:
-    assert len(html_blocks(html.format(_PROSE * times))) == around + 1
+    assert len(_blocks(html.format(_PROSE * times))) == around + 1
 
 
 def test_the_frame_of_a_page_is_left_out() -> None:
@@ -65,7 +70,7 @@ def test_the_frame_of_a_page_is_left_out() -> None:
     </div><div class="teaser"><a href="/x">Ten shoes for spring</a></div></div>
     <div style="display: none"><p>{_PROSE.replace("collect", "hide")}</p></div>
     <footer><a href="/terms">Terms</a> © 2024 Shop</footer></body></html>"""
-    blocks = html_blocks(page)
+    blocks = _blocks(page)
     assert blocks[0] == ("Privacy notice", "heading")
     assert [kind for _, kind in blocks] == [
         "heading", "paragraph", "heading", "paragraph", "list_item", "list_item", "paragraph"
@@ -78,14 +83,14 @@ def test_the_frame_of_a_page_is_left_out() -> None:
 def test_a_container_that_is_named_like_a_frame_keeps_the_text() -> None:
     inner = f'<div id="sidebar">{_PROSE}</div><p>{_PROSE}</p>'
     page = f'<body><div class="page footer-fixed">{inner}</div><p>Two short words.</p></body>'
-    assert sum(body.count("We collect") for body, _ in html_blocks(page)) == 6
+    assert sum(body.count("We collect") for body, _ in _blocks(page)) == 6
     named = f'<body class="header-fixed"><footer><p>{_PROSE}</p></footer><p>{_PROSE[:95]}</p></body>'
-    assert sum(body.count("We collect") for body, _ in html_blocks(named)) == 4
+    assert sum(body.count("We collect") for body, _ in _blocks(named)) == 4
 
 
 def test_a_page_that_is_folded_up_is_unfolded() -> None:
     panels = "".join(f"<h3>Part {n}</h3><div hidden><p>{_PROSE}</p></div>" for n in range(3))
-    assert sum(body.count("We collect") for body, _ in html_blocks(f"<p>Click to read more.</p>{panels}")) == 9
+    assert sum(body.count("We collect") for body, _ in _blocks(f"<p>Click to read more.</p>{panels}")) == 9
 
 
 @pytest.mark.parametrize(
@@ -99,5 +104,5 @@ def test_a_page_that_is_folded_up_is_unfolded() -> None:
     ],
 )
 def test_damaged_pages_never_raise(html: str) -> None:
-    for body, _ in html_blocks(html):
+    for body, _ in _blocks(html):
         body.encode("utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from clausetag.data.documents.html.reader import html_blocks
+from clausetag.data.documents.sniff import extract_html
 
 _ONE = "We collect the name and the postal address that you give us when you open an account with our shop."
 _TWO = "We share your personal information with the carriers who bring the parcels to your door, and with nobody else."
@@ -17,7 +17,8 @@ _NAV = '<nav><ul><li><a href="/men">Men</a><li><a href="/women">Women</a></ul></
 
 
 def _blocks(body: str, head: str = "") -> list[tuple[str, str]]:
-    return html_blocks(f"<!doctype html><html><head>{head}</head><body>{body}</body></html>")
+    document = extract_html("p", f"<!doctype html><html><head>{head}</head><body>{body}</body></html>")
+    return [(document.text[block.start : block.end], block.kind) for block in document.blocks]
 
 
 def _texts(body: str, head: str = "") -> list[str]:

@@ -248,7 +248,7 @@ def test_absurd_sizes_and_places_are_no_crash(font: str, matrix: str) -> None:
     (read,) = pages_of(pdfium.read(write_pdf([page]), 10, 1_000_000))
     lines = read.lines
     assert all(abs(value) < 1e6 for line in lines for value in (line.left, line.right, line.y, line.size))
-    assert all(text for text, _ in line_blocks(lines))
+    assert all(block.text for block in line_blocks(lines))
 
 
 def test_time_and_size_are_limited() -> None:
@@ -310,7 +310,7 @@ def _changed(changes: list[tuple[int, bytes]]) -> bytes:
 
 def test_a_line_without_width_is_no_crash() -> None:
     lines = [Line(0, text, 72, 72, y, 10, False, False, 1) for text, y in (("We sell", 700), ("nothing.", 688))]
-    assert "".join(text for text, _ in line_blocks(lines)).replace(" ", "") == "Wesellnothing."
+    assert "".join(block.text for block in line_blocks(lines)).replace(" ", "") == "Wesellnothing."
 
 
 def test_pdfs_are_read_on_a_system_without_memory_limits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,94 @@
+"""List markers at the start of a block ("•", "2.", "(a)", "3.1"), which are no part of its sentence.
+
+Bullets, and numbers or letters with a parenthesis, always are markers. A number or letter with a full stop is one if a
+sibling begins another block of the document, and a number also before a capitalised word. So "2.5 years after that"
+keeps its number, and "A. Smith" the initial.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+BULLETS = "•·▪▫◦‣⁃■□●○➢➤✓✔\uf0b7"
+_MARKER = re.compile(
+    rf"[-*+{BULLETS}\u2013\u2014]+\s+"  # a dash needs a space after it
+    rf"|[{BULLETS}]\s*"
+    r"|_{2,}(?=\w)"
+    r"|\(?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})\)\s+"
+    r"|(?P<one>\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})\.\s+"
+    r"|(?P<many>\d{1,2}(?:\.\d{1,2}){1,3})\.?\s+"
+)
+_CAPITALISED = re.compile(r"[A-Z](?:[a-z]|\s)")
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi")
+
+
+class _Number(NamedTuple):
+    """What a numbered marker says: the kind of its numbers, and the numbers, such as (3, 1) for "3.1"."""
+
+    kind: str
+    numbers: tuple[int, ...]
+
+
+class Markers:
+    """The numbered markers of a document, which tell whether a number at the start of a block is one."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        """`texts` are those of all blocks."""
+        self._known = Counter(number for text in texts for match in _chain(text) for number in _read(match))
+
+    def strip(self, text: str) -> tuple[str, bool]:
+        """Remove the list markers from the start of a block; also returns whether there was one.
+
+        A block that is only a marker is kept.
+        """
+        start = 0
+        for match in _chain(text):
+            numbers = _read(match)
+            before_capital = _CAPITALISED.match(text, match.end()) and any(number.kind == "1" for number in numbers)
+            if (match["one"] or match["many"]) and not (before_capital or any(map(self._has_sibling, numbers))):
+                break
+            start = match.end()
+        return text[start:].lstrip(), start > 0
+
+    def _has_sibling(self, number: _Number) -> bool:
+        *outer, last = number.numbers
+        siblings = [number._replace(numbers=(*outer, other)) for other in (last - 1, last + 1)]
+        if outer:
+            siblings.append(number._replace(numbers=(*number.numbers, 1)))
+            siblings += [number._replace(numbers=tuple(outer))] * (last <= 1)
+        # Some lists number every item "1."
+        repeated = number.kind == "1" and not outer and self._known[number] > 1
+        return repeated or any(sibling in self._known for sibling in siblings)
+
+
+def strip_markers(line: str) -> tuple[str, bool]:
+    """Remove whatever could be a list marker from the start of a line; also returns whether there was one.
+
+    A line that is only a marker is kept.
+    """
+    start = max((match.end() for match in _chain(line)), default=0)
+    return line[start:].lstrip(), start > 0
+
+
+def _chain(text: str) -> Iterator[re.Match[str]]:
+    """What could be markers, one after the other, at the start of a text that goes on after them."""
+    start = 0
+    while (match := _MARKER.match(text, start)) and match.end() < len(text):
+        yield match
+        start = match.end()
+
+
+def _read(match: re.Match[str]) -> list[_Number]:
+    """What a marker that needs a sibling may mean ("i." is a letter and a Roman numeral); empty for other markers."""
+    written = match["one"] or match["many"]
+    if written is None:
+        return []
+    if written[0].isdigit():
+        return [_Number("1", tuple(map(int, written.split("."))))]
+    case = "a" if written.islower() else "A"
+    found = [_Number(case, (ord(written.lower()),))] if len(written) == 1 else []
+    roman = [_ROMAN.index(written.lower())] if written.lower() in _ROMAN else []
+    return found + [_Number(f"{case}, Roman", (number,)) for number in roman]
