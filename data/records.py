@@ -37,6 +37,11 @@ class Block:
     """Of a list item, the number of lists that it is in; 0 if unknown."""
 
 
+def block_from_row(row: Mapping[str, Any]) -> Block:
+    """A block from its fields as JSON has them, in which tuples are lists."""
+    return Block(**{**row, "links": tuple(Link(*link) for link in row["links"])})
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One policy after extraction: its plain text, the blocks of the text in order, and flags (`not_english`, …)."""

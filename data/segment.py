@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from clausetag.data.documents.links import within
+from clausetag.data.documents.structure.links import within
 from clausetag.data.records import Document, Sentence
 
 SEGMENTER_VERSION = 1
@@ -18,6 +18,10 @@ _WORD = re.compile(r"\w")
 _MAX_BLOCK = 20_000
 """Characters; longer blocks are split at a space first, to limit time and memory."""
 _MAX_HEADING = 300
+_MAX_LEAD_IN = 1_000
+_ENDS = re.compile(r"[.!?…][\"'”’»)\]]{0,3}$")
+_FOLLOWING = re.compile(r"\b(?:follow(?:s|ing)|below|these|such as|includ(?:es?|ing))\b", re.IGNORECASE)
+"""Words of a sentence with a full stop that a list below it goes on with: "We use the following cookies."."""
 
 
 def _chunks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -62,16 +66,27 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
     return spans
 
 
+def _asks_for_a_list(sentence: str) -> bool:
+    """Whether a sentence is completed by a list below it."""
+    return not _ENDS.search(sentence) or bool(_FOLLOWING.search(sentence))
+
+
 def segment(document: Document) -> list[Sentence]:
     """The sentences of a document, in order, indexed from 0.
 
     For every sentence ``sentence.text == document.text[sentence.start:sentence.end]``; `passage` is the index of its
-    block, `heading` the nearest heading above (None in a heading and before the first).
+    block, `heading` the nearest heading above (None in a heading and before the first), `lead_in` the sentence above
+    the list that its block is an item of, if that sentence asks for one, or what the block itself says.
     """
     sentences: list[Sentence] = []
     heading: str | None = None
+    lead_ins: list[tuple[int, str]] = []  # the sentences above the lists that the block is in, with their levels
     for number, block in enumerate(document.blocks):
-        is_heading = block.kind == "heading"
+        is_heading, is_item = block.kind == "heading", block.kind == "list_item"
+        level = block.level if is_item else -1
+        while lead_ins and lead_ins[-1][0] >= level:
+            lead_ins.pop()
+        lead_in = block.lead_in or (lead_ins[-1][1] if is_item and lead_ins else None)
         for start, end in sentence_spans(document.text, block.start, block.end):
             sentences.append(
                 Sentence(
@@ -84,8 +99,12 @@ def segment(document: Document) -> list[Sentence]:
                     heading=None if is_heading else heading,
                     links=within(block.links, start, end),
                     flags=document.flags,
+                    lead_in=lead_in,
                 )
             )
+        last = sentences[-1].text if sentences and sentences[-1].passage == number else "."
+        if last.endswith(":") or (not is_heading and _asks_for_a_list(last)):
+            lead_ins.append((level, last[:_MAX_LEAD_IN]))
         if is_heading:
             heading = document.text[block.start : block.end][:_MAX_HEADING]
     return sentences

@@ -25,7 +25,7 @@ from clausetag.data.corpora.offsets import HtmlText, find_text, html_text, match
 from clausetag.data.corpora.opp115_files import Practice, Span, download_opp115, find_opp115, read_files
 from clausetag.data.corpora.splits import held_back
 from clausetag.data.documents.blocks import looks_like_heading
-from clausetag.data.documents.markers import Markers
+from clausetag.data.documents.structure.markers import Markers
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.data.segment import sentence_spans

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from clausetag.data.documents.links import kept_links, moved
-from clausetag.data.documents.markers import Markers
+from clausetag.data.documents.structure.links import kept_links, moved
+from clausetag.data.documents.structure.markers import Markers
 from clausetag.data.records import Block, BlockKind, Document, Link
 
 MAX_ITEM_WORDS = 150

@@ -25,7 +25,7 @@ from clausetag.data.documents.blocks import (
     looks_like_heading,
     normalise,
 )
-from clausetag.data.documents.markers import strip_markers
+from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.errors import DocumentError, is_machine_error
 from clausetag.data.records import BlockKind, Document
 

@@ -15,7 +15,7 @@ from clausetag.data.documents.formats import LIMITS, Limits
 from clausetag.data.documents.sniff import document_from_bytes, extract_html, extract_text, require_text
 from clausetag.data.errors import DocumentError
 from clausetag.data.processes import CallFailed, ProcessDied, ProcessTimeout, WorkerProcess
-from clausetag.data.records import Block, Document
+from clausetag.data.records import Document, block_from_row
 
 PRELOAD = "clausetag.data.documents.preload"
 """The module that imports what a reader process needs."""
@@ -105,5 +105,5 @@ def document_from_json(answer: bytes) -> Document:
 
 def document_from_row(value: dict[str, Any]) -> Document:
     """A document from its fields as JSON holds them."""
-    blocks = tuple(Block(**block) for block in value["blocks"])
+    blocks = tuple(map(block_from_row, value["blocks"]))
     return Document(**{**value, "blocks": blocks, "flags": tuple(value["flags"])})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from clausetag.data.documents.blocks import RULE, RawBlock, demote_last, looks_like_heading, normalise
-from clausetag.data.documents.markers import strip_markers
+from clausetag.data.documents.structure.markers import strip_markers
 
 _WRAP_WIDTH = 100
 """Text with longer lines is not hard-wrapped."""

@@ -25,7 +25,7 @@ from statistics import mean, median
 from clausetag.data.documents.decode import decode
 from clausetag.data.documents.html.bare import without_scripts
 from clausetag.data.documents.html.reader import html_blocks
-from clausetag.data.documents.markers import strip_markers
+from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.errors import ClausetagError, DataError
 from clausetag.data.segment import sentence_spans
 

@@ -20,7 +20,7 @@ from clausetag.data.documents.sniff import extract_html, extract_text
 from clausetag.data.documents.tables import table_rows
 from clausetag.data.errors import DataError, DocumentError
 from clausetag.data.jsonl import iter_json_rows, write_jsonl
-from clausetag.data.records import Block, Document, FailedInput, Sentence
+from clausetag.data.records import Document, FailedInput, Sentence, block_from_row
 from clausetag.data.segment import segment
 
 LATENCY_WORDS = 3000
@@ -157,7 +157,7 @@ def write_documents(path: Path, documents: Sequence[Document]) -> None:
 def read_documents(path: Path) -> list[Document]:
     """The documents that `write_documents` wrote."""
     return [
-        Document(row["policy"], row["text"], tuple(Block(**block) for block in row["blocks"]))
+        Document(row["policy"], row["text"], tuple(map(block_from_row, row["blocks"])))
         for _, row in iter_json_rows(path)
     ]
 

@@ -17,7 +17,7 @@ from dataclasses import asdict
 
 from clausetag.data.documents.sniff import document_from_bytes
 from clausetag.data.errors import DocumentError
-from clausetag.data.records import Block, Document, Link
+from clausetag.data.records import Document, block_from_row
 
 _COMMAND = (sys.executable, "-m", "clausetag.serving.runtime.reader")
 
@@ -47,9 +47,7 @@ class ProcessReader:
             raise DocumentError("unreadable", "the file could not be read: its reader broke down") from None
         if "code" in answer:
             raise DocumentError(answer["code"], answer["message"])
-        blocks = tuple(
-            Block(**{**block, "links": tuple(Link(*link) for link in block["links"])}) for block in answer["blocks"]
-        )
+        blocks = tuple(map(block_from_row, answer["blocks"]))
         return Document(answer["policy"], answer["text"], blocks, answer["notice"], tuple(answer["flags"]))
 
     async def _run(self, policy: str, content: bytes, suffix: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 from hypothesis import example, given, settings
@@ -166,3 +167,39 @@ def test_a_block_without_boundary_is_split_at_a_space_only_where_it_is_very_long
     assert sentence_spans(word * 1999) == [(0, 19_989)]
     first, second = sentence_spans(word * 2001)
     assert first[1] <= 20_000 and second[0] == first[1] + 1
+
+
+def test_list_items_have_the_sentence_that_they_complete() -> None:
+    item = partial(RawBlock, kind="list_item")
+    document = assemble(
+        "p",
+        [
+            item("Alone."),
+            RawBlock("We do much. We collect:"),
+            item("your name; and", level=1),
+            item("how you pay:", level=1),
+            item("card", level=2),
+            item("your bank account. Both are safe.", level=2),
+            item("your age.", level=1),
+            RawBlock("It is safe."),
+            item("Really."),
+            RawBlock("We use the following tools."),
+            item("A tool."),
+            RawBlock("You may:", "heading"),
+            item("ask."),
+            RawBlock("Contact us", "heading"),
+            item("by e-mail"),
+            RawBlock("2 years", "table_cell", lead_in="Period"),
+        ],
+    )
+    assert [(s.text, s.lead_in) for s in segment(document) if s.lead_in] == [
+        ("your name; and", "We collect:"),
+        ("how you pay:", "We collect:"),
+        ("card", "how you pay:"),
+        ("your bank account.", "how you pay:"),
+        ("Both are safe.", "how you pay:"),
+        ("your age.", "We collect:"),
+        ("A tool.", "We use the following tools."),
+        ("ask.", "You may:"),
+        ("2 years", "Period"),
+    ]

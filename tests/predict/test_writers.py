@@ -85,7 +85,7 @@ def test_parquet_holds_what_jsonl_holds(tmp_path: Path) -> None:
     for row, line in zip(table, lines, strict=True):
         expected = json.loads(line)
         if "text" in expected:
-            expected.setdefault("flags", [])
+            expected = {"links": [], "flags": [], **expected}
         assert {key: value for key, value in row.items() if value is not None} == expected
         assert list(row) == list(table[0])
     assert table[3]["labels"] is None and table[3]["flags"] is None

@@ -50,8 +50,8 @@ from clausetag.data.documents.html.tree import (
     sum_in_elements,
     text_blocks,
 )
-from clausetag.data.documents.markers import strip_markers
 from clausetag.data.documents.plain import plain_blocks
+from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.records import BlockKind
 
 _KINDS: dict[str, BlockKind] = {

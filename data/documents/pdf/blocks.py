@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from clausetag.data.documents.blocks import RawBlock, demote_last, looks_like_heading, normalise
-from clausetag.data.documents.markers import strip_markers
 from clausetag.data.documents.pdf.layout import SAME_PLACE
 from clausetag.data.documents.pdf.lines import Line
+from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.records import BlockKind
 
 _INDENT = 0.8

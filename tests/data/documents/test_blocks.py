@@ -6,9 +6,9 @@ import pytest
 
 from clausetag.data.documents.blocks import RawBlock, assemble, looks_like_heading, normalise
 from clausetag.data.documents.markdown import looks_like_markdown
-from clausetag.data.documents.markers import strip_markers
 from clausetag.data.documents.plain import plain_blocks
 from clausetag.data.documents.sniff import extract_text
+from clausetag.data.documents.structure.markers import strip_markers
 
 
 def _blocks(text: str) -> list[tuple[str, str]]:

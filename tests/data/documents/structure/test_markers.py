@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clausetag.data.documents.markers import Markers
+from clausetag.data.documents.structure.markers import Markers
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Parts of the structure of a document: links and list markers."""
