@@ -7,10 +7,9 @@ nupunkt (MIT, a Punkt model trained on legal text) finds the boundaries within a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from clausetag.data.documents.structure.links import within
-from clausetag.data.records import Document, Sentence
+from clausetag.data.records import Document, Link, Sentence
 
 SEGMENTER_VERSION = 1
 
@@ -66,6 +65,12 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
     return spans
 
 
+def _within(links: Iterable[Link], start: int, end: int) -> tuple[Link, ...]:
+    """The parts of the links that stand from `start` to `end`."""
+    parts = (Link(max(link.start, start), min(link.end, end), link.href) for link in links)
+    return tuple(link for link in parts if link.end > link.start)
+
+
 def _asks_for_a_list(sentence: str) -> bool:
     """Whether a sentence is completed by a list below it."""
     return not _ENDS.search(sentence) or bool(_FOLLOWING.search(sentence))
@@ -97,7 +102,7 @@ def segment(document: Document) -> list[Sentence]:
                     start=start,
                     end=end,
                     heading=None if is_heading else heading,
-                    links=within(block.links, start, end),
+                    links=_within(block.links, start, end),
                     flags=document.flags,
                     lead_in=lead_in,
                 )

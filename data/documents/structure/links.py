@@ -31,12 +31,6 @@ def moved(links: Iterable[Link], by: int) -> tuple[Link, ...]:
     return tuple(link for link in shifted if link.end > link.start)
 
 
-def within(links: Iterable[Link], start: int, end: int) -> tuple[Link, ...]:
-    """The parts of the links that stand from `start` to `end`."""
-    parts = (Link(max(link.start, start), min(link.end, end), link.href) for link in links)
-    return tuple(link for link in parts if link.end > link.start)
-
-
 def kept_links(text: str, links: Sequence[Link]) -> tuple[Link, ...]:
     """The links of a block's text that lead somewhere, and the e-mail and web addresses that are written out in it.
 
