@@ -12,12 +12,13 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from clausetag.data.errors import RecipeError
 from clausetag.data.labels import LABELS, check_label_set
+from clausetag.train.sections import KEYS, SECTIONS, Data, Distillation, Evaluation, Model, Optimisation, section_of
 
 EACH = "each"
 """Value of `leave_out`: each of `policies` in turn."""
@@ -33,110 +34,12 @@ _TWELVE_LABEL_KEYS = (
 )
 """Keys that bring in data labelled with OPP-115's twelve categories."""
 
-Names = Annotated[tuple[str, ...], Field(strict=False)]
-Splits = Annotated[tuple[Literal["train", "validation"], ...], Field(strict=False)]
-Weight = Annotated[float, Field(ge=0, le=100)]
-Rate = Annotated[float, Field(ge=0, le=1)]
-Dropout = Annotated[float, Field(ge=0, le=0.9)]
 
-
-class Recipe(BaseModel):
+class Recipe(Data, Model, Optimisation, Distillation, Evaluation):
     """All settings of a training run. A recipe file overrides these defaults; nothing else configures a run."""
-
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
     name: str = "default"
     """Names the training data; stored in the model and shown beside every metric."""
-    backbone: str = "minilm-l6"
-    """Pretrained encoder: `minilm-l6` or `mpnet-base` (packaged), a folder (starting with ., / or ~), or a hub id."""
-    start: str = ""
-    """A trained model to continue from, instead of a backbone: `standard`, `fast`, or a folder. Its encoder, heads and
-    tokenizer are used; if its labels differ from the recipe's, only its encoder and tokenizer."""
-    kept_layers: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Prune the start model's encoder to this many layers, evenly spaced from first to last; 0 keeps all."""
-    kept_units: Annotated[int, Field(ge=0, le=100_000)] = 0
-    """Prune each feed-forward layer to this many units, those with the largest weights; 0 keeps all."""
-    labels: Names = ()
-    """Custom labels, in order; only `extra` can provide examples of them. Empty: OPP-115's twelve categories."""
-    min_labels: Annotated[int, Field(ge=0, le=1)] = 0
-    """For custom labels: 1 gives every sentence at least one label. (The head `guide` of the twelve always does.)"""
-
-    opp115: Splits = ()
-    """Splits of OPP-115 to train on; the splits are policy-disjoint."""
-    opp115_validation: Splits = ()
-    """Splits that choose the epoch, thresholds and calibration of the heads `opp115` and `passage`."""
-    policies: Names = ()
-    """Which of the five annotated policies to train on."""
-    policies_validation: Names = ()
-    """Which of the five choose the thresholds and calibration of the head `guide`."""
-    leave_out: str = ""
-    """One of the five policies, whose text must not be trained on; `each`: one training for each of `policies`."""
-    extra: Names = ()
-    """Further labelled JSONL files for the head `guide`. A row's `split` may be `validation`, or `test` (ignored)."""
-    privacyglue: str = ""
-    """Folder with PrivacyGLUE's train_dataset.csv and validation_dataset.csv, for the head `passage`."""
-    distilled: str = ""
-    """Folder written by `clausetag distil`: teacher scores of the training sentences and of unlabelled ones."""
-    teacher_share: Rate = 0.5
-    """Share of the teacher scores in the targets of labelled sentences; the labels have the rest."""
-    distill_weight: Weight = 0.5
-    """Loss weight of a sentence that has teacher scores but no label; a labelled sentence of OPP-115 has 1."""
-    pool_parts: Annotated[int, Field(ge=1, le=1000)] = 3
-    """Split the unlabelled pool into this many parts; each epoch reads one."""
-    unvalidated: bool = False
-    """Allow training without validation data. A head without any keeps its last epoch, uncalibrated scores and a
-    threshold of 0.5. Validation data that do exist are still used."""
-
-    context: bool = True
-    """Read windows of consecutive sentences; false: each sentence alone, without its heading."""
-    targets: Literal["votes", "majority"] = "votes"
-    """`votes`: share of annotators (soft targets); `majority`: 0 or 1."""
-    guide_from_opp115: bool = False
-    """Train the head `guide` on OPP-115 when no labels by the guide exist. A sentence that no annotator marked gets
-    its passage's votes, since the guide labels every sentence."""
-    passages: bool = True
-    """Also learn from OPP-115's passage labels, pooled over each passage in the same windows."""
-    passage_weight: Weight = 0.5
-    """Loss weight of a passage; a sentence of OPP-115 has 1."""
-    guide_weight: Weight = 1.0
-    """Loss weight of a sentence labelled by the guide; a sentence of OPP-115 has 1."""
-    window: Annotated[int, Field(ge=16, le=512)] = 256
-    """Maximum tokens in a window."""
-    shortest_window: Annotated[int, Field(ge=8, le=512)] = 32
-    """Training windows have a random maximum between this and `window`."""
-
-    epochs: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Passes over the training policies; each cuts them into new windows."""
-    patience: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Stop after this many epochs without a better validation score; 0: train all epochs."""
-    batch_tokens: Annotated[int, Field(ge=16, le=1_000_000)] = 1536
-    """Tokens of a step, padding included, over all processes; at least `window`."""
-    accumulation: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Compute each step in this many parts, which needs less memory and gives the same model."""
-    encoder_lr: Rate = 2e-4
-    """Peak learning rate of the encoder's last layer (AdamW)."""
-    head_lr: Rate = 1e-3
-    """Peak learning rate of the heads."""
-    layer_decay: Annotated[float, Field(ge=0.1, le=1)] = 0.9
-    """Factor on the learning rate from each encoder layer to the one below."""
-    warmup: Annotated[float, Field(ge=0, le=0.9)] = 0.1
-    """Share of the steps in which the learning rate rises linearly; it then falls linearly to zero."""
-    weight_decay: Rate = 0.01
-    """AdamW's weight decay, applied to matrices only (not to biases and norms)."""
-    max_norm: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
-    """Gradients are clipped to this norm."""
-    head_dropout: Dropout = 0.1
-    """Dropout on the encoder's token vectors, in front of the heads."""
-    attention_dropout: Dropout = 0.0
-    """Dropout on attention weights. 0 saves a fifth of a step's time."""
-    seed: Annotated[int, Field(ge=0, le=2**31)] = 1
-    """Seeds the initial weights, dropout, and the order and lengths of windows."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """`bf16`, `fp32`, or `auto`: bf16 on hardware with native bfloat16 products."""
-    checkpoint_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    """Save a checkpoint every so many steps, and after each epoch."""
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
@@ -152,6 +55,8 @@ class Recipe(BaseModel):
             raise ValueError("min_labels goes with custom labels; set labels")
         if self.own_labels:
             self._check_own_labels()
+        if self.folds == 1 or (self.folds and (self.leave_out or not (self.extra or self.policies))):
+            raise ValueError("folds needs at least 2, labelled policies (extra or policies), and no leave_out")
         if self.leave_out == EACH and len(self.policies) < 2:
             raise ValueError("leave_out = 'each' leaves out each of policies in turn; name at least two policies")
         if self.leave_out != EACH and self.leave_out in self.policies + self.policies_validation:
@@ -191,7 +96,7 @@ class Recipe(BaseModel):
         """The recipe with other values, checked again as in `recipe_from`."""
         return recipe_from({**self.as_dict(), **changes})
 
-    def folds(self) -> dict[str, Recipe]:
+    def left_out(self) -> dict[str, Recipe]:
         """For each of `policies`, the recipe that leaves it out."""
         return {
             policy: self.replaced(policies=[other for other in self.policies if other != policy], leave_out=policy)
@@ -229,12 +134,40 @@ def read_recipe(path: str, overrides: Sequence[str] = ()) -> Recipe:
         values: dict[str, Any] = tomllib.loads(_recipe_text(path))
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not TOML ({error})") from None
+    values = _flat(values, path)
     for override in overrides:
         key, equals, raw = override.partition("=")
         if not equals:
             raise RecipeError(f"--set {override}: write key=value")
-        values[key.strip()] = _parse_override(key.strip(), raw.strip())
+        key = key.strip()
+        section, _, name = key.rpartition(".")
+        key = name if section_of(name) == section else key  # "model.window" is "window"
+        values[key] = _parse_override(key, raw.strip())
     return recipe_from(values, path)
+
+
+def _flat(values: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """The keys of a recipe file without their tables; keys outside of a table work, with one warning for all.
+
+    Raises:
+        RecipeError: a key stands in the wrong table.
+    """
+    flat: dict[str, Any] = {}
+    outside: list[str] = []
+    for name, value in values.items():
+        if name not in SECTIONS or not isinstance(value, dict):
+            flat[name] = value
+            if section_of(_RENAMED.get(name, name)):
+                outside.append(f"{name} in [{section_of(_RENAMED.get(name, name))}]")
+            continue
+        for key, one in value.items():
+            section = section_of(_RENAMED.get(key, key))
+            if section not in (None, name):
+                raise RecipeError(f"{path}: {key} belongs in [{section}], not in [{name}]")
+            flat[key] = one
+    if outside:
+        print(f"clausetag: {path}: keys now stand in tables; put {', '.join(outside)}", file=sys.stderr)
+    return flat
 
 
 def _recipe_text(path: str) -> str:
@@ -293,6 +226,6 @@ def _problem(error: ValidationError) -> str:
     key = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, Recipe.model_fields, n=1)
-        known = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(Recipe.model_fields)}"
+        known = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(KEYS)}"
         return f"unknown key {key!r}; {known}"
     return f"{key} = {first['input']!r}: {first['msg'].replace('Input should', 'must').replace('tuple', 'list')}"

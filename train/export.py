@@ -11,7 +11,7 @@ import argparse
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -126,14 +126,20 @@ def _describe(folder: Path, config: dict[str, Any]) -> None:
     write_manifest(folder)
 
 
-def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder: Path) -> None:
-    """Write a trained model's artifact: weights, ONNX, thresholds and calibration, what it was trained on, card."""
+def write_artifact(
+    recipe: Recipe, data: TrainingData, trained: Trained, folder: Path, out_of_fold: Mapping[str, HeldOut] | None = None
+) -> None:
+    """Write a trained model's artifact: weights, ONNX, thresholds and calibration, what it was trained on, card.
+
+    `out_of_fold` are rows of heads that models of folds have scored, in place of validation data.
+    """
     from clausetag.model.onnx.export import export_onnx
 
     export_onnx(trained.model, trained.windows, folder / "model.onnx")
     # Thresholds and calibration are fitted to the 8-bit network that ships, not to the full-precision one.
     predict = partial(Runtime(folder / "model.onnx").logits, max_tokens=recipe.window, tokenizer=trained.tokenizer)
     held_out = score_held_out(predict, trained.model.config.heads, data.validation, recipe, trained.tokenizer)
+    held_out |= out_of_fold or {}
     settings: dict[str, HeadSettings] = {}
     validation: list[dict[str, Any]] = []
     for head, rows in held_out.items():
@@ -180,6 +186,8 @@ def write_artifact(recipe: Recipe, data: TrainingData, trained: Trained, folder:
 
 def _validation_data(recipe: Recipe, head: str) -> str:
     """Names the validation data of a head."""
+    if head == "guide" and recipe.folds:
+        return f"{recipe.folds} folds by policy, each scored by a model trained without it"
     if recipe.privacyglue:
         return "PrivacyGLUE's validation file"
     if head in ("opp115", "passage") or recipe.guide_from_opp115:

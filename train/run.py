@@ -15,6 +15,7 @@ from clausetag.data.errors import RecipeError
 from clausetag.model.artifact import MANIFEST, load_artifact
 from clausetag.train.config import EACH, Recipe, read_recipe, shipped_recipes
 from clausetag.train.export import without_folders, write_artifact
+from clausetag.train.folds import FOLDS, out_of_fold
 from clausetag.train.start import load_start
 from clausetag.train.steps import CHECKPOINTS, add_report_to, is_main_process
 from clausetag.train.trainer import train, write_run
@@ -26,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_arguments(parser, "recipe")
     parser.add_argument(
         "-o", "--output", required=True, metavar="DIR", help="folder of the run; an unfinished run in it is resumed"
+    )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        metavar="N",
+        help="validate by N folds of the labelled policies: for few policies, of which none can be spared",
     )
     add_report_to(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -41,7 +48,8 @@ def add_recipe_arguments(parser: argparse.ArgumentParser, what: str) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag train`; returns the exit code."""
-    recipe = read_recipe(arguments.recipe, arguments.overrides)
+    folds = [] if arguments.folds is None else [f"folds={arguments.folds}"]
+    recipe = read_recipe(arguments.recipe, [*arguments.overrides, *folds])
     quiet = arguments.quiet or not is_main_process()
     folder = Path(arguments.output)
     if folder.exists() and not folder.is_dir():
@@ -73,12 +81,16 @@ def run_training(recipe: Recipe, folder: Path, *, quiet: bool = False, report_to
         for source in data.train:
             size = f"{len(source.sentences):,} sentences, {len(source.passages):,} passages"
             print(f"training on {size} for the head {source.head}")
+    scored = {}
+    if recipe.folds:
+        scored = {"guide": out_of_fold(recipe, data, folder, quiet=quiet, report_to=report_to)}
     trained = train(recipe, data, folder, quiet=quiet, report_to=report_to)
     if not trained.main:
         return
     draw_curves(trained.progress.history, folder / "curves.png")
-    write_artifact(recipe, data, trained, folder)
+    write_artifact(recipe, data, trained, folder, scored)
     write_run(folder, recipe, data, trained.progress)
+    shutil.rmtree(folder / FOLDS, ignore_errors=True)
     shutil.rmtree(folder / CHECKPOINTS)
 
 
@@ -92,7 +104,7 @@ def train_folds(recipe: Recipe, folder: Path, *, quiet: bool = False, report_to:
     Raises:
         ClausetagError: see `run_training`; or a finished fold has another recipe or start model.
     """
-    for policy, fold in recipe.folds().items():
+    for policy, fold in recipe.left_out().items():
         target = folder / policy
         if _finished(target):
             found = load_artifact(target).config

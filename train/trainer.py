@@ -125,7 +125,7 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
     # On CPUs the plain formula is half as fast again as torch's fused attention, whose backward pass is slow.
     model.encoder.set_attn_implementation("eager" if arguments.use_cpu else "sdpa")
     predict = partial(predict_logits, model, window=recipe.window, tokenizer=tokenizer, bf16=arguments.bf16)
-    identity = _identity(recipe, data)
+    identity = json.dumps([recipe.as_dict(), data.digest()])
     callbacks: list[TrainerCallback] = [Checkpoints(steps, recipe.checkpoint_steps, identity)]
     if recipe.patience:
         callbacks.append(EarlyStoppingCallback(recipe.patience))
@@ -204,13 +204,6 @@ def _label_rates(examples: Examples) -> Tensor:
     targets = [one for source in examples.sentences for one in source]
     total = sum(float(one.weights.sum()) for one in targets)
     return torch.from_numpy(sum((one.targets * one.weights[:, None]).sum(0) for one in targets) / total)
-
-
-def _identity(recipe: Recipe, data: TrainingData) -> str:
-    """Names the recipe, start model and teacher scores of a run, which resumes only with the same ones."""
-    start = data.start.artifact.hash if data.start else None
-    teacher_scores = data.teacher_scores.hash if data.teacher_scores else None
-    return json.dumps([recipe.as_dict(), start, teacher_scores])
 
 
 def parameter_groups(model: SentenceTagger, recipe: Recipe) -> list[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
 from clausetag.model.tokenise import EncodedPolicies, SubwordTokenizer, encode_sentences, encode_texts
 from clausetag.train.config import Recipe
 from clausetag.train.start import Start, load_start
-from clausetag.train.teacher_scores import TeacherScores, load_teacher_scores
+from clausetag.train.teacher_scores import TeacherScores, load_teacher_scores, sentence_key
 
 POOL = "pool"
 """In place of a head, for the unlabelled source: every head learns its teacher scores."""
@@ -53,6 +54,18 @@ class TrainingData:
     teacher_scores: TeacherScores | None = None
     stages: tuple[TrainedOn, ...] = ()
     """Seen by earlier stages: pretraining, training of the start model and of the teachers."""
+
+    def digest(self) -> str:
+        """A hash that names the training sentences with their labels, the start model and the teacher scores."""
+        found = hashlib.sha256()
+        for source in self.train:
+            for row in source.sentences:
+                labels = sorted(row.votes.items()) if row.votes is not None else row.labels
+                found.update(f"{source.head}\t{sentence_key(row)}\t{labels}\n".encode("utf-8", "replace"))
+        start = self.start.artifact.hash if self.start else None
+        scores = self.teacher_scores.hash if self.teacher_scores else None
+        found.update(f"{start}\t{scores}".encode())
+        return found.hexdigest()[:12]
 
     def trained_heads(self) -> set[str]:
         """Heads that have training data."""
@@ -156,10 +169,15 @@ def assemble(recipe: Recipe) -> TrainingData:
     _check_disjoint(data)
     if not recipe.privacyglue:
         data = without_test_texts(data, held_out)
-    if not validation and not recipe.unvalidated:
+    if recipe.folds and any(source.head == "guide" for source in validation):
         raise RecipeError(
-            "recipe: no validation data; set a *_validation key, give rows of extra the split validation, "
-            "or set unvalidated = true"
+            "recipe: folds use every labelled policy in turn; take out policies_validation and rows of extra with the "
+            "split validation"
+        )
+    if not validation and not recipe.unvalidated and not recipe.folds:
+        raise RecipeError(
+            "recipe: no validation data; set folds = 5 (or --folds 5) or a *_validation key, give rows of extra the "
+            "split validation, or set unvalidated = true"
         )
     return data
 

@@ -39,7 +39,7 @@ def test_overrides_are_typed() -> None:
     ("text", "message"),
     [
         ("epoch = 3", "unknown key 'epoch'; did you mean 'epochs'?"),
-        ("colour = 3", "unknown key 'colour'; the keys are name, backbone"),
+        ("colour = 3", "unknown key 'colour'; the keys are name, labels"),
         ("epochs = 0", "epochs = 0: must be greater than or equal to 1"),
         ("epochs = 'many'", "epochs = 'many': must be a valid integer"),
         ("epochs = true", "epochs = True: must be a valid integer"),
@@ -99,7 +99,7 @@ def test_every_key_is_documented() -> None:
 
 def test_folds_train_on_all_but_the_one_that_they_leave_out() -> None:
     recipe = read_recipe("lopo")
-    folds = recipe.folds()
+    folds = recipe.left_out()
     assert len(folds) == 5
     for policy, fold in folds.items():
         assert fold.leave_out == policy
@@ -120,3 +120,32 @@ def test_an_override_without_value() -> None:
 def test_a_recipe_goes_through_json() -> None:
     recipe = Recipe(policies=("000_sagenext",))
     assert recipe_from(json.loads(json.dumps(recipe.as_dict()))) == recipe
+
+
+def test_keys_stand_in_tables_by_purpose(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = "[data]\npolicies = ['x']\n[optimisation]\nepochs = 3\n[model]\nwindow = 64\n"
+    sorted_recipe = read_recipe(write(tmp_path, f"name = 'mine'\n{tables}"), ["model.shortest_window=16", "seed=4"])
+    assert (sorted_recipe.name, sorted_recipe.epochs, sorted_recipe.window, sorted_recipe.seed) == ("mine", 3, 64, 4)
+    assert not capsys.readouterr().err
+    path = write(tmp_path, "name = 'mine'\npolicies = ['x']\nepochs = 3\nwindow = 64\nshortest_window = 16\nseed = 4\n")
+    assert read_recipe(path) == sorted_recipe
+    [warning] = capsys.readouterr().err.splitlines()
+    assert "policies in [data], epochs in [optimisation], window in [model]" in warning
+    with pytest.raises(RecipeError, match=r"epochs belongs in \[optimisation\], not in \[data\]"):
+        read_recipe(write(tmp_path, "[data]\npolicies = ['x']\nepochs = 3\n"))
+    with pytest.raises(RecipeError, match="unknown key 'epoch'; did you mean 'epochs'"):
+        read_recipe(write(tmp_path, "[optimisation]\nepoch = 3\n"))
+    with pytest.raises(RecipeError, match=r"unknown key 'data.epochs'"):
+        read_recipe("quick", ["data.epochs=3"])
+
+
+def test_shipped_recipes_are_sorted(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in shipped_recipes():
+        read_recipe(name, ["privacyglue=folder"] if name == "privacyglue" else [])
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("values", [{"folds": 1}, {"folds": 5, "leave_out": "004_vtiger"}])
+def test_folds_need_policies_to_divide(values: dict[str, object]) -> None:
+    with pytest.raises(RecipeError, match="folds needs at least 2"):
+        recipe_from({"policies": ["000_sagenext"], **values})

@@ -15,8 +15,10 @@ from clausetag.data.errors import DataError, LeakageError, RecipeError
 from clausetag.data.labels import LABELS
 from clausetag.data.text import is_boilerplate, text_hash
 from clausetag.model.artifact import load_artifact
+from clausetag.train import folds as folds_module
 from clausetag.train import run
 from clausetag.train.config import Recipe, recipe_from
+from clausetag.train.folds import divided, out_of_fold
 from clausetag.train.training_data import assemble
 
 POLICIES = ("000_sagenext", "003_empxtrack", "004_vtiger")
@@ -111,7 +113,7 @@ def test_validation_rows_of_extra_tune_a_fold_and_the_left_out_policy_does_not(r
     ]
     path = tmp_path / "extra.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    fold = recipe_from({**recipe.as_dict(), "extra": [str(path)]}).folds()["004_vtiger"]
+    fold = recipe_from({**recipe.as_dict(), "extra": [str(path)]}).left_out()["004_vtiger"]
     found = assemble(fold)
     assert {row.policy for source in found.validation for row in source.sentences} == {"validation"}
     run.run_training(fold, tmp_path / "run", quiet=True)
@@ -127,7 +129,7 @@ def test_the_left_out_policys_text_under_another_name_is_refused_or_dropped(reci
         rows.append({"policy": "copy", "index": count, "text": "A line of their own, here.", "labels": []})
         path = tmp_path / f"{count}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        fold = recipe_from({**recipe.as_dict(), "extra": [str(path)]}).folds()["004_vtiger"]
+        fold = recipe_from({**recipe.as_dict(), "extra": [str(path)]}).left_out()["004_vtiger"]
         if count > 1:
             with pytest.raises(LeakageError, match="of the held-out policy '004_vtiger' occur in"):
                 assemble(fold)
@@ -140,3 +142,66 @@ def test_only_one_of_the_five_can_be_left_out(recipe: Recipe) -> None:
         assemble(recipe)
     with pytest.raises(DataError, match="leave_out: 'amazon' is none of"):
         assemble(recipe_from({**recipe.as_dict(), "leave_out": "amazon"}))
+
+
+@pytest.fixture
+def divided_recipe(tiny_recipe: dict[str, Any]) -> Recipe:
+    return recipe_from({**tiny_recipe, "policies": list(POLICIES), "policies_validation": [], "folds": 3, "epochs": 1})
+
+
+def test_folds_are_whole_policies_of_about_the_same_size(divided_recipe: Recipe) -> None:
+    data = assemble(divided_recipe)
+    assert set(divided(data, 3)) == {frozenset([name]) for name in POLICIES}
+    assert set(divided(data, 2)) == {frozenset(["004_vtiger"]), frozenset(["000_sagenext", "003_empxtrack"])}
+    with pytest.raises(DataError, match="folds = 4, but only 3 policies have labels"):
+        divided(data, 4)
+
+
+def test_thresholds_come_from_policies_that_the_scoring_model_has_not_seen(
+    divided_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[str]] = []
+    real = folds_module.train
+
+    def watched(recipe: Recipe, data: Any, folder: Path, **more: Any) -> Any:
+        seen.append({row.policy for source in data.train for row in source.sentences})
+        assert not data.validation
+        return real(recipe, data, folder, **more)
+
+    monkeypatch.setattr(folds_module, "train", watched)
+    run.run_training(divided_recipe, tmp_path / "run", quiet=True)
+    assert sorted(map(sorted, seen)) == sorted(sorted(set(POLICIES) - {name}) for name in POLICIES)
+    artifact = load_artifact(tmp_path / "run")
+    assert artifact.trained_on().policies == set(POLICIES)
+    [row] = artifact.config["validation"]
+    assert row["n"] == sum(sentence.policy in POLICIES for sentence in read_five())
+    assert row["data"] == "3 folds by policy, each scored by a model trained without it"
+    assert len(set(artifact.settings["guide"].thresholds)) > 1 and not artifact.config["untuned"]
+    assert not (tmp_path / "run" / "folds").exists()
+
+
+def test_finished_folds_are_kept_unless_something_has_changed(
+    divided_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+    real = folds_module.train
+
+    def counted(recipe: Recipe, data: Any, folder: Path, **more: Any) -> Any:
+        trained.append(folder.name)
+        return real(recipe, data, folder, **more)
+
+    monkeypatch.setattr(folds_module, "train", counted)
+    data = assemble(divided_recipe)
+    first = out_of_fold(divided_recipe, data, tmp_path, quiet=True)
+    assert trained == ["0", "1", "2"]
+    (tmp_path / "folds" / "1.npz").unlink()
+    again = out_of_fold(divided_recipe, data, tmp_path, quiet=True)
+    assert trained[3:] == ["1"] and (again.logits == first.logits).all() and again.policies == first.policies
+    shutil.rmtree(tmp_path / "folds" / "0")
+    with pytest.raises(RecipeError, match="holds a run with other settings or data"):
+        out_of_fold(divided_recipe.replaced(seed=8), data, tmp_path, quiet=True)
+
+
+def test_folds_take_the_place_of_validation_policies(divided_recipe: Recipe) -> None:
+    with pytest.raises(RecipeError, match="folds use every labelled policy in turn; take out policies_validation"):
+        assemble(divided_recipe.replaced(policies_validation=["001_samanage"]))
