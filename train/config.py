@@ -157,13 +157,13 @@ def _flat(values: Mapping[str, Any], path: str) -> dict[str, Any]:
     for name, value in values.items():
         if name not in SECTIONS or not isinstance(value, dict):
             flat[name] = value
-            if section_of(_RENAMED.get(name, name)):
-                outside.append(f"{name} in [{section_of(_RENAMED.get(name, name))}]")
+            if section := section_of(_RENAMED.get(name, name)):
+                outside.append(f"{name} in [{section}]")
             continue
         for key, one in value.items():
-            section = section_of(_RENAMED.get(key, key))
-            if section not in (None, name):
-                raise RecipeError(f"{path}: {key} belongs in [{section}], not in [{name}]")
+            right = section_of(_RENAMED.get(key, key))
+            if right not in (None, name):
+                raise RecipeError(f"{path}: {key} belongs in [{right}], not in [{name}]")
             flat[key] = one
     if outside:
         print(f"clausetag: {path}: keys now stand in tables; put {', '.join(outside)}", file=sys.stderr)

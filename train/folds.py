@@ -31,17 +31,21 @@ FOLDS = "folds"
 def divided(data: TrainingData, folds: int) -> list[frozenset[str]]:
     """The labelled policies of the head `guide` in `folds` groups with about as many labelled sentences each.
 
+    Policies that an earlier stage has learnt from (the start model) are in no group: no score of them is out of fold.
+
     Raises:
         DataError: there are fewer policies than folds.
     """
+    known = {policy for stage in data.stages for policy in stage.policies}
     sizes: dict[str, int] = {}
     for source in data.train:
         if source.head == "guide":
             for policy, rows in by_policy(source.sentences).items():
                 sizes[policy] = sizes.get(policy, 0) + sum(row.labelled for row in rows)
-    labelled = sorted((policy for policy, size in sizes.items() if size), key=lambda policy: (-sizes[policy], policy))
+    new = (policy for policy, size in sizes.items() if size and policy not in known)
+    labelled = sorted(new, key=lambda policy: (-sizes[policy], policy))
     if len(labelled) < folds:
-        raise DataError(f"recipe: folds = {folds}, but only {len(labelled)} policies have labels for the head guide")
+        raise DataError(f"recipe: folds = {folds}, but {len(labelled)} labelled policies are new to the model")
     groups: list[list[str]] = [[] for _ in range(folds)]
     for policy in labelled:
         min(groups, key=lambda group: sum(sizes[name] for name in group)).append(policy)

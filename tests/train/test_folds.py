@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import DataError, LeakageError, RecipeError
 from clausetag.data.labels import LABELS
 from clausetag.data.text import is_boilerplate, text_hash
-from clausetag.model.artifact import load_artifact
+from clausetag.model.artifact import TrainedOn, load_artifact
 from clausetag.train import folds as folds_module
 from clausetag.train import run
 from clausetag.train.config import Recipe, recipe_from
@@ -153,8 +154,10 @@ def test_folds_are_whole_policies_of_about_the_same_size(divided_recipe: Recipe)
     data = assemble(divided_recipe)
     assert set(divided(data, 3)) == {frozenset([name]) for name in POLICIES}
     assert set(divided(data, 2)) == {frozenset(["004_vtiger"]), frozenset(["000_sagenext", "003_empxtrack"])}
-    with pytest.raises(DataError, match="folds = 4, but only 3 policies have labels"):
+    with pytest.raises(DataError, match="folds = 4, but 3 labelled policies are new"):
         divided(data, 4)
+    seen = TrainedOn(frozenset(["004_vtiger"]), frozenset(), frozenset())
+    assert divided(replace(data, stages=(seen,)), 2) == [frozenset(["003_empxtrack"]), frozenset(["000_sagenext"])]
 
 
 def test_thresholds_come_from_policies_that_the_scoring_model_has_not_seen(
