@@ -160,7 +160,8 @@ def _flat(values: Mapping[str, Any], path: str) -> dict[str, Any]:
             if section := section_of(_RENAMED.get(name, name)):
                 outside.append(f"{name} in [{section}]")
             continue
-        for key, one in value.items():
+        table: dict[str, Any] = value
+        for key, one in table.items():
             right = section_of(_RENAMED.get(key, key))
             if right not in (None, name):
                 raise RecipeError(f"{path}: {key} belongs in [{right}], not in [{name}]")
