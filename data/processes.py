@@ -72,6 +72,11 @@ class WorkerProcess:
         """Its process id."""
         return self._process.pid or 0
 
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs; somebody else may have killed it."""
+        return self.usable and self._process.is_alive()
+
     def call(self, function: Callable[..., bytes], *arguments: Any, seconds: float) -> bytes:
         """The bytes that ``function(*arguments)`` returns there; the function must be importable.
 

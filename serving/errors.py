@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 
 class ApiError(Exception):
@@ -20,6 +22,7 @@ class ApiError(Exception):
         self.code = code
         self.message = message
         self.field = field
+        self.retry_after = retry_after
         self.headers: dict[str, str] = {} if retry_after is None else {"Retry-After": str(retry_after)}
         if status == 401:
             self.headers["WWW-Authenticate"] = "Bearer"
@@ -35,3 +38,18 @@ class ApiError(Exception):
         if self.field is not None:
             error["field"] = self.field
         return json.dumps({"error": error}, ensure_ascii=False).encode()
+
+    def dump(self) -> bytes:
+        """The error as the answer of a reader process, which `check` raises again in the service."""
+        names = ("status", "code", "message", "field", "retry_after")
+        return json.dumps({"refused": {name: getattr(self, name) for name in names}}).encode()
+
+    @classmethod
+    def check(cls, answer: Mapping[str, Any]) -> None:
+        """Check that a reader process did not answer with an error.
+
+        Raises:
+            ApiError: it did.
+        """
+        if "refused" in answer:
+            raise cls(**answer["refused"])

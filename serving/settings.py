@@ -62,11 +62,9 @@ class Settings(BaseSettings):
     write_seconds: Seconds = 60.0
     """Time for a client to take its answer; then the connection is closed."""
     reader_seconds: Seconds = 20.0
-    """Time for reading a PDF or Word file in a process of its own; then the process is killed and the answer is 422."""
-    reader_bytes: Count = 2_000_000_000
-    """Memory of such a process in bytes."""
-    batch_tokens: Count = 1024
-    """Tokens given to the network at once. A new request waits for at most two such batches of other requests."""
+    """Time for reading a document in a process of its own; then the process is killed and the answer is 422."""
+    reader_bytes: Count = 1_000_000_000
+    """Memory in bytes that such a process may need for a document (Linux only); more gets 413."""
     grace_seconds: Seconds = 30.0
     """Time after SIGTERM to finish the requests in progress; then they get 503."""
     notice_seconds: Annotated[float, Field(ge=0, le=_LARGEST, allow_inf_nan=False)] = 0.0
@@ -112,7 +110,7 @@ class Settings(BaseSettings):
 
     def limits(self) -> dict[str, int | float]:
         """The limits that a client can run into, for `/info`."""
-        names = {"deadline_seconds", "read_seconds", "write_seconds", "reader_seconds", "batch_tokens"}
+        names = {"deadline_seconds", "read_seconds", "write_seconds", "reader_seconds"}
         return self.model_dump(include=names | {name for name in type(self).model_fields if name.startswith("max_")})
 
 

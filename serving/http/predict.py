@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -11,13 +13,15 @@ from starlette.types import Receive
 
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http.encoding import check_encoding, decompress
-from clausetag.serving.http.requests import JSON_TYPE, content_type
+from clausetag.serving.http.requests import JSON_TYPE, content_type, try_json
 from clausetag.serving.runtime.prepare import TagRequest
-from clausetag.serving.runtime.service import Service
+from clausetag.serving.runtime.service import Service, Write
 
 _T = TypeVar("_T")
-Write = Callable[[dict[str, Any]], bytes]
-"""Writes an answer of the service as the body of a response."""
+_SMALL = 200_000
+"""Bytes of JSON up to which it is parsed at once; larger bodies are first tried in a reader process."""
+_MORE_VALUES = 10_000
+"""Values that a JSON body may have besides its sentences: options, thresholds, policies."""
 
 
 async def answer_request(
@@ -44,11 +48,12 @@ async def answer_request(
         body = await _read_body(request.receive, length, settings.max_body_bytes, settings.read_seconds)
     record["bytes"] = len(body)
 
-    def check() -> tuple[TagRequest, Write]:
-        return parse(header, decompress(body, settings.max_body_bytes) if compressed else body)
-
     async def answer() -> bytes:
-        tagged, write = await service.in_thread(check)
+        whole = await service.in_thread(partial(decompress, body, settings.max_body_bytes)) if compressed else body
+        if record["kind"] == JSON_TYPE and len(whole) > _SMALL:
+            arguments = (whole, settings.max_sentences + _MORE_VALUES)
+            ApiError.check(await service.readers.run(try_json, *arguments, size=len(whole), decode=json.loads))
+        tagged, write = await service.in_thread(partial(parse, header, whole))
         return await service.tag(tagged, record, write)
 
     with service.queue.slot():

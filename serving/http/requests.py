@@ -109,7 +109,7 @@ def parse_object(value: Mapping[str, Any], query: Mapping[str, Any], tagger: Tag
         case PoliciesRequest():
             return TagRequest(_policies(given, max_policies), options, many=True)
         case SentencesRequest():
-            return TagRequest(SentenceList(tuple(given.sentences), given.context), options)
+            return TagRequest((SentenceList(tuple(given.sentences), given.context),), options)
         case HtmlRequest():
             return TagRequest((PolicySource(given.html, "html", "html"),), options)
         case TextRequest():
@@ -134,6 +134,26 @@ def json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ApiError(422, "invalid", "the body must be a JSON object", field="body")
     return value
+
+
+def try_json(body: bytes, max_values: int) -> bytes:
+    """Parse a large body in a reader process; the answer is for `ApiError.check`.
+
+    A list of millions of values would hold up all other requests, for its parser keeps Python's global lock.
+    """
+    count = 0
+    try:
+        containers: list[Any] = [json_object(body)]
+        while containers:
+            container = containers.pop()
+            count += len(container)
+            if count > max_values:
+                raise ApiError(422, "too_many_values", f"a JSON body has at most {max_values:,} values", field="body")
+            values = container.values() if isinstance(container, dict) else container
+            containers += [value for value in values if isinstance(value, dict | list)]
+    except ApiError as error:
+        return error.dump()
+    return b"{}"
 
 
 def validate(model: type[_M], value: Mapping[str, Any], *, strict: bool = True) -> _M:

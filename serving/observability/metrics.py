@@ -13,10 +13,8 @@ from clausetag.serving.observability.traces import note_stage
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_TOKENS = (64, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 8192)
-_REQUESTS = (1, 2, 4, 8, 16, 32, 64)
 _STAGES = (
-    "Seconds in a stage: reading (bytes to sentences), tokenising, queue, inference (of a batch; two may overlap), "
+    "Seconds in a stage: reading (bytes to sentences), tokenising, queue, inference (of a window), "
     "model (a request's queue and inference), writing"
 )
 _NO_FAILURES = frozenset({"starting", "draining"})
@@ -42,11 +40,8 @@ class Metrics:
         self.stages = seconds("clausetag_stage_seconds", _STAGES, ("stage",))
         self.queue = gauge("clausetag_queue_requests", "Requests being answered or waiting")
         self.uploads = gauge("clausetag_uploads", "Requests whose body is arriving")
+        self.long_readings = gauge("clausetag_long_readings", "Documents that take long to read, or wait for that")
         self.waiting = gauge("clausetag_queue_windows", "Windows of text waiting for the network")
-        self.batch_tokens = Histogram("clausetag_batch_tokens", "Tokens in a batch", buckets=_TOKENS, registry=registry)
-        self.batch_requests = Histogram(
-            "clausetag_batch_requests", "Requests that share a batch", buckets=_REQUESTS, registry=registry
-        )
         self.sentences = counter("clausetag_sentences", "Sentences tagged")
         self.ready = gauge("clausetag_ready", "1 if requests are accepted")
         for stage in ("reading", "tokenising", "queue", "inference", "model", "writing"):

@@ -22,14 +22,12 @@ def answer(
     tagger: Tagger,
     prepared: PreparedDocument,
     logits: Sequence[FloatArray],
-    flags: tuple[str, ...],
     options: AnswerOptions,
 ) -> dict[str, Any]:
     """The answer for one document.
 
     Args:
         logits: float [sentences, heads, labels] of each of its windows, in order.
-        flags: quality flags of the document.
     """
     labels, head = tagger.labels, tagger.head(options.head)
     output = tagger.artifact.heads.index(head.output)
@@ -49,13 +47,13 @@ def answer(
         for label in predicted:
             summary[label] += 1
         named = {label: round(value, 4) for label, value in zip(labels, values, strict=True) if label in summary}
-        rows.append(sentence.with_prediction(predicted, named if options.scores else None, flags).row())
+        rows.append(sentence.with_prediction(predicted, named if options.scores else None, prepared.flags).row())
     name = str(tagger.config.get("name", ""))
     return {
         "model": {"name": name, "hash": tagger.hash, "head": options.head, "version": _VERSION},
-        "text": prepared.document.text,
-        "sha256": text_sha256(prepared.document.text),
-        "flags": list(flags),
+        "text": prepared.text,
+        "sha256": text_sha256(prepared.text),
+        "flags": list(prepared.flags),
         "sentences": rows,
         "summary": summary,
     }

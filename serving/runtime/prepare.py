@@ -1,24 +1,29 @@
-"""From a checked request to documents whose windows are ready for the network."""
+"""From a checked request to windows that are ready for the network. `prepare` runs in a reader process."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import Any
 
+from tokenizers import Tokenizer
+
+from clausetag.data.documents.quality import quality_flags
 from clausetag.data.documents.sniff import document_from_bytes, extract_html, extract_text, require_text
-from clausetag.data.errors import DocumentError
-from clausetag.data.records import Block, Document, FailedInput, Sentence
+from clausetag.data.errors import ArtifactError, DocumentError
+from clausetag.data.records import Block, Document, Sentence, sentence_from_row
 from clausetag.data.segment import segment
-from clausetag.model.tagger import Tagger
-from clausetag.model.tokenise import encode_sentences
-from clausetag.model.windows import Window, pack
+from clausetag.model.artifact import Artifact, load_artifact
+from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, inference_windows
+from clausetag.model.windows import Unit, Window
 from clausetag.serving.errors import ApiError
-from clausetag.serving.observability.metrics import Metrics
 
 DEFAULT_ID = "text"
 """The id of a policy that was sent without one, as in `Tagger.tag`."""
-
-_BINARY = (b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +40,9 @@ class AnswerOptions:
 
 @dataclass(frozen=True, slots=True)
 class PolicySource:
-    """A policy as it was sent: text or HTML, a file's bytes, or a document that a reader process has extracted."""
+    """A policy as it was sent: text or HTML, or a file's bytes."""
 
-    content: str | bytes | Document
+    content: str | bytes
     kind: str
     """The format: "text", "html", or the suffix of a file, such as ".pdf"."""
     field: str
@@ -45,12 +50,9 @@ class PolicySource:
     policy: str = DEFAULT_ID
 
     @property
-    def isolated(self) -> bool:
-        """Whether it must be read in a process of its own: a PDF or Word file, by its suffix or its first bytes."""
-        if not isinstance(self.content, bytes):
-            return False
-        start = self.content[:64].lstrip(b"\xef\xbb\xbf\0 \t\r\n\f")
-        return self.kind in (".pdf", ".docx") or start.startswith(_BINARY)
+    def size(self) -> int:
+        """Its length in characters or bytes."""
+        return len(self.content)
 
     def read(self) -> Document:
         """Extract the document.
@@ -58,8 +60,6 @@ class PolicySource:
         Raises:
             DocumentError: it cannot be read.
         """
-        if isinstance(self.content, Document):
-            return self.content
         if isinstance(self.content, bytes):
             return document_from_bytes(self.policy, self.content, self.kind)
         extract = extract_html if self.kind == "html" else extract_text
@@ -72,106 +72,164 @@ class SentenceList:
 
     texts: tuple[str, ...]
     context: bool
+    field: str = "sentences"
+    policy: str = DEFAULT_ID
+
+    @property
+    def size(self) -> int:
+        """Its length in characters."""
+        return sum(map(len, self.texts))
 
 
 @dataclass(frozen=True, slots=True)
 class TagRequest:
     """A checked request. If `many`, the answer is a list, in which a policy that cannot be read has its own error."""
 
-    sources: tuple[PolicySource, ...] | SentenceList
+    sources: tuple[PolicySource | SentenceList, ...]
     options: AnswerOptions
     many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model folder, and the hash that its files must have."""
+
+    folder: Path
+    hash: str
+
+    def load(self) -> Artifact:
+        """The model's settings, read once in each process.
+
+        Raises:
+            ArtifactError: the folder has changed since the service was started.
+        """
+        return _load(self)[0]
+
+
+@cache
+def _load(model: ModelFiles) -> tuple[Artifact, SubwordTokenizer]:
+    artifact = load_artifact(model.folder)
+    if artifact.hash != model.hash:
+        raise ArtifactError(f"{model.folder}: was changed after the service had started; restart it")
+    return artifact, SubwordTokenizer.of(Tokenizer.from_file(str(model.folder / "tokenizer.json")))
+
+
+@dataclass(frozen=True, slots=True)
+class TextLimits:
+    """How much text a request may have."""
+
+    characters: int
+    sentences: int
+
+    def check(self, field: str, characters: int = 0, sentences: int = 0) -> None:
+        """Check that there is not more.
+
+        Raises:
+            ApiError: 422.
+        """
+        if characters > self.characters:
+            message = f"a request has at most {self.characters:,} characters of text"
+            raise ApiError(422, "too_many_characters", message, field=field)
+        if sentences > self.sentences:
+            message = f"a request has at most {self.sentences:,} sentences"
+            raise ApiError(422, "too_many_sentences", message, field=field)
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedDocument:
     """A document with its sentences and the windows that the network reads."""
 
-    document: Document
+    policy: str
+    text: str
+    flags: tuple[str, ...]
     sentences: Sequence[Sentence]
     windows: Sequence[Window]
+    seconds: Mapping[str, float]
+    """How long each stage took."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preparer:
-    """Extracts, segments and tokenises within the limits of a request; safe to use from several threads at once."""
+def prepare(model: ModelFiles, source: PolicySource | SentenceList, limits: TextLimits) -> bytes:
+    """Extract, segment and tokenise a policy; returns it, or why that failed, for `prepared`."""
+    artifact, tokenizer = _load(model)
+    start = perf_counter()
+    context = artifact.context
+    try:
+        if isinstance(source, SentenceList):
+            document, sentences = _given_sentences(source, limits)
+            context = context and source.context
+        else:
+            document, sentences = _read(source, limits)
+    except DocumentError as error:
+        return json.dumps({"code": error.code, "message": str(error)}).encode()
+    except ApiError as error:
+        return error.dump()
+    flags = quality_flags(document)
+    middle = perf_counter()
+    encoded = encode_sentences(sentences, tokenizer, context=context)
+    windows = [
+        # Passages decide where a window ends; their logits aren't needed.
+        (window.ids, [(unit.row, unit.start, unit.end) for unit in window.sentences])
+        for window in inference_windows(encoded, artifact.window, tokenizer)
+    ]
+    answer = {
+        "policy": document.policy,
+        "text": document.text,
+        "flags": flags,
+        "sentences": [sentence.row() for sentence in sentences],
+        "windows": windows,
+        "seconds": {"reading": middle - start, "tokenising": perf_counter() - middle},
+    }
+    return json.dumps(answer).encode()
 
-    tagger: Tagger
-    metrics: Metrics
-    max_characters: int
-    max_sentences: int
 
-    def prepare(self, request: TagRequest) -> list[PreparedDocument | FailedInput]:
-        """The request's policies with their windows.
+def prepared(answer: bytes) -> PreparedDocument:
+    """What `prepare` has made of a policy.
 
-        Raises:
-            ApiError: the request is too long, or its only policy cannot be read.
-        """
-        if isinstance(request.sources, SentenceList):
-            return [self._prepare_sentences(request.sources)]
-        items: list[PreparedDocument | FailedInput] = []
-        n_sentences = n_characters = 0
-        for source in request.sources:
-            if isinstance(source.content, str) and source.kind == "text" and not request.many:
-                self._check(source.field, characters=len(source.content))
-            try:
-                document, sentences = self._read(source)
-            except DocumentError as error:
-                if not request.many:
-                    raise refusal(error, source.field) from None
-                items.append(FailedInput(source.policy, error.code, str(error)))
-                continue
-            n_sentences += len(sentences)
-            n_characters += len(document.text)
-            self._check(source.field, n_characters, n_sentences)
-            items.append(self.tokenise(document, sentences))
-        return items
+    Raises:
+        DocumentError: it cannot be read.
+        ApiError: it is too long.
+    """
+    value: dict[str, Any] = json.loads(answer)
+    ApiError.check(value)
+    if "code" in value:
+        raise DocumentError(value["code"], value["message"])
+    sentences = [sentence_from_row(row) for row in value.pop("sentences")]
+    windows = [
+        Window(tuple(ids), tuple(Unit(*unit) for unit in units), passages=()) for ids, units in value.pop("windows")
+    ]
+    return PreparedDocument(**{**value, "flags": tuple(value["flags"])}, sentences=sentences, windows=windows)
 
-    def tokenise(self, document: Document, sentences: Sequence[Sentence], *, context: bool = True) -> PreparedDocument:
-        """Cut windows as `Tagger` does; ``context=False`` gives every sentence a window of its own."""
-        artifact, tokenizer = self.tagger.artifact, self.tagger.tokenizer
-        with self.metrics.stage("tokenising"):
-            encoded = encode_sentences(sentences, tokenizer, context=context and artifact.context)
-            windows = [
-                replace(window, passages=())  # passages decide where a window ends; their logits aren't needed
-                for policy in encoded.policies
-                for window in pack(policy, artifact.window, tokenizer.cls_id, tokenizer.sep_id)
-            ]
-        return PreparedDocument(document, sentences, windows)
 
-    def _read(self, source: PolicySource) -> tuple[Document, list[Sentence]]:
-        with self.metrics.stage("reading"):
-            document = source.read()
-            self._check(source.field, len(document.text))
-            sentences = segment(document)
-        if not sentences:
-            raise DocumentError("empty", "there is no sentence in it")
-        return document, sentences
+def _read(source: PolicySource, limits: TextLimits) -> tuple[Document, list[Sentence]]:
+    if source.kind == "text":
+        limits.check(source.field, len(source.content))
+    document = source.read()
+    limits.check(source.field, len(document.text))
+    sentences = segment(document)
+    if not sentences:
+        raise DocumentError("empty", "there is no sentence in it")
+    limits.check(source.field, sentences=len(sentences))
+    return document, sentences
 
-    def _prepare_sentences(self, given: SentenceList) -> PreparedDocument:
-        self._check("sentences", sum(map(len, given.texts)), len(given.texts))
-        sentences: list[Sentence] = []
-        blocks: list[Block] = []
-        start = 0
-        for number, text in enumerate(given.texts):
-            if text.isspace():
-                raise ApiError(422, "invalid", "a sentence is more than white space", field=f"sentences.{number}")
-            end = start + len(text)
-            sentences.append(Sentence(DEFAULT_ID, number, text, start=start, end=end))
-            blocks.append(Block(start, end))
-            start = end + 1
-        document = Document(DEFAULT_ID, "\n".join(given.texts), tuple(blocks))
-        return self.tokenise(document, sentences, context=given.context)
 
-    def _check(self, field: str, characters: int = 0, sentences: int = 0) -> None:
-        if characters > self.max_characters:
-            message = f"a request has at most {self.max_characters:,} characters of text"
-            raise ApiError(422, "too_many_characters", message, field=field)
-        if sentences > self.max_sentences:
-            message = f"a request has at most {self.max_sentences:,} sentences"
-            raise ApiError(422, "too_many_sentences", message, field=field)
+def _given_sentences(given: SentenceList, limits: TextLimits) -> tuple[Document, list[Sentence]]:
+    limits.check(given.field, given.size, len(given.texts))
+    sentences: list[Sentence] = []
+    blocks: list[Block] = []
+    start = 0
+    for number, text in enumerate(given.texts):
+        if text.isspace():
+            raise ApiError(422, "invalid", "a sentence is more than white space", field=f"{given.field}.{number}")
+        end = start + len(text)
+        sentences.append(Sentence(given.policy, number, text, start=start, end=end))
+        blocks.append(Block(start, end))
+        start = end + 1
+    return Document(given.policy, "\n".join(given.texts), tuple(blocks)), sentences
 
 
 def refusal(error: DocumentError, field: str) -> ApiError:
     """A document's error as the request's."""
-    return ApiError({"unsupported": 415, "too_large": 413}.get(error.code, 422), error.code, str(error), field=field)
+    if error.code == "failed":
+        return ApiError(500, "internal", "the service failed; the log says how")
+    statuses = {"unsupported": 415, "too_large": 413}
+    return ApiError(statuses.get(error.code, 422), error.code, str(error), field=field)

@@ -14,7 +14,6 @@ from fastapi.testclient import TestClient
 from clausetag.model.artifact import shipped
 from clausetag.model.tagger import Tagger
 from clausetag.serving.http.app import create_app
-from clausetag.serving.runtime.reader import ProcessReader
 from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
 from tests.serving.page import chromium, launch
@@ -34,8 +33,8 @@ def make_client(tagger: Tagger) -> Iterator[MakeClient]:
     """Services with settings of their own, ready."""
     with ExitStack() as stack:
 
-        def make(reader: ProcessReader | None = None, **settings: Any) -> TestClient:
-            service = Service(Settings(**settings), load=lambda: tagger, reader=reader)
+        def make(**settings: Any) -> TestClient:
+            service = Service(Settings(**settings), load=lambda: tagger)
             client = stack.enter_context(TestClient(app_of(service)))
             until(lambda: client.get("/readyz").status_code == 200)
             return client

@@ -107,5 +107,4 @@ def test_clients_are_told_the_limits_that_concern_them() -> None:
         "read_seconds": 2.0,
         "write_seconds": 60.0,
         "reader_seconds": 20.0,
-        "batch_tokens": 1024,
     }

@@ -1,4 +1,4 @@
-"""The answers are the tagger's, whatever they were batched with and through whichever kind of request."""
+"""The answers are the tagger's, whatever ran beside them and through whichever kind of request."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ from clausetag.data.documents.sniff import document_from_bytes, extract_html, ex
 from clausetag.data.jsonl import read_jsonl
 from clausetag.data.labels import CHOICE, LABELS, SECURITY
 from clausetag.data.records import Document, Sentence
-from clausetag.data.segment import segment
 from clausetag.model.tagger import Tagger
 from clausetag.serving.http.schemas import PoliciesAnswer, TaggedPolicy
 from clausetag.serving.observability.metrics import Metrics
 from clausetag.serving.runtime.answer import answer
-from clausetag.serving.runtime.batcher import Batcher
-from clausetag.serving.runtime.prepare import AnswerOptions, PreparedDocument, Preparer
+from clausetag.serving.runtime.prepare import (
+    AnswerOptions,
+    ModelFiles,
+    PolicySource,
+    PreparedDocument,
+    TextLimits,
+    prepare,
+    prepared,
+)
+from clausetag.serving.runtime.scheduler import Scheduler
 
 REFERENCE = Path(__file__).resolve().parents[2] / "reference" / "standard.jsonl"
 HTML = "<h1>Privacy policy</h1><p>We keep your data for a year. We encrypt it.</p><ul><li>You may opt out.</li></ul>"
@@ -46,34 +53,25 @@ def post(client: TestClient, value: Any, **query: Any) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module")
-def prepared(tagger: Tagger) -> list[tuple[str, PreparedDocument, list[bytes]]]:
-    """Three of the five, and the bytes of each window's logits when it is run alone."""
-    preparer = Preparer(tagger, Metrics(), 10**6, 10**6)
-    found: list[tuple[str, PreparedDocument, list[bytes]]] = []
-    for policy in ("000_sagenext", "003_empxtrack", "004_vtiger"):
-        item = preparer.tokenise(document_of(policy), segment(document_of(policy)))
-        found.append((policy, item, [tagger.run([window])[0].tobytes() for window in item.windows]))
-    return found
-
-
-@pytest.mark.parametrize("budget", [400, 700, 100_000])
-def test_batches_do_not_change_a_digit(
-    tagger: Tagger, prepared: list[tuple[str, PreparedDocument, list[bytes]]], budget: int
-) -> None:
-    """In ever other company: equal to the tagger's rows, and to the last bit of the logits."""
+@pytest.mark.parametrize("threads", [1, 3])
+def test_company_does_not_change_a_digit(tagger: Tagger, threads: int) -> None:
+    """Equal to the tagger's rows, and to the last bit of the logits of a window that is run alone."""
+    model = ModelFiles(tagger.artifact.folder, tagger.hash)
+    policies = ("000_sagenext", "003_empxtrack", "004_vtiger")
+    sources = [PolicySource(read_source(policy), "text", "text", policy) for policy in policies]
+    items: list[PreparedDocument] = [prepared(prepare(model, source, TextLimits(10**6, 10**6))) for source in sources]
 
     async def together() -> list[Any]:
-        batcher = Batcher(tagger.run, budget, Metrics())
+        scheduler = Scheduler(lambda window: tagger.run([window])[0], threads, Metrics())
         try:
-            return await asyncio.gather(*(batcher.run(item.windows) for _, item, _ in prepared))
+            return await asyncio.gather(*(scheduler.run(item.windows) for item in items))
         finally:
-            await batcher.close()
+            await scheduler.close()
 
-    for (policy, item, alone), logits in zip(prepared, asyncio.run(together()), strict=True):
-        found = answer(tagger, item, logits, (), AnswerOptions("guide"))
-        assert found["sentences"] == rows(expected(tagger, policy), policy)
-        assert [each.tobytes() for each in logits] == alone
+    for item, logits in zip(items, asyncio.run(together()), strict=True):
+        found = answer(tagger, item, logits, AnswerOptions("guide"))
+        assert found["sentences"] == rows(expected(tagger, item.policy), item.policy)
+        assert [each.tobytes() for each in logits] == [tagger.run([window])[0].tobytes() for window in item.windows]
 
 
 def test_text_is_the_frozen_reference(client: TestClient) -> None:

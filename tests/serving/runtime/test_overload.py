@@ -66,7 +66,7 @@ def test_the_same_answers_in_whatever_crowd() -> None:
     bodies.append(
         json.dumps({"policies": [{"id": "a", "text": read_source(FIVE[0])}, {"id": "b", "text": "?"}]}).encode()
     )
-    with service("--batch-tokens", "1000", "--deadline-seconds", "300") as running:
+    with service("--threads", "3", "--deadline-seconds", "300") as running:
         alone = [exchange(running.address, body) for body in bodies]
         assert [answer.status for answer in alone] == [200] * len(bodies)
         crowd = all_at_once(running, bodies * 4)

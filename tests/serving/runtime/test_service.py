@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import json
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from fastapi.testclient import TestClient
 from clausetag.data.errors import ArtifactError
 from clausetag.model.tagger import Tagger
 from clausetag.serving.http.app import create_app
-from clausetag.serving.runtime.reader import ProcessReader
+from clausetag.serving.runtime import service as serving
 from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
 from tests.serving.conftest import MakeClient, app_of, service_of
+from tests.serving.hostile import CRASH, FAIL, FILL, HANG, SPIN, hostile
 from tests.serving.http.test_errors import refused
 from tests.serving.process import until
 
@@ -237,11 +239,58 @@ def test_a_model_that_cannot_be_loaded() -> None:
     assert service.lifecycle.state == "failed", "the exit code tells"
 
 
-@pytest.mark.parametrize("kind", ["application/pdf", "text/plain"])
-def test_a_pdf_is_read_in_a_process_of_its_own(make_client: MakeClient, kind: str) -> None:
-    """By its content type or by its bytes; its crash is an error of the request alone."""
-    reader = ProcessReader(seconds=30, memory_bytes=10**9, command=(sys.executable, "-c", "import os; os.abort()"))
-    client = make_client(reader=reader)
-    response = client.post("/predict", content=b"\n%PDF-1.4", headers={"Content-Type": kind})
-    assert "broke down" in refused(response, 422, "unreadable", "body")
-    assert client.post("/predict", json=TEXT).status_code == 200
+@pytest.mark.parametrize(
+    ("word", "status", "code"),
+    [(HANG, 422, "unreadable"), (SPIN, 422, "unreadable"), (CRASH, 422, "unreadable"), (FILL, 413, "too_large")],
+)
+def test_a_document_that_breaks_its_reader_is_an_error_of_its_own(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, word: str, status: int, code: str
+) -> None:
+    monkeypatch.setattr(serving, "prepare", hostile)
+    client = make_client(reader_seconds=1)
+    refused(client.post("/predict", json={"text": word}), status, code, "text")
+    policies = [{"id": "a", **TEXT}, {"id": "b", "html": word}, {"id": "c", **TEXT}]
+    found = client.post("/predict", json={"policies": policies}).json()["policies"]
+    assert [each.get("error", {}).get("code") for each in found] == [None, code, None]
+
+
+def test_a_fault_in_the_program_is_a_500_without_its_message(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(serving, "prepare", hostile)
+    response = make_client().post("/predict", json={"text": FAIL})
+    refused(response, 500, "internal")
+    assert "ValueError" in str([vars(record).get("fields") for record in caplog.records])
+    assert "of a policy" not in response.text
+    assert "of a policy" not in str([vars(record) for record in caplog.records])
+
+
+def test_who_hangs_up_ends_the_reader_of_the_document(
+    tagger: Tagger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(serving, "prepare", hostile)
+
+    async def test(app: Any, service: Service) -> None:
+        for number in range(4):  # more than there are processes in the long lane
+            started = tmp_path / str(number)
+            body = json.dumps({"text": f"{SPIN} {started}"}).encode()
+            exchange = Exchange(app, [body])
+            while not started.exists():
+                await asyncio.sleep(0.01)
+            exchange.hang_up()
+            assert await exchange.status() == 499
+        assert await Exchange(app, [b'{"html": "<p>We encrypt it.</p>"}']).status() == 200
+
+    within_the_app(tagger, test)
+
+
+def test_a_large_body_is_first_tried_in_a_process(client: TestClient) -> None:
+    """The errors are the same there."""
+    many = ["a"] * 100_000
+    refused(client.post("/predict", json={"sentences": many}), 422, "too_many_values", "body")
+    refused(client.post("/predict", json={"x": [[{"y": many}]]}), 422, "too_many_values", "body")
+    refused(client.post("/predict", json={"sentences": ["a" * 20] * 20_001}), 422, "too_many_sentences", "sentences")
+    deep = client.post("/predict", content=b"[" * 300_000, headers={"Content-Type": "application/json"})
+    refused(deep, 400, "bad_json", "body")
+    long = {"text": "We keep it. " * 20_000, "thresholds": {"x": 1}}
+    refused(client.post("/predict", json=long), 422, "invalid", "thresholds.x")

@@ -1,0 +1,224 @@
+"""Runs everything that parses what clients send in worker processes, so that no document can stop the service.
+
+There are two lanes of processes. The quick one is for documents of usual size, and gives each a fraction of a second.
+What needs longer, or is large, goes to the long lane: a few processes of low priority, with the time and memory that
+the settings allow. So ordinary documents are read at once, however many others take long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count
+from time import monotonic
+from typing import Any, TypeVar
+
+from clausetag.data.documents.isolated import reader_error
+from clausetag.data.processes import CallFailed, ProcessDied, ProcessTimeout, WorkerProcess
+from clausetag.serving.observability.logs import error_fields, log
+from clausetag.serving.runtime.admission import ConcurrencyLimiter
+
+_T = TypeVar("_T")
+_PRELOAD = "clausetag.serving.preload"
+_QUICK_SECONDS = 0.3
+"""Time in the quick lane of a document without bytes; ordinary pages take 2 to 30 milliseconds."""
+_QUICK_BYTES = 500_000
+"""Larger documents go to the long lane at once."""
+_BYTES_PER_SECOND = 1_000_000
+"""Added to both the time in the quick lane and the wait for a process: who sends less is served before."""
+_LONG_NICE = 10
+_RETRY_SECONDS = 1.0
+_CLOSING_SECONDS = 2.0
+"""Time for killed processes to end; it takes milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderLimits:
+    """How many processes there are, and what each call may need."""
+
+    quick: int
+    """Processes of the quick lane."""
+    long: int
+    """Processes of the long lane."""
+    seconds: float
+    """Time in the long lane."""
+    memory: int
+    """Bytes that a process may need beyond what it has when it starts."""
+
+
+class Readers:
+    """Worker processes for short and long calls. Belongs to one event loop.
+
+    `warm_up` is called once in each process before its first call; `waiting` limits the calls in the long lane.
+    """
+
+    def __init__(self, limits: ReaderLimits, waiting: ConcurrencyLimiter, warm_up: Callable[[], bytes]) -> None:
+        self._limits = limits
+        self._waiting = waiting
+        self._threads = ThreadPoolExecutor(2 * (limits.quick + limits.long), thread_name_prefix="reader")
+        self._quick = _Lane(limits.quick, partial(_start, limits, 0, warm_up), self._threads)
+        self._long = _Lane(limits.long, partial(_start, limits, _LONG_NICE, warm_up), self._threads)
+
+    async def start(self) -> None:
+        """Start all processes.
+
+        Raises:
+            OSError: the system cannot start them.
+            CallFailed: `warm_up` failed.
+        """
+        await asyncio.gather(self._quick.start(), self._long.start())
+
+    async def run(
+        self, function: Callable[..., bytes], *arguments: Any, size: int, decode: Callable[[bytes], _T]
+    ) -> _T:
+        """The decoded answer of a call that gets `size` bytes. Cancelling ends the process that works on it.
+
+        Raises:
+            DocumentError: the call took too long, needed too much memory, or broke its process, twice if it was short.
+            ApiError: 429, there are too many calls that take long.
+        """
+        limits = self._limits
+
+        def call(process: WorkerProcess, seconds: float) -> _T:
+            return decode(process.call(function, *arguments, seconds=seconds))
+
+        extra = size / _BYTES_PER_SECOND
+        if size <= _QUICK_BYTES:
+            with suppress(ProcessTimeout, ProcessDied):
+                return await self._call(self._quick, call, min(_QUICK_SECONDS + extra, limits.seconds), extra)
+        with self._waiting.slot():
+            try:
+                return await self._call(self._long, call, limits.seconds, extra)
+            except (ProcessTimeout, ProcessDied) as error:
+                raise reader_error(error, limits.seconds) from None
+
+    async def _call(self, lane: _Lane, call: Callable[[WorkerProcess, float], _T], seconds: float, extra: float) -> _T:
+        try:
+            return await lane.call(partial(call, seconds=seconds), extra)
+        except (CallFailed, MemoryError) as error:
+            if isinstance(error, CallFailed):
+                log("reader failed", logging.ERROR, exception=str(error).partition(":")[0])
+            raise reader_error(error, seconds) from None
+
+    async def close(self) -> None:
+        """Kill all processes, whatever they do."""
+        await asyncio.gather(self._quick.close(), self._long.close())
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Lane:
+    """A number of equal processes; one that ended is replaced at once."""
+
+    def __init__(self, processes: int, start: Callable[[], WorkerProcess], threads: ThreadPoolExecutor) -> None:
+        self._processes = processes
+        self._start = start
+        self._threads = threads
+        self._idle: list[WorkerProcess] = []
+        self._busy: set[WorkerProcess] = set()
+        self._waiting: list[tuple[float, int, asyncio.Future[WorkerProcess]]] = []
+        """A heap of (time at which it is due, number, who waits)."""
+        self._numbers = count()
+        self._background: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def start(self) -> None:
+        for _ in range(self._processes):
+            self._free(await self._in_thread(self._start))
+
+    async def call(self, call: Callable[[WorkerProcess], _T], delay: float) -> _T:
+        """Run a call in a thread with the next free process; who waits gets one in the order of arrival + `delay`."""
+        process = await self._take(delay)
+        self._busy.add(process)
+        work = asyncio.get_running_loop().run_in_executor(self._threads, call, process)
+        work.add_done_callback(partial(self._done, process))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            process.kill()
+            raise
+
+    async def close(self) -> None:
+        self._closed = True
+        for _, _, waiter in self._waiting:
+            waiter.cancel()
+        for process in (*self._busy, *self._idle):
+            process.kill()
+        while self._idle:
+            self._replace(self._idle.pop())
+        end = monotonic() + _CLOSING_SECONDS
+        while (self._busy or self._background) and monotonic() < end:
+            await asyncio.sleep(0.01)
+
+    async def _take(self, delay: float) -> WorkerProcess:
+        if self._closed:
+            raise asyncio.CancelledError
+        while self._idle:
+            process = self._idle.pop()
+            if process.alive:
+                return process
+            self._replace(process)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[WorkerProcess] = loop.create_future()
+        heappush(self._waiting, (loop.time() + delay, next(self._numbers), waiter))
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._free(waiter.result())
+            raise
+
+    def _done(self, process: WorkerProcess, work: asyncio.Future[Any]) -> None:
+        work.cancelled() or work.exception()  # nobody else asks for it after the request was cancelled
+        self._busy.discard(process)
+        if process.usable and not self._closed:
+            self._free(process)
+        else:
+            self._replace(process)
+
+    def _free(self, process: WorkerProcess) -> None:
+        """Give a process to who waits, or keep it."""
+        while self._waiting:
+            _, _, waiter = heappop(self._waiting)
+            if not waiter.done():
+                waiter.set_result(process)
+                return
+        self._idle.append(process)
+
+    def _replace(self, process: WorkerProcess) -> None:
+        task = asyncio.get_running_loop().create_task(self._close_and_start(process), name="reader")
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _close_and_start(self, process: WorkerProcess) -> None:
+        await self._in_thread(process.close)
+        while not self._closed:
+            try:
+                new = await self._in_thread(self._start)
+            except (OSError, CallFailed, ProcessDied, ProcessTimeout, MemoryError) as error:
+                log("no reader could be started", logging.ERROR, **error_fields(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                if self._closed:
+                    await self._in_thread(new.close)
+                else:
+                    self._free(new)
+                return
+
+    async def _in_thread(self, call: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+def _start(limits: ReaderLimits, nice: int, warm_up: Callable[[], bytes]) -> WorkerProcess:
+    process = WorkerProcess(_PRELOAD, limits.memory, nice)
+    try:
+        process.call(warm_up, seconds=60)
+    except BaseException:
+        process.close()
+        raise
+    return process
