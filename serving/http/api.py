@@ -13,13 +13,13 @@ from fastapi.params import Depends
 from clausetag.model.provenance import package_version
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
-from clausetag.serving.http.predict import Write, answer_request
+from clausetag.serving.http.predict import answer_request
 from clausetag.serving.http.requests import CONTENT_TYPES, check_names, parse
 from clausetag.serving.http.schemas import Info, Label, Status
 from clausetag.serving.observability.metrics import CONTENT_TYPE
 from clausetag.serving.runtime.answer import model_info
 from clausetag.serving.runtime.prepare import TagRequest
-from clausetag.serving.runtime.service import Service
+from clausetag.serving.runtime.service import Service, Write
 
 VERSION = "/v1"
 

@@ -22,10 +22,10 @@ from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
 from clausetag.serving.http.api import predict_route, require_key
 from clausetag.serving.http.inference import InferInput, InferRequest, ModelMetadata, Ready, ServerMetadata
-from clausetag.serving.http.predict import Write, answer_request
+from clausetag.serving.http.predict import answer_request
 from clausetag.serving.http.requests import JSON_TYPE, json_object, parse_object, validate
 from clausetag.serving.runtime.prepare import TagRequest
-from clausetag.serving.runtime.service import Service
+from clausetag.serving.runtime.service import Service, Write
 
 _INPUTS = ("text", "html", "sentences")
 _OUTPUTS = {

@@ -100,7 +100,7 @@ class Readers:
 
     async def _call(self, lane: _Lane, call: Callable[[WorkerProcess, float], _T], seconds: float, extra: float) -> _T:
         try:
-            return await lane.call(partial(call, seconds=seconds), extra)
+            return await lane.call(lambda process: call(process, seconds), extra)
         except (CallFailed, MemoryError) as error:
             if isinstance(error, CallFailed):
                 log("reader failed", logging.ERROR, exception=str(error).partition(":")[0])
