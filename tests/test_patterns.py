@@ -113,12 +113,13 @@ def growth(run: Callable[[Any], object], attack: Attack, encode: bool = False) -
         return min(_seconds(run, text) for _ in range(times))
 
     # In small steps, as an exponential pattern would never end on a long text.
-    length, before = 10.0, 1.0
+    length = 10.0
     while length < 5 * LENGTH:
-        now = seconds(int(length))
-        if now > 10 * NOTICED and now > EXPONENTIAL * before and seconds(int(length / STEP), 3) * EXPONENTIAL < now:
-            return f"{now / before:.0f} times as long for a text that is a fifth longer"
-        length, before = length * STEP, now
+        if seconds(int(length)) > 10 * NOTICED:
+            times = seconds(int(length), 3) / seconds(int(length / STEP), 3)
+            if times > EXPONENTIAL:
+                return f"{times:.0f} times as long for a text that is a fifth longer"
+        length *= STEP
     if seconds(20 * LENGTH) < NOTICED:
         return None
     for shorter in (10 * LENGTH, 20 * LENGTH):
