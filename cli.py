@@ -34,13 +34,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
 SUBCOMMANDS: dict[tuple[str, str], tuple[str, str]] = {
     ("eval", "compare"): ("clausetag.eval.compare", "test whether one evaluated model beats another"),
     ("eval", "leakage"): ("clausetag.eval.leakage.command", "find exact and near duplicates between splits"),
+    ("data", "build"): ("clausetag.train.build", "write a corpus, or the data of a recipe, as a dataset"),
     ("data", "export-label-studio"): (
         "clausetag.predict.label_studio",
         "write sentences as Label Studio tasks, with the model's labels as predictions",
     ),
 }
 """Commands with a parser of their own: the first argument of `eval` is otherwise the data, and
-`data export-label-studio` needs a model, which `clausetag.data` must not import."""
+`data build` and `data export-label-studio` need recipes and a model, which `clausetag.data` must not import."""
 
 
 class _ShowVersion(argparse.Action):

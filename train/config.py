@@ -55,7 +55,7 @@ class Recipe(Data, Model, Optimisation, Distillation, Evaluation):
             raise ValueError("min_labels goes with custom labels; set labels")
         if self.own_labels:
             self._check_own_labels()
-        if self.folds == 1 or (self.folds and (self.leave_out or not (self.extra or self.policies))):
+        if self.folds == 1 or (self.folds and (self.leave_out or not (self.extra or self.policies or self.dataset))):
             raise ValueError("folds needs at least 2, labelled policies (extra or policies), and no leave_out")
         if self.leave_out == EACH and len(self.policies) < 2:
             raise ValueError("leave_out = 'each' leaves out each of policies in turn; name at least two policies")
@@ -65,8 +65,8 @@ class Recipe(Data, Model, Optimisation, Distillation, Evaluation):
             raise ValueError("guide_from_opp115 needs passages, and no labels by the guide (policies, extra)")
         if (self.kept_layers or self.kept_units) and not self.start:
             raise ValueError("kept_layers and kept_units need start, the model to prune")
-        if not (self.opp115 or self.policies or self.extra or self.privacyglue):
-            raise ValueError("no training data; set opp115, policies, extra or privacyglue")
+        if not (self.opp115 or self.policies or self.extra or self.privacyglue or self.dataset):
+            raise ValueError("no training data; set opp115, policies, extra, dataset or privacyglue")
         return self
 
     def _check_own_labels(self) -> None:

@@ -22,8 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from clausetag.data.corpora.dataset import read_sentences
 from clausetag.data.errors import DataError, RecipeError
-from clausetag.data.jsonl import by_policy, read_jsonl, write_jsonl, write_text
+from clausetag.data.jsonl import by_policy, write_jsonl, write_text
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.model.artifact import write_trained_on
@@ -66,7 +67,7 @@ def main(arguments: argparse.Namespace) -> int:
     data = assemble(recipe)
     pool: tuple[Sentence, ...] = ()
     if arguments.pool:
-        pool = select_pool(read_jsonl(arguments.pool), data, arguments.sentences, whole=bool(recipe.privacyglue))
+        pool = select_pool(read_sentences(arguments.pool), data, arguments.sentences, whole=bool(recipe.privacyglue))
     distil(recipe, data, pool, teachers, folder, quiet=arguments.quiet)
     print(f"wrote {folder}")
     return 0

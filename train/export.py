@@ -201,6 +201,6 @@ def without_folders(recipe: Recipe) -> dict[str, Any]:
     values["start"] = Path(recipe.start).resolve().name if recipe.start else ""
     values["distilled"] = Path(recipe.distilled).resolve().name if recipe.distilled else ""
     values["extra"] = [Path(path).name for path in recipe.extra]
-    for key in ("privacyglue", "backbone"):
+    for key in ("privacyglue", "backbone", "dataset"):
         values[key] = Path(values[key]).name if os.sep in values[key] and Path(values[key]).exists() else values[key]
     return values

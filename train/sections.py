@@ -37,7 +37,10 @@ class Data(_Section):
     leave_out: str = ""
     """One of the five policies, whose text must not be trained on; `each`: one training for each of `policies`."""
     extra: Names = ()
-    """Further labelled JSONL files for the head `guide`. A row's `split` may be `validation`, or `test` (ignored)."""
+    """Further labelled JSONL files, or folders of `clausetag data build`, for the head `guide`. A row's `split` may be
+    `validation`, or `test` (ignored)."""
+    dataset: str = ""
+    """Folder that `clausetag data build` wrote for this recipe: read in place of `opp115`, `policies` and `extra`."""
     privacyglue: str = ""
     """Folder with PrivacyGLUE's train_dataset.csv and validation_dataset.csv, for the head `passage`."""
     targets: Literal["votes", "majority"] = "votes"

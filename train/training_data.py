@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from clausetag.data.corpora.dataset import read_dataset, read_sentences
 from clausetag.data.errors import DataError, LeakageError, RecipeError
-from clausetag.data.jsonl import by_policy, read_jsonl
+from clausetag.data.jsonl import by_policy
 from clausetag.data.records import Sentence
 from clausetag.data.text import is_boilerplate, short_hash, text_hash
 from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
@@ -119,6 +120,8 @@ def assemble(recipe: Recipe) -> TrainingData:
     start = load_start(recipe.start, other_labels=recipe.own_labels) if recipe.start else None
     stages = [start.trained_on] if start else []
     stages += earlier_stages(recipe.backbone)
+    if recipe.dataset:
+        recipe = recipe.replaced(opp115=[], opp115_validation=[], policies=[], policies_validation=[], extra=[])
     if recipe.opp115 or recipe.opp115_validation:
         from clausetag.data.corpora.opp115 import find_opp115, read_opp115
         from clausetag.data.corpora.splits import policy_split
@@ -140,9 +143,14 @@ def assemble(recipe: Recipe) -> TrainingData:
     for key, into in (("policies", train), ("policies_validation", validation)):
         if getattr(recipe, key):
             into.append(Source("guide", _of_the_five(getattr(recipe, key), key)))
+    if recipe.dataset:
+        built = sources_of(recipe.dataset, recipe.label_set)
+        train += built.get("train", [])
+        validation += built.get("validation", [])
+        notes.append(f"read from the dataset {Path(recipe.dataset).name}")
     for path in recipe.extra:
         by_split: dict[str, list[Sentence]] = {"train": [], "validation": [], "test": []}
-        for row in read_jsonl(path, recipe.label_set):
+        for row in read_sentences(path, recipe.label_set):
             split_name = row.extra.get("split")
             by_split[split_name if split_name in ("validation", "test") else "train"].append(row)
         if not by_split["train"]:
@@ -180,6 +188,27 @@ def assemble(recipe: Recipe) -> TrainingData:
             "split validation, or set unvalidated = true"
         )
     return data
+
+
+def sources_of(path: str, labels: tuple[str, ...]) -> dict[str, list[Source]]:
+    """The sources in each split of a folder that `clausetag data build` wrote.
+
+    Raises:
+        DataError: the folder is no such dataset.
+    """
+    sentences: dict[tuple[str, str], list[Sentence]] = {}
+    passages: dict[tuple[str, str], dict[tuple[str, int], dict[str, float]]] = {}
+    for split, row, found in read_dataset(path, labels):
+        key = (split, row["source"])
+        if row["unit"] == 0 or row["source"] == "passage":
+            sentences.setdefault(key, []).append(found)
+        elif found.votes is not None:
+            passages.setdefault(key, {})[found.policy, found.index] = dict(found.votes)
+    splits: dict[str, list[Source]] = {}
+    for (split, source), rows in sentences.items():
+        known = passages.get((split, source), {})
+        splits.setdefault(split, []).append(Source(source, tuple(rows), known, whole=source == "passage"))
+    return splits
 
 
 def earlier_stages(backbone: str) -> list[TrainedOn]:

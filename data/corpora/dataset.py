@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clausetag.data.corpora.opp115_files import cache_dir
 from clausetag.data.errors import DataError, MissingExtraError, first_line
-from clausetag.data.jsonl import iter_json_rows, write_text
+from clausetag.data.jsonl import iter_json_rows, read_jsonl, write_text
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence, sentence_from_row
 
@@ -26,13 +27,17 @@ if TYPE_CHECKING:
 
 UNLABELLED = "unlabelled"
 """The source of sentences without labels; every other source is a head of the network."""
+UNITS = ("sentence", "passage")
 _ROWS_AT_ONCE = 10_000
 _NUMBERS = ("index", "passage", "start", "end")
-_TEXTS = ("policy", "text", "heading")
+_TEXTS = ("policy", "text", "heading", "lead_in")
+_OWN = (*_TEXTS, *_NUMBERS, "labels", "votes", "attributes", "flags")
+
+Row = dict[str, Any]
 
 
 def features(labels: tuple[str, ...] = LABELS) -> Features:
-    """The columns of a corpus: those of a labelled JSONL, its source and unit, and all other keys as JSON."""
+    """The columns of a corpus: keys of a labelled JSONL, source and unit, and in `extra` all other keys as JSON."""
     from datasets import ClassLabel, Features, List, Value
 
     return Features(
@@ -40,59 +45,65 @@ def features(labels: tuple[str, ...] = LABELS) -> Features:
             **{name: Value("string") for name in _TEXTS},
             **{name: Value("int32") for name in _NUMBERS},
             "labels": List(ClassLabel(names=list(labels))),
-            "votes": List(Value("float32")),  # by label; null if nobody voted
+            "votes": List(Value("float64")),  # by label; null if nobody voted
             "attributes": List({"attribute": Value("string"), "value": Value("string")}),
             "flags": List(Value("string")),
             "source": Value("string"),
-            "unit": ClassLabel(names=["sentence", "passage"]),
+            "unit": ClassLabel(names=list(UNITS)),
             "extra": Value("string"),
         }
     )
 
 
-def to_row(sentence: Sentence, source: str, unit: str = "sentence", labels: tuple[str, ...] = LABELS) -> dict[str, Any]:
+def to_row(sentence: Sentence, source: str, unit: str = "sentence", labels: tuple[str, ...] = LABELS) -> Row:
     """A sentence, or a passage, as a row of a corpus."""
-    extra = dict(sentence.extra)
-    attributes = extra.pop("attributes", None)
-    pairs = [{"attribute": name, "value": value} for name, values in (attributes or {}).items() for value in values]
+    values = sentence.row()
+    extra = {key: value for key, value in values.items() if key not in _OWN}
+    given, votes, attributes = values.get("labels"), values.get("votes"), values.get("attributes")
     return {
-        **{name: getattr(sentence, name) for name in (*_TEXTS, *_NUMBERS)},
-        "labels": None if sentence.labels is None else [labels.index(name) for name in sentence.labels],
-        "votes": None if sentence.votes is None else [float(sentence.votes.get(name, 0.0)) for name in labels],
-        "attributes": None if attributes is None else pairs,
-        "flags": list(sentence.flags),
+        **{name: values.get(name) for name in (*_TEXTS, *_NUMBERS)},
+        "labels": None if given is None else [labels.index(name) for name in given],
+        "votes": None if votes is None else [float(votes.get(name, 0.0)) for name in labels],
+        "attributes": None
+        if attributes is None
+        else [{"attribute": name, "value": one} for name, found in attributes.items() for one in found],
+        "flags": values.get("flags", []),
         "source": source,
-        "unit": int(unit == "passage"),
+        "unit": UNITS.index(unit),
         "extra": json.dumps(extra, ensure_ascii=False) if extra else None,
     }
 
 
 def from_row(row: Mapping[str, Any], labels: tuple[str, ...] = LABELS) -> Sentence:
-    """The sentence or passage of a row; its source, unit and all that is not a field of `Sentence` are in `extra`."""
-    extra: dict[str, Any] = json.loads(row["extra"]) if row["extra"] else {}
+    """The sentence or passage of a row.
+
+    Raises:
+        ValueError: a value is not allowed; see `sentence_from_row`.
+    """
+    values = {name: row[name] for name in (*_TEXTS, *_NUMBERS, "flags") if row[name] is not None}
+    if row["labels"] is not None:
+        values["labels"] = [labels[number] for number in row["labels"]]
+    if row["votes"] is not None:
+        values["votes"] = {name: share for name, share in zip(labels, row["votes"], strict=True) if share}
     if row["attributes"] is not None:
-        extra["attributes"] = attributes = dict[str, list[str]]()
+        values["attributes"] = attributes = dict[str, list[str]]()
         for pair in row["attributes"]:
             attributes.setdefault(pair["attribute"], []).append(pair["value"])
-    votes = row["votes"]
-    return Sentence(
-        **{name: row[name] for name in (*_TEXTS, *_NUMBERS)},
-        labels=None if row["labels"] is None else tuple(labels[number] for number in row["labels"]),
-        # Shares come back as they were: thirds lose digits in 32 bits.
-        votes=None if votes is None else {n: round(v * 6) / 6 for n, v in zip(labels, votes, strict=True) if v},
-        flags=tuple(row["flags"] or ()),
-        extra=extra,
-    )
+    return sentence_from_row({**values, **json.loads(row["extra"] or "{}")}, labels)
 
 
 def write_dataset(
-    folder: Path, splits: Mapping[str, Iterable[dict[str, Any]]], card: str, labels: tuple[str, ...] = LABELS
+    folder: Path,
+    splits: Mapping[str, Iterable[Row]],
+    card: str,
+    labels: tuple[str, ...] = LABELS,
+    licence: str = "other",
 ) -> dict[str, int]:
     """Write rows as one Parquet file for each split, with the dataset card `card`; the number of rows of each split.
 
     Raises:
         MissingExtraError: the library datasets is not installed.
-        DataError: the folder exists and holds something else, or cannot be written.
+        DataError: the folder cannot be written.
     """
     try:
         from datasets import DatasetInfo
@@ -116,7 +127,7 @@ def write_dataset(
                     writer.write_table(Table.from_pylist(part, schema=columns.arrow_schema))
                     counts[name] += len(part)
             temporary.replace(path)
-        about = DatasetCardData(language="en", license="other", task_categories=["text-classification"])
+        about = DatasetCardData(language="en", license=licence, task_categories=["text-classification"])
         files = [{"split": name, "path": f"data/{name}-*"} for name in splits]
         DatasetInfosDict({"default": DatasetInfo(features=columns)}).to_dataset_card_data(about)
         MetadataConfigs({"default": {"data_files": files}}).to_dataset_card_data(about)
@@ -138,52 +149,62 @@ def open_dataset(path: str | os.PathLike[str], labels: tuple[str, ...] = LABELS)
     except ImportError as error:
         raise MissingExtraError(f"{path}: reading it", error.name) from None
     name, cache = os.fspath(path), str(cache_dir() / "datasets")
+    datasets.disable_progress_bars()
     try:
         if Path(path).is_dir():
             found = dict(datasets.load_dataset(name, cache_dir=cache))
         else:
             status = Path(path).stat()
-            found = {
-                "train": datasets.Dataset.from_generator(
-                    _jsonl_rows,
-                    features=features(labels),
-                    cache_dir=cache,
-                    gen_kwargs={"path": name, "labels": labels, "version": (status.st_size, status.st_mtime_ns)},
-                )
-            }
+            version = (status.st_size, status.st_mtime_ns)
+            arguments = {"path": name, "labels": labels, "version": version}
+            rows = datasets.Dataset.from_generator(
+                _jsonl_rows, features=features(labels), cache_dir=cache, gen_kwargs=arguments
+            )
+            found = {"train": rows}
     except OSError as error:
-        raise DataError(f"{name}: {error.strerror or error}") from None
-    except (datasets.exceptions.DatasetsError, ValueError) as error:
+        raise DataError(f"{name}: {error.strerror or first_line(error)}") from None
+    except (datasets.exceptions.DatasetsError, ValueError, KeyError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, DataError) else None
-        raise cause or DataError(f"{name}: no dataset that can be loaded ({first_line(error)})") from None
+        raise cause or DataError(f"{name}: no dataset that can be read ({first_line(error)})") from None
     expected = features(labels)
     for split, rows in found.items():
-        missing = sorted(set(expected) - set(rows.features))
-        if missing:
-            raise DataError(f"{name}, split {split}: has no column {missing[0]!r}; `clausetag data build` writes such")
-        names = rows.features["labels"].feature.names if hasattr(rows.features["labels"], "feature") else None
-        if names != list(labels):
-            raise DataError(f"{name}: its labels are not the model's ({', '.join(names or ['none'])})")
+        for column, feature in expected.items():
+            if rows.features.get(column) == feature:
+                continue
+            problem = f"has no column {column!r} as `clausetag data build` writes it"
+            if column == "labels" and column in rows.features:
+                problem = f"its labels are not {', '.join(labels)}"
+            raise DataError(f"{name}, split {split}: {problem}")
     return found
 
 
-def read_rows(path: str | os.PathLike[str], labels: tuple[str, ...] = LABELS) -> Iterator[Sentence]:
-    """The sentences of a dataset folder, one after the other, with the name of their split in `extra`.
+def read_dataset(path: str | os.PathLike[str], labels: tuple[str, ...] = LABELS) -> Iterator[tuple[str, Row, Sentence]]:
+    """The rows of a dataset folder, one after the other: split, row, and the sentence or passage in it.
 
     Raises:
-        DataError: see `open_dataset`.
+        DataError: see `open_dataset`; or a value is not allowed.
     """
     for split, rows in open_dataset(path, labels).items():
-        for row in rows:
-            sentence = from_row(row, labels)
-            if row["unit"] == 0:
-                yield Sentence(
-                    **{name: getattr(sentence, name) for name in Sentence.__slots__ if name != "extra"},
-                    extra={**sentence.extra, "split": split},
-                )
+        for number, row in enumerate(rows, 1):
+            try:
+                yield split, row, from_row(row, labels)
+            except ValueError as error:
+                raise DataError(f"{os.fspath(path)}, split {split}, row {number}: {error}") from None
 
 
-def _jsonl_rows(path: str, labels: tuple[str, ...], version: object) -> Iterator[dict[str, Any]]:
+def read_sentences(path: str | os.PathLike[str], labels: tuple[str, ...] = LABELS) -> list[Sentence]:
+    """The sentences of a labelled JSONL, or of a dataset folder with the names of their splits in `extra`.
+
+    Raises:
+        DataError: the file or folder cannot be read, or a row is bad.
+    """
+    if not Path(path).is_dir():
+        return read_jsonl(path, labels)
+    found = (one for one in read_dataset(path, labels) if one[1]["unit"] == 0)
+    return [replace(sentence, extra={**sentence.extra, "split": split}) for split, _, sentence in found]
+
+
+def _jsonl_rows(path: str, labels: tuple[str, ...], version: object) -> Iterator[Row]:
     """The rows of a JSONL file; `version` tells the cache whether the file has changed."""
     for number, row in iter_json_rows(path):
         try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from clausetag.data.corpora.dataset import read_sentences
 from clausetag.data.corpora.five import read_five
 from clausetag.data.errors import DataError
-from clausetag.data.jsonl import read_jsonl
 from clausetag.data.records import Sentence
 from clausetag.eval.benchmarks.benchmark import Benchmark
 from clausetag.eval.benchmarks.opp115 import borrowed_baseline
@@ -20,16 +20,16 @@ def policies_benchmark(unit: str, head: str, labels: tuple[str, ...]) -> Benchma
 
 
 def labelled_benchmark(data: str, unit: str, split: str | None, head: str, labels: tuple[str, ...]) -> Benchmark:
-    """The labelled rows of the JSONL file `data`; with `split`, only rows with that `split`.
+    """The labelled rows of `data`, a JSONL file or a dataset folder; with `split`, only rows with that `split`.
 
     If the extracted texts are beside the file (texts/<policy>.txt), each row's text is checked against them.
 
     Raises:
         DataError: the file is missing or damaged, has no such split, or a row is not what its offsets select.
     """
-    if not Path(data).is_file():
-        raise DataError(f"{data}: no such file; give a labelled JSONL file, opp115, privacyglue or policies")
-    rows = tuple(read_jsonl(data, labels))
+    if not Path(data).exists():
+        raise DataError(f"{data}: no such file; give a labelled JSONL file or dataset, opp115, privacyglue or policies")
+    rows = tuple(read_sentences(data, labels))
     _check_offsets(data, rows)
     return _benchmark(data, Path(data).name, rows, unit, split, head, labels)
 
