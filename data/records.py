@@ -52,6 +52,8 @@ class Document:
     notice: str | None = None
     """The notice of a web archive at the top of the file, which is not part of `text`."""
     flags: tuple[str, ...] = ()
+    set_aside: Mapping[str, int] = field(default_factory=dict)
+    """Words that speak of data and are not in `text`, by where they stand on the page: "hidden", "footer", …"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,8 @@ def batch_schema(labels: Sequence[str]) -> Any:
             ("policy", arrow.string()),
             ("sentences", arrow.int32()),
             ("words", arrow.int32()),
+            ("set_aside", arrow.int32()),
+            ("set_aside_places", arrow.string()),
             ("minutes", arrow.float64()),
             ("counts", arrow.struct([(label, arrow.int32()) for label in labels])),
             ("shares", arrow.struct([(label, arrow.float64()) for label in labels])),

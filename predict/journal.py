@@ -177,6 +177,7 @@ def _to_json(result: Result) -> dict[str, Any]:
         "blocks": [[block.start, block.end, block.kind] for block in source.blocks],  # links are in the sentences
         "notice": source.notice,
         "flags": source.flags,
+        "set_aside": dict(source.set_aside),
         "sentences": [sentence.row() for sentence in result.sentences],
         "seconds": seconds,
     }
@@ -191,6 +192,7 @@ def _from_json(row: Mapping[str, Any]) -> Result:
         tuple(Block(*block) for block in row["blocks"]),
         row["notice"],
         tuple(row["flags"]),
+        row["set_aside"],
     )
     return Result(document, [_sentence(sentence) for sentence in row["sentences"]], row["seconds"])
 

@@ -290,6 +290,8 @@ def _merge(records: Iterable[Mapping[str, Any]], sessions: Mapping[str, float]) 
         counts = record["counts"]
         tally.documents += counts["documents"]["total"]
         tally.flagged += counts["documents"]["flagged"]
+        tally.words += counts["words"]["kept"]
+        tally.set_aside.update(counts["words"]["set_aside"])
         tally.sentences += counts["sentences"]
         tally.unlabelled += counts["unlabelled"]
         for label, number in counts["labels"].items():

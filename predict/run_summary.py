@@ -11,6 +11,7 @@ from typing import Any
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.tagger import Tagger
+from clausetag.predict.pages.summary import word_count
 from clausetag.predict.terminal import counted
 
 
@@ -32,6 +33,10 @@ class Tally:
     """Sentences with each of the model's labels, in order."""
     failures: Counter[str] = field(default_factory=Counter)
     """By code."""
+    words: int = 0
+    """Words of the extracted texts."""
+    set_aside: Counter[str] = field(default_factory=Counter)
+    """Words about data that are not in the extracted texts, by where they stand."""
     flagged: int = 0
     flags: Counter[str] = field(default_factory=Counter)
     passed_over: Mapping[str, int] = field(default_factory=dict)
@@ -48,6 +53,8 @@ class Tally:
         if isinstance(source, FailedInput):
             self.failures[source.code] += 1
             return
+        self.words += word_count(source.text)
+        self.set_aside.update(source.set_aside)
         self.flagged += bool(source.flags)
         self.flags.update(source.flags)
         self.sentences += len(sentences)
@@ -61,6 +68,7 @@ class Tally:
         total, failed = self.documents, self.failed
         return {
             "documents": {"total": total, "tagged": total - failed, "flagged": self.flagged, "failed": failed},
+            "words": {"kept": self.words, "set_aside": dict(sorted(self.set_aside.items()))},
             "sentences": self.sentences,
             "unlabelled": self.unlabelled,
             "labels": dict(self.labels),

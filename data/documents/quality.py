@@ -1,4 +1,4 @@
-"""Quality flags of a document: not English, not a privacy policy.
+"""Quality flags of a document: not English, not a privacy policy, an error page, or text that is missing.
 
 The models were trained on English privacy policies. Their labels mean little on other texts, so every output row of
 such a document carries the flag.
@@ -18,6 +18,9 @@ from clausetag.data.records import Document
 
 NOT_ENGLISH = "not_english"
 NOT_PRIVACY_POLICY = "not_privacy_policy"
+NOT_A_DOCUMENT = "not_a_document"
+TOO_LITTLE_TEXT = "too_little_text"
+TEXT_SET_ASIDE = "text_set_aside"
 
 _SAMPLE = 200_000
 """Characters examined for both flags; bounds the time spent on long documents."""
@@ -51,14 +54,76 @@ _HINT = re.compile(
 )
 
 
+_PAGE_WORDS = 50
+"""A whole page with fewer words is no policy, or one that scripts load."""
+_SET_ASIDE_WORDS = 30
+_SET_ASIDE_SHARE = 0.02
+"""Words about data that are set aside, outside of consent tools, and their share of the words that are kept."""
+_ERROR_WORDS = 150
+"""Error pages are shorter; the longest that say what else the site has are about as long as the shortest policies."""
+_ERROR_HEAD = 200
+"""Characters at the start of a page that hold its title."""
+_ERROR_TITLE = re.compile(
+    r"\b(?:40[0-9]|410|429|50[0-4])\b(?=\W{0,3}(?:error|not|page|forbidden|unauthori[sz]ed|bad|gone|too|internal|service"
+    r"|gateway|$))|\berror (?:40[0-9]|410|429|50[0-4])\b|\bpage (?:\w+ )?(?:not|cannot be|can[’']t be|isn[’']t) "
+    r"(?:found|available)\b|\b(?:access|permission) (?:is |was |has been )?denied\b|\bforbidden\b|\bjust a moment\b"
+    r"|\battention required\b|\bare you (?:a )?(?:human|robot)\b|\bpardon our interruption\b|\bsecurity check\b"
+    r"|\b(?:domain|site|website|account) (?:\w+ ){0,3}(?:for sale|suspended|under (?:construction|maintenance))\b"
+    r"|\b(?:service (?:temporarily )?unavailable|bad gateway|internal server error|gateway time-?out)\b"
+    r"|\btoo many requests\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ERROR_TEXT = re.compile(
+    r"\b(?:enable|turn on|allow) (?:javascript|cookies)\b|\bjavascript (?:\w+ ){0,3}(?:disabled|required|enabled)\b"
+    r"|\b(?:requires?|needs?) javascript\b|\bcaptcha\b|\bnot a robot\b"
+    r"|\bverify(?:ing)? (?:that )?you(?: are|[’']re) (?:a )?human\b"
+    r"|\b(?:checking|review the security of) your (?:browser|connection)\b|\bunusual (?:traffic|activity)\b|\bray id\b"
+    r"|\brequest (?:was |has been |could not be )?(?:blocked|satisfied)\b|\bpage (?:\w+ ){0,6}(?:does not|doesn[’']t|no"
+    r" longer) exists?\b|\bpage (?:\w+ ){0,6}(?:could not|couldn[’']t|cannot|can[’']t) be found\b"
+    r"|\bcould(?: not|n[’']t) find (?:\w+ ){0,3}page\b|\bpage (?:\w+ ){0,6}(?:has|have) (?:been )?(?:moved|removed)\b"
+    r"|\bdon[’']t have (?:permission|authori[sz]ation) to (?:access|view)\b|\b(?:press|hold) (?:and|&) hold\b",
+    re.IGNORECASE,
+)
+
+
+def page_flags(document: Document, shown: str, is_whole: bool) -> tuple[str, ...]:
+    """Flags of an HTML page: an error page, too little text for a policy, or text about data that was set aside.
+
+    `shown` is the page's title and, if it has little prose, all its text; `is_whole`: it is no fragment.
+    """
+    words = len(document.text.split())
+    if is_whole and _is_error_page(document.text, shown):
+        return (NOT_A_DOCUMENT,)
+    aside = sum(number for place, number in document.set_aside.items() if place != "consent tool")
+    found = {
+        TOO_LITTLE_TEXT: is_whole and words < _PAGE_WORDS,
+        TEXT_SET_ASIDE: aside >= max(_SET_ASIDE_WORDS, _SET_ASIDE_SHARE * words),
+    }
+    return tuple(flag for flag, holds in found.items() if holds)
+
+
+def _is_error_page(text: str, shown: str = "") -> bool:
+    """Whether a short text is what a server or a guard against robots shows in place of a page."""
+    words = len(text.split())
+    if words > _ERROR_WORDS or 100 * sum(1 for _ in _TERM.finditer(text)) >= 5 * max(words, _POLICY_WORDS):
+        return False
+    title, start = shown[:_ERROR_HEAD], text[:_ERROR_HEAD]
+    return any(map(_ERROR_TITLE.search, (title, start))) or any(map(_ERROR_TEXT.search, (text, shown)))
+
+
 def quality_flags(document: Document) -> tuple[str, ...]:
-    """All flags of a document: the ones it already has, and at most one of `NOT_ENGLISH` and `NOT_PRIVACY_POLICY`.
+    """All flags of a document: those it already has, and one of `NOT_A_DOCUMENT`, `NOT_ENGLISH` and
+    `NOT_PRIVACY_POLICY` at most.
 
     Only English documents can be flagged as `NOT_PRIVACY_POLICY`, because the terms that are counted are English.
     """
     sample = document.text[:_SAMPLE]
     words = len(sample.split())
     existing = tuple(flag for flag in document.flags if flag not in (NOT_ENGLISH, NOT_PRIVACY_POLICY))
+    if NOT_A_DOCUMENT in existing:
+        return existing
+    if _is_error_page(sample):
+        return (*existing, NOT_A_DOCUMENT)
     if _is_not_english(sample, words):
         return (*existing, NOT_ENGLISH)
     return (*existing, NOT_PRIVACY_POLICY) if _is_not_policy(sample, words) else existing

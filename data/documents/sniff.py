@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from dataclasses import replace
 
 from clausetag.data.documents.blocks import assemble
 from clausetag.data.documents.decode import decode, looks_binary
@@ -22,10 +23,11 @@ from clausetag.data.documents.formats import (
     Limits,
     refuse_suffix,
 )
-from clausetag.data.documents.html.reader import html_blocks
+from clausetag.data.documents.html.reader import html_blocks, read_page
 from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks
 from clausetag.data.documents.mhtml import looks_like_mhtml, mhtml_pages
 from clausetag.data.documents.plain import plain_blocks
+from clausetag.data.documents.quality import page_flags
 from clausetag.data.errors import DocumentError
 from clausetag.data.records import Document
 from clausetag.data.text import SURROGATE
@@ -55,8 +57,11 @@ def extract_text(policy: str, text: str, markdown: bool | None = None) -> Docume
 
 
 def extract_html(policy: str, html: str) -> Document:
-    """Read the main content of an HTML page or fragment."""
-    return assemble(policy, html_blocks(SURROGATE.sub("\ufffd", html)))
+    """Read the main content of an HTML page or fragment, with flags that say whether something is missing."""
+    page = read_page(SURROGATE.sub("\ufffd", html))
+    document = replace(assemble(policy, page.blocks), set_aside=page.set_aside)
+    is_whole = bool(_HTML_START.match(html))
+    return replace(document, flags=page_flags(document, page.shown, is_whole))
 
 
 def require_text(document: Document) -> Document:

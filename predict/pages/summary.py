@@ -16,6 +16,9 @@ from clausetag.predict.terminal import counted, printable, shorten
 FLAG_MEANINGS = {
     "not_english": "this does not look like English; the labels mean little",
     "not_privacy_policy": "this does not look like a privacy policy; the labels mean little",
+    "not_a_document": "this looks like an error page or a check for robots, and not like a document",
+    "too_little_text": "this page has next to no text; a script may load it",
+    "text_set_aside": "text that speaks of data was left out, because it looks like no part of the document",
     "partly_scanned": "some pages are pictures without a text layer; what they say is missing",
 }
 
@@ -45,6 +48,8 @@ class PolicySummary:
     first: Mapping[str, int]
     """For the labels that occur, the index of the first sentence that has it."""
     flags: tuple[str, ...]
+    set_aside: Mapping[str, int]
+    """Words about data that were left out, by where they stand."""
 
     @property
     def minutes(self) -> float:
@@ -63,6 +68,11 @@ class PolicySummary:
             f"{counted(self.sentences, 'sentence')}, {counted(self.words, 'word')}, "
             f"{counted(self.whole_minutes, 'minute')} to read"
         )
+
+    @property
+    def set_aside_places(self) -> str:
+        """The words that were left out, by where they stand, in one line."""
+        return ", ".join(f"{place}: {number:,}" for place, number in sorted(self.set_aside.items()))
 
     @property
     def flag_meanings(self) -> list[tuple[str, str]]:
@@ -86,6 +96,8 @@ class PolicySummary:
             "policy": self.policy,
             "sentences": total,
             "words": self.words,
+            "set_aside": sum(self.set_aside.values()),
+            "set_aside_places": self.set_aside_places,
             "minutes": self.minutes,
             "counts": dict(self.counts),
             "shares": {label: round(count / total, 4) if total else None for label, count in self.counts.items()},
@@ -107,8 +119,13 @@ def summarise(document: Document, sentences: Sequence[Sentence], labels: Sequenc
             counts[label] += 1
             first.setdefault(label, sentence.index)
     flags = dict.fromkeys((*document.flags, *(flag for sentence in sentences for flag in sentence.flags)))
-    words = sum(1 for _ in _WORD.finditer(document.text))
-    return PolicySummary(document.policy, len(sentences), words, counts, first, tuple(flags))
+    words = word_count(document.text)
+    return PolicySummary(document.policy, len(sentences), words, counts, first, tuple(flags), document.set_aside)
+
+
+def word_count(text: str) -> int:
+    """The number of words: runs of characters between white space that hold a letter or a digit."""
+    return sum(1 for _ in _WORD.finditer(text))
 
 
 @dataclass(frozen=True, slots=True)

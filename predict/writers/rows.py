@@ -36,7 +36,7 @@ def csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
 def summary_csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
     """Columns of `summary.csv`."""
     return (
-        *("policy", "sentences", "words", "minutes", "present", "absent", "flags"),
+        *("policy", "sentences", "words", "set_aside", "set_aside_places", "minutes", "present", "absent", "flags"),
         *("error_code", "error_message"),
         *labels,
         *(f"{label} (share)" for label in labels),

@@ -124,7 +124,10 @@ class TaggedPolicy(Strict):
     model: ModelName
     text: str = Field(description="The extracted text; offsets refer to it.")
     sha256: str = Field(description="SHA-256 of the text's UTF-8 bytes.")
-    flags: list[str] = Field(description="Quality flags: not_english, not_privacy_policy, partly_scanned.")
+    flags: list[str] = Field(
+        description="Quality flags: not_english, not_privacy_policy, not_a_document, "
+        "too_little_text, text_set_aside, partly_scanned."
+    )
     sentences: list[TaggedSentence]
     summary: dict[Label, int] = Field(description="Number of sentences with each category.")
 

@@ -30,6 +30,9 @@
   const FLAGS = {
     not_english: "This does not look like English; the marks mean little.",
     partly_scanned: "Some pages are pictures without a text layer; what they say is missing.",
+    not_a_document: "This looks like an error page or a check for robots, and not like a document.",
+    too_little_text: "This page has next to no text; a script may load it.",
+    text_set_aside: "Text that speaks of data was left out, because it looks like no part of the document.",
     not_privacy_policy: "This does not look like a privacy policy; the marks mean little.",
   };
   const TYPES = {

@@ -82,7 +82,7 @@ class Page:
     set_aside: dict[str, int] = field(default_factory=dict)
     """Words of prose about data that are not in `blocks`, by where they stand; see `boilerplate`."""
     shown: str = ""
-    """The title and all text of a page with little prose, which tell an error page from a short policy."""
+    """The page's title, and of a page with little prose all its text; they tell an error page from a short policy."""
 
 
 def html_blocks(html: str) -> list[RawBlock]:
@@ -116,7 +116,7 @@ def _read(html: str, nested: int) -> Page:
         everything = text_blocks(root, in_lines)
     kept, places = _select(root, everything)
     inner: list[RawBlock] = []
-    shown = ""
+    shown = "\n".join("".join(title.itertext()) for title in root.iter("title"))
     if _prose(kept) < _LITTLE_PROSE:
         stored = text_blocks(root, in_lines, NOT_TEXT - STORED)
         inner = [block for page in inner_pages(root) for block in _read(page, nested - 1).blocks] if nested else []
@@ -125,12 +125,11 @@ def _read(html: str, nested: int) -> Page:
         if not inner and _prose(stored) >= _prose(everything) + _STORED_PROSE:
             everything = stored
             kept, places = _select(root, everything)
-        titles = ["".join(title.itertext()) for title in root.iter("title")]
-        shown = "\n".join([*titles, *(block.text for block in stored)])
+        shown = "\n".join([shown, *(block.text for block in stored)])
     kept = kept or ([] if inner else everything)
     aside = words_set_aside(everything, kept, places)
     if has_set_lines(root, kept):
-        return Page(plain_blocks("\n".join(block.text for block in kept)), aside)
+        return Page(plain_blocks("\n".join(block.text for block in kept)), aside, shown)
     kinds = _kinds(root, kept)
     raw = [raw for block in kept for raw in _raw_blocks(block, kinds[block.element])]
     return Page(demote_last([*raw, *inner]), aside, shown)
