@@ -200,7 +200,7 @@ def evaluate_metric(
         MissingExtraError: the libraries evaluate or datasets are not installed.
     """
     try:
-        from clausetag.eval.metrics.multilabel import MultiLabel
+        from clausetag.eval.metrics.multilabel.multilabel import MultiLabel
     except ImportError as error:
         raise MissingExtraError("evaluation", error.name) from None
     metric = MultiLabel(keep_in_memory=True)

@@ -32,6 +32,7 @@ from clausetag.model.artifact import (
     write_trained_on,
 )
 from clausetag.model.card import write_card
+from clausetag.model.hub import push_to_hub, write_tokenizer
 from clausetag.model.provenance import versions
 from clausetag.model.runtime import Runtime
 from clausetag.train.config import Recipe
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="an out-of-sample metrics.json of `clausetag eval`, for the card (repeatable)",
     )
+    parser.add_argument("--push-to-hub", metavar="USER/NAME", help="also upload the model to the Hugging Face hub")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -72,6 +74,8 @@ def main(arguments: argparse.Namespace) -> int:
     export(arguments.model, target, arguments.metrics, arguments.name or target.name)
     size = (target / "model.onnx").stat().st_size / 1e6
     print(f"wrote {target} (model.onnx {size:.1f} MB)")
+    if arguments.push_to_hub:
+        print(f"uploaded to {push_to_hub(load_artifact(target), arguments.push_to_hub)}")
     return 0
 
 
@@ -87,8 +91,9 @@ def export(source: str, target: Path, metrics: Sequence[str], name: str) -> None
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        for part in ("model.onnx", "tokenizer.json", TRAINED_ON):
-            shutil.copyfile(artifact.folder / part, temporary / part)
+        for part in ("model.onnx", "tokenizer.json", "tokenizer_config.json", TRAINED_ON):
+            if (artifact.folder / part).is_file():  # older models have no tokenizer_config.json
+                shutil.copyfile(artifact.folder / part, temporary / part)
         _describe(temporary, config)
         if target.exists():
             shutil.rmtree(target)
@@ -178,7 +183,7 @@ def write_artifact(
         "untuned": untuned,
         "figures": [],
     }
-    trained.tokenizer.tokenizer.save(str(folder / "tokenizer.json"))
+    write_tokenizer(folder, trained.tokenizer, recipe.window)
     trained.model.save_pretrained(folder, safe_serialization=True)
     write_trained_on(folder, [data.trained_on()])
     _describe(folder, config)

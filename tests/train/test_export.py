@@ -59,7 +59,8 @@ def test_full_precision_weights_stay_behind(tiny_artifact: Path, tmp_path: Path)
     assert (tiny_artifact / "model.safetensors").is_file()
     export(str(tiny_artifact), tmp_path / "small", [], "small")
     assert {path.name for path in (tmp_path / "small").iterdir()} == {
-        *("README.md", "config.json", "manifest.json", "model.onnx", "tokenizer.json", "trained_on.json")
+        *("README.md", "config.json", "manifest.json", "model.onnx", "tokenizer.json", "tokenizer_config.json"),
+        "trained_on.json",
     }
 
 

@@ -1,4 +1,4 @@
-"""The metric module of the `evaluate` library, as a class and by its path, without a network."""
+"""The metric module of the `evaluate` library, as a class and by its folder, without a network."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clausetag.eval.metrics import multilabel
 from clausetag.eval.metrics.classification import multilabel_metrics
+from clausetag.eval.metrics.multilabel import multilabel
 
 GOLD = np.eye(12, dtype=int)
 PREDICTED = np.roll(GOLD, 1, axis=0) | GOLD
@@ -23,7 +23,7 @@ def test_class_gives_the_figures_of_the_core() -> None:
     assert found["micro_f1"] == 2 / 3
 
 
-def test_loads_by_path_without_a_hub(tmp_path: Path) -> None:
+def test_the_folder_loads_without_a_hub(tmp_path: Path) -> None:
     program = (
         "import evaluate, json, sys\n"
         "metric = evaluate.load(sys.argv[1])\n"
@@ -34,7 +34,7 @@ def test_loads_by_path_without_a_hub(tmp_path: Path) -> None:
     nowhere = {"HF_HOME": str(tmp_path), "HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     rows = json.dumps([PREDICTED.tolist(), GOLD.tolist()])
     done = subprocess.run(
-        [sys.executable, "-c", program, str(Path(multilabel.__file__)), rows],
+        [sys.executable, "-c", program, str(Path(multilabel.__file__).parent), rows],
         env={**os.environ, **nowhere},
         capture_output=True,
         text=True,

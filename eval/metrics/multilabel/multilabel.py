@@ -1,7 +1,7 @@
 """The project's metric for the `evaluate` library: multi-label precision, recall, F1, average precision and support.
 
     import evaluate
-    metric = evaluate.load("<this file>")        # or: from clausetag.eval.metrics import multilabel
+    metric = evaluate.load("<this folder>")
     metric.compute(predictions=[[1, 0, …]], references=[[1, 0, …]])
     metric.compute(predictions=…, references=…, scores=[[0.9, 0.2, …]])      # with average precision
 

@@ -1,0 +1,1 @@
+"""The project's metric as a folder, which `evaluate.load` reads."""
