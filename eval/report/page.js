@@ -3,7 +3,7 @@
   const source = document.getElementById("error-data");
   if (!source) return;
   const { labels, codes, thresholds, errors } = JSON.parse(source.textContent);
-  const STEP = 25;
+  const STEP = matchMedia("(max-width: 620px)").matches ? 5 : 25; // on phones each takes half a screen
   const byId = (id) => document.getElementById(id);
   const form = byId("filter"), list = byId("cases"), count = byId("count"), more = byId("more");
   const unit = list.dataset.unit;

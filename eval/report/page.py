@@ -25,7 +25,7 @@ from clausetag.eval.report.drawing import STYLE, Drawing
 from clausetag.eval.tables import Table
 from clausetag.predict.pages.rendering import Inline, environment
 
-SHOWN_AT_FIRST = 50
+SHOWN_AT_FIRST = 20
 """Errors in the page itself, for readers without scripts; all are in its data."""
 _HEAT_LEVELS = 6
 _NOT_IN_SCRIPT = re.compile("[<>&\u2028\u2029]")

@@ -147,7 +147,7 @@ def calibration(results: Results) -> Table:
         row = [name, str(own.positives), number(raw.ece, 4), with_interval(own.ece, own.ece_ci95, 4)]
         rows.append([*row, number(raw.brier, 4), with_interval(own.brier, own.brier_ci95, 4)])
     note = "ECE: expected calibration error, ten bins of equal width. Brier: mean squared error. Both are 0 at best."
-    return Table("Calibration", header, rows, note, 1, "calibration")
+    return Table("Calibration by category", header, rows, note, 1, "calibration")
 
 
 def published(results: Results) -> Table:

@@ -50,15 +50,20 @@ def environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"counted": counted, "script": None, "served": False}
-    made.filters["thousands"] = "{:,}".format
+    made.filters |= {"thousands": "{:,}".format, "breakable": _breakable}
     return made
+
+
+def _breakable(name: str) -> Markup:
+    """A label's name, whose lines may break after a slash and not within its words."""
+    return Markup("/<wbr>").join(name.split("/"))
 
 
 @cache
 def stylesheet(name: str, labels: tuple[str, ...] = LABELS) -> str:
     """The rules that all pages share, those of the page `name`, and the colours of the labels."""
     colours = palette(labels)
-    rules = [(TEMPLATES / file).read_text(encoding="utf-8").strip() for file in ("base.css", f"{name}.css")]
+    rules = [(TEMPLATES / f"{file}.css").read_text(encoding="utf-8").strip() for file in dict.fromkeys(("base", name))]
     codes = (f'.l{colours.key(label)} {{ --code: "{code}"; }}' for label, code in colours.codes.items())
     return "\n".join((*rules, *map(colours.hue_rules, labels), *codes))
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from clausetag.data.corpora.five import read_source
 from clausetag.predict.pages.rendering import environment, stylesheet
 
 _HERE = Path(__file__).parents[1]
@@ -20,8 +21,10 @@ ASSETS = {
     "/page.css": "text/css; charset=utf-8",
     "/page.js": "text/javascript; charset=utf-8",
     "/docs.css": "text/css; charset=utf-8",
+    "/example.txt": "text/plain; charset=utf-8",
 }
 """Paths and their content types."""
+_EXAMPLE = "004_vtiger"
 
 
 @cache
@@ -30,12 +33,16 @@ def asset(path: str) -> tuple[bytes, str] | None:
     try:
         if path == "/":
             text = environment(_HERE / "templates").get_template("page.html").render(served=True)
+        elif path == "/example.txt":
+            text = read_source(_EXAMPLE)
         else:
             text = (_STATIC / path[1:]).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     if path == "/page.css":
         text = f"{stylesheet('policy')}\n{text}"
+    elif path == "/docs.css":
+        text = f"{stylesheet('base')}\n{text}"
     return text.encode(), ASSETS[path]
 
 

@@ -79,6 +79,9 @@
     return make("span", { class: `b ${hue(label)}`, ...attributes }, codeOf(label));
   }
 
+  // A name whose lines may break after a slash, and not within its words.
+  const breakable = (name) => name.split(/(?<=\/)/).flatMap((part, place) => (place ? [make("wbr", {}), part] : [part]));
+
   // A link to a sentence; with a `label`, j and k go on from there among that category's sentences.
   function jump(item, line, label = null) {
     const button = make("button", { type: "button", class: "link" }, line);
@@ -357,7 +360,7 @@
     chips = [...labels.keys(), NONE].map((label) => {
       const number = make("span", { class: "n" });
       const button = make("button", { type: "button", class: `chip ${hue(label)}`, "aria-pressed": "false" },
-        badge(label), make("span", { class: "name" }, nameOf(label)), number);
+        badge(label), make("span", { class: "name" }, ...breakable(nameOf(label))), number);
       const step = (symbol, word, by) => {
         const arrow = make("button", { type: "button", class: "step", "aria-label": `${word}: ${nameOf(label)}` }, symbol);
         arrow.addEventListener("click", () => walk(by, arrow, carriers(label), label));
@@ -388,11 +391,9 @@
       const found = carriers(label);
       if (found.length) {
         const best = strongest(found, label);
-        rows.push(make("tr", {},
-          make("td", {}, make("div", { class: "what" }, badge(label),
-            make("span", {}, nameOf(label), make("small", {}, aboutOf(label))))),
-          make("td", {}, String(found.length), make("span", { class: "unit" }, ` sentence${found.length > 1 ? "s" : ""}`)),
-          make("td", {}, jump(best, shorten(best.row.text, 170), label))));
+        rows.push(make("li", {}, badge(label), ` ${nameOf(label)} `,
+          make("span", { class: "n" }, found.length.toLocaleString("en")),
+          make("small", {}, aboutOf(label)), jump(best, shorten(best.row.text, 170), label)));
       } else if (lackOf(label)) {
         const near = strongest(items, label);
         const entry = make("li", {}, badge(label), ` ${lackOf(label)}`);
@@ -525,6 +526,11 @@
   byId("form").addEventListener("submit", (event) => { event.preventDefault(); askText(); });
   byId("paste").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) askText();
+  });
+  byId("example").addEventListener("click", async () => {
+    const response = await fetch("example.txt").catch(() => null);
+    if (response?.ok) ask(await response.text(), "text/plain", "vtiger.txt");
+    else fail("No answer: the server is not running, or this device is offline.");
   });
   byId("file").addEventListener("change", (event) => {
     if (event.target.files.length) askFile(event.target.files[0]);

@@ -83,7 +83,7 @@ def test_rows_carry_every_category_and_the_means(results: Results) -> None:
 def test_each_column_shows_its_own_metrics(results: Results) -> None:
     half = [row[6] for row in by_category(results).rows]
     assert half[0].startswith("1.000") and half[-3].startswith("1.000")
-    (found,) = [table for table in tables(results) if table.caption == "Calibration"]
+    (found,) = [table for table in tables(results) if table.caption == "Calibration by category"]
     row = dict(zip(found.header, found.rows[0], strict=True))
     before, after = (side.per_category[FIRST_PARTY] for side in (results.before_calibration, results.calibration))
     assert before.ece != after.ece and row["ECE before"] == f"{before.ece:.4f}"
