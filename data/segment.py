@@ -1,6 +1,7 @@
 """Split a document's blocks into sentences with exact offsets.
 
-nupunkt (MIT, a Punkt model trained on legal text) finds the boundaries within a block; no sentence crosses a block.
+nupunkt (MIT, a Punkt model trained on legal text) finds the boundaries within a block, `data.boundaries` repairs them;
+no sentence crosses a block.
 `SEGMENTER_VERSION` changes whenever the same text may be split differently.
 """
 
@@ -8,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
+from clausetag.data.boundaries import repaired
 from clausetag.data.records import Document, Link, Sentence
 
-SEGMENTER_VERSION = 1
+SEGMENTER_VERSION = 2
 
 _WORD = re.compile(r"\w")
 _MAX_BLOCK = 20_000
@@ -32,6 +35,12 @@ def _chunks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield start, end
 
 
+def _trimmed(text: str, left: int, right: int) -> tuple[int, int]:
+    """The span without the white space around it."""
+    part = text[left:right]
+    return left + len(part) - len(part.lstrip()), right - len(part) + len(part.rstrip())
+
+
 def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
     """Character spans of the sentences in ``text[start:end]``, which is one block.
 
@@ -46,12 +55,11 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
         chunk = text[chunk_start:chunk_end]
         if not _WORD.search(chunk):
             continue
-        for left, right in nupunkt.sent_spans(chunk):
-            part = chunk[left:right]
-            left += len(part) - len(part.lstrip())
-            right -= len(part) - len(part.rstrip())
-            if left < right:
-                parts.append((chunk_start + left, chunk_start + right))
+        found = (_trimmed(chunk, *span) for span in nupunkt.sent_spans(chunk))
+        starts = repaired(chunk, (left for left, right in found if left < right), len(chunk))
+        for span in pairwise([*starts, len(chunk)]):
+            left, right = _trimmed(chunk, *span)
+            parts.append((chunk_start + left, chunk_start + right))
     spans: list[tuple[int, int]] = []
     carried: int | None = None
     for left, right in parts:
@@ -80,8 +88,8 @@ def segment(document: Document) -> list[Sentence]:
     """The sentences of a document, in order, indexed from 0.
 
     For every sentence ``sentence.text == document.text[sentence.start:sentence.end]``; `passage` is the index of its
-    block, `heading` the nearest heading above (None in a heading and before the first), `lead_in` the sentence above
-    the list that its block is an item of, if that sentence asks for one, or what the block itself says.
+    block, `heading` the nearest heading above (None in a heading and before the first), `lead_in` what the block
+    says, or for the first sentence of a list item the sentence above the list, if that asks for one.
     """
     sentences: list[Sentence] = []
     heading: str | None = None
@@ -92,7 +100,8 @@ def segment(document: Document) -> list[Sentence]:
         while lead_ins and lead_ins[-1][0] >= level:
             lead_ins.pop()
         lead_in = block.lead_in or (lead_ins[-1][1] if is_item and lead_ins else None)
-        for start, end in sentence_spans(document.text, block.start, block.end):
+        spans = sentence_spans(document.text, block.start, block.end)
+        for start, end in spans:
             sentences.append(
                 Sentence(
                     policy=document.policy,
@@ -104,7 +113,7 @@ def segment(document: Document) -> list[Sentence]:
                     heading=None if is_heading else heading,
                     links=_within(block.links, start, end),
                     flags=document.flags,
-                    lead_in=lead_in,
+                    lead_in=lead_in if block.lead_in or start == spans[0][0] else None,
                 )
             )
         last = sentences[-1].text if sentences and sentences[-1].passage == number else "."

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
+from clausetag.data.documents.structure.dates import is_date_line
+from clausetag.data.documents.structure.inline_lists import split_inline_list
 from clausetag.data.documents.structure.links import kept_links, moved
 from clausetag.data.documents.structure.markers import Markers
 from clausetag.data.records import Block, BlockKind, Document, Link
@@ -84,7 +86,7 @@ def looks_like_heading(line: str) -> bool:
     starts_well = letters.isupper() or line[0].isdigit()
     if not 1 <= len(words) <= 12 or len(line) > 90 or not letters or not starts_well:
         return False
-    if line[-1] in ".!;,&" or "@" in line or "://" in line:
+    if line[-1] in ".!;,&" or "@" in line or "://" in line or is_date_line(line):
         return False
     long_words = [word for word in words if len(word) > 3 and word[0].isalpha()]
     titled = sum(word[0].isupper() for word in long_words)
@@ -117,12 +119,25 @@ def join_broken_lines(lines: Iterable[Line]) -> list[Line]:
     return joined
 
 
+def _parts(block: RawBlock) -> Iterator[RawBlock]:
+    """The block, cut at the items of a list within it."""
+    if block.kind == "heading":
+        yield replace(block, kind="paragraph") if is_date_line(block.text) else block
+        return
+    cuts = [0, *split_inline_list(block.text), len(block.text)]
+    for start, end in pairwise(cuts):
+        links = tuple(link._replace(end=min(link.end, end)) for link in block.links if link.start < end)
+        kind = block.kind if start == 0 else "list_item"
+        yield replace(block, text=block.text[start:end].rstrip(), kind=kind, links=moved(links, -start))
+
+
 def assemble(policy: str, raw: Iterable[RawBlock], flags: tuple[str, ...] = ()) -> Document:
     """Join blocks into a `Document`, with an empty line between them; an archive's notice at the top is kept apart.
 
-    List markers are removed; a paragraph that has one is a list item.
+    List markers are removed; a paragraph that has one is a list item. A date is no heading. The items of a list within
+    a paragraph become blocks.
     """
-    given = [replace(block, text=body) for block in raw if (body := normalise(block.text))]
+    given = [part for block in raw if (body := normalise(block.text)) for part in _parts(replace(block, text=body))]
     notice = given.pop(0).text if given and _NOTICE.match(given[0].text) else None
     markers = Markers(block.text for block in given)
     blocks: list[Block] = []

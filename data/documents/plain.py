@@ -7,6 +7,8 @@ from itertools import pairwise
 from clausetag.data.documents.blocks import RULE, RawBlock, demote_last, looks_like_heading, normalise
 from clausetag.data.documents.structure.markers import strip_markers
 
+_LEAST_WIDTH = 35
+"""Shorter lines are not broken."""
 _WRAP_WIDTH = 100
 """Text with longer lines is not hard-wrapped."""
 
@@ -14,8 +16,7 @@ _WRAP_WIDTH = 100
 def plain_blocks(text: str) -> list[RawBlock]:
     """The blocks of a plain text: each line is one, or in hard-wrapped text each paragraph."""
     lines = [normalise(line) for line in text.splitlines()]
-    if _is_hard_wrapped(lines):
-        lines = _unwrapped(lines)
+    lines = _unwrapped(lines) if _is_hard_wrapped(lines) else _joined(lines)
     blocks: list[RawBlock] = []
     for line in lines:
         body, _ = strip_markers(line)
@@ -27,6 +28,23 @@ def plain_blocks(text: str) -> list[RawBlock]:
         else:
             blocks.append(RawBlock(line, "list_item" if after_lead_in else "paragraph"))
     return demote_last(blocks)
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """The lines, with those joined that one long sentence is broken into.
+
+    Such a sentence begins with a capital; lines that all begin small are a list.
+    """
+    joined: list[str] = []
+    above = ""
+    for line in lines:
+        is_broken = _LEAST_WIDTH <= len(above) <= _WRAP_WIDTH and above[-1] not in ".:;!?"
+        if is_broken and line[:1].islower() and joined[-1][:1].isupper() and not strip_markers(line)[1]:
+            joined[-1] += f" {line}"
+        else:
+            joined.append(line)
+        above = line
+    return joined
 
 
 def _is_hard_wrapped(lines: list[str]) -> bool:

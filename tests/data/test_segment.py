@@ -197,7 +197,6 @@ def test_list_items_have_the_sentence_that_they_complete() -> None:
         ("how you pay:", "We collect:"),
         ("card", "how you pay:"),
         ("your bank account.", "how you pay:"),
-        ("Both are safe.", "how you pay:"),
         ("your age.", "We collect:"),
         ("A tool.", "We use the following tools."),
         ("ask.", "You may:"),

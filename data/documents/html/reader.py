@@ -60,6 +60,8 @@ _KINDS: dict[str, BlockKind] = {
     **dict.fromkeys(("td", "th"), "table_cell"),
 }
 _WORD = re.compile(r"\w")
+_REFERENCE = re.compile(r"\s{0,9}[\[(]?(?:\d{1,3}|[*†‡§]{1,3})[\])]?\s{0,9}")
+_AFTER_TEXT = re.compile(r"(?:[^\W\d_]{3}|[^\w\s])\s?$")
 
 _ENOUGH_PROSE = 500
 """Words of visible prose from which hidden text is never read as a whole. With less, the page can be one folded
@@ -108,6 +110,7 @@ def _read(html: str, nested: int) -> Page:
     _alive = list(root.iter())  # lxml makes a new object for an element at each walk unless one is alive
     _decode_addresses(root)
     _resolve_links(root)
+    _drop_reference_marks(root)
     drop_heading_anchors(root)
     read_buttons_in_sentences(root)
     in_lines = hidden_in_lines(root)
@@ -168,6 +171,17 @@ def _decode_addresses(root: Any) -> None:
             for child in list(element):
                 element.remove(child)
             element.text = text
+
+
+def _drop_reference_marks(root: Any) -> None:
+    """Drop the raised marks of footnotes; powers ("m²") follow a number or a short unit, and ordinals are letters."""
+    for element in root.iter("sup"):
+        above = element.getprevious()
+        before = element.getparent().text if above is None else above.tail
+        if _REFERENCE.fullmatch("".join(element.itertext())) and _AFTER_TEXT.search((before or "")[-4:]):
+            for child in list(element):
+                element.remove(child)
+            element.text = None
 
 
 def _resolve_links(root: Any) -> None:

@@ -1,8 +1,8 @@
 """List markers at the start of a block ("•", "2.", "(a)", "3.1"), which are no part of its sentence.
 
 Bullets, and numbers or letters with a parenthesis, always are markers. A number or letter with a full stop is one if a
-sibling begins another block of the document, and a number also before a capitalised word. So "2.5 years after that"
-keeps its number, and "A. Smith" the initial.
+sibling begins another block of the document, and one such as "2.6" also before a capitalised word. So "2.5 years after
+that" keeps its number, and "A. Smith" the initial.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Markers:
         start = 0
         for match in _chain(text):
             numbers = _read(match)
-            before_capital = _CAPITALISED.match(text, match.end()) and any(number.kind == "1" for number in numbers)
+            before_capital = match["many"] and _CAPITALISED.match(text, match.end())
             if (match["one"] or match["many"]) and not (before_capital or any(map(self._has_sibling, numbers))):
                 break
             start = match.end()

@@ -107,7 +107,7 @@ def test_sentences_headings_and_markers(corpus: Corpus) -> None:
         (4, "Privacy at Meadow", "You can write to us."),
         (4, "Privacy at Meadow", "We answer within a week."),
         (5, "Privacy at Meadow", "You may also:"),
-        (5, "Privacy at Meadow", "Close your account at once."),
+        (5, "Privacy at Meadow", "1. Close your account at once."),
         (5, "Privacy at Meadow", "Correct your home address."),
         (6, None, "How We Protect Data"),
         (6, "How We Protect Data", "Our servers stand in a locked room."),

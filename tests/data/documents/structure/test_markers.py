@@ -17,7 +17,7 @@ from clausetag.data.documents.structure.markers import Markers
         (["I. One", "II. Two", "III. Three"], ["One", "Two", "Three"]),
         (["3.1 One", "3.2. Two"], ["One", "Two"]),
         (["4. of data", "4.1 only"], ["4. of data", "only"]),
-        (["4. Data", "2.6 We ask"], ["Data", "We ask"]),
+        (["4. Data", "2.6 We ask"], ["4. Data", "We ask"]),
         (["2.5 years after that", "We ask"], ["2.5 years after that", "We ask"]),
         (["2.5 years", "2.5 years"], ["2.5 years", "2.5 years"]),
         (["A. Smith", "U. S. residents"], ["A. Smith", "U. S. residents"]),

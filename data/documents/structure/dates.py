@@ -1,0 +1,34 @@
+"""Lines that only say when a policy was made, changed or came into force."""
+
+from __future__ import annotations
+
+import re
+
+_MONTHS = (
+    "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov "
+    "november dec december"
+)
+MONTHS = frozenset(_MONTHS.split())
+_OCCASIONS = (
+    "updated update updates modified modification revised revision reviewed effective dated date version posted "
+    "published created changed changes amended since force enforced valid release"
+)
+_OCCASION = frozenset(_OCCASIONS.split())
+_OTHERS = (
+    "last latest most recent recently this the our current privacy cookie policy notice statement document page was is "
+    "has been became becomes as of on in from at and into to by st nd rd th a an am pm gmt utc est pst est cet v"
+)
+_KNOWN = frozenset((*_OCCASION, *MONTHS, *_OTHERS.split()))
+_MAX_LENGTH = 120
+_WORD = re.compile(r"\d+|[^\W\d_]+")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d\d(?!\d)")
+
+
+def is_date_line(line: str) -> bool:
+    """Whether a line is a date, such as "March 7, 2024" or "Last updated: 03/07/24", and says no more than that."""
+    if len(line) > _MAX_LENGTH or not _YEAR.search(line):
+        return False
+    words = [word.lower() for word in _WORD.findall(line)]
+    if not all(word.isdigit() or word in _KNOWN for word in words):
+        return False
+    return not _OCCASION.isdisjoint(words) or all(word.isdigit() or word in MONTHS for word in words)
