@@ -100,23 +100,24 @@ def test_files_passed_over_are_counted_also_in_a_resumed_run(
 
 @pytest.mark.usefixtures("fake")
 def test_what_a_page_loses_is_said_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    prose = "<p>We collect your name and your address when you order from the shop in our town.</p>" * 4
+    prose = "<p>We collect your name and your address when you order, and share this personal data with no one.</p>" * 4
     lost = f"<footer>{'<p>When you write to us, this information goes to a third party in another country.</p>' * 2}"
     hidden = "<p hidden>They disclose your personal data to whoever asks for it in writing and pays them well."
-    for name, body in (("lossy", f"<main>{prose}</main>{hidden}{lost}</footer>"), ("whole", prose * 2)):
+    pages = {"lossy": f"<main>{prose}</main>{hidden}{lost}</footer>", "whole": f"<h1>Privacy policy</h1>{prose}"}
+    for name, body in pages.items():
         (tmp_path / f"{name}.html").write_text(f"<!doctype html><title>Privacy</title>{body}")
-    files = [str(tmp_path / f"{name}.html") for name in ("lossy", "whole")]
+    files = [str(tmp_path / f"{name}.html") for name in pages]
     assert main(["predict", *files, "-o", str(tmp_path / "out"), "--format", "jsonl", "--format", "html"]) == 0
     warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
     assert warnings == [f"clausetag: warning: lossy: {FLAG_MEANINGS['text_set_aside']}"]
     found = json.loads((tmp_path / "out" / RUN_JSON).read_text())
-    assert found["words"] == {"kept": 64 + 128, "set_aside": {"footer": 15, "hidden": 16}}
+    assert found["words"] == {"kept": 72 + 74, "set_aside": {"footer": 15, "hidden": 16}}
     assert found["flags"] == {"text_set_aside": 1}
     with (tmp_path / "out" / "summary.csv").open(encoding="utf-8", newline="") as lines:
         rows = [
             (row["words"], row["set_aside"], row["set_aside_places"], row["flags"]) for row in csv.DictReader(lines)
         ]
-    assert rows == [("64", "31", "footer: 15, hidden: 16", "text_set_aside"), ("128", "0", "", "")]
-    pages = [(tmp_path / "out" / "html" / f"{name}.html").read_text(encoding="utf-8") for name in ("lossy", "whole")]
-    assert ["footer: 15, hidden: 16" in page for page in pages] == [True, False]
-    assert ["left out of the page" in page for page in pages] == [True, False]
+    assert rows == [("72", "31", "footer: 15, hidden: 16", "text_set_aside"), ("74", "0", "", "")]
+    written = [(tmp_path / "out" / "html" / f"{name}.html").read_text(encoding="utf-8") for name in pages]
+    assert ["footer: 15, hidden: 16" in page for page in written] == [True, False]
+    assert ["left out of the page" in page for page in written] == [True, False]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from clausetag.data.documents.blocks import normalise
 
 _NOT_TEXT_TAGS = (
-    "head title script style noscript template svg math iframe object embed video audio canvas map select option "
+    "title script style noscript template svg math iframe object embed video audio canvas map select option "
     "datalist textarea button frameset del s strike"
 )
 NOT_TEXT = frozenset(_NOT_TEXT_TAGS.split())

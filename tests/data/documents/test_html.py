@@ -42,6 +42,14 @@ def test_fragments(html: str, expected: list[tuple[str, str]]) -> None:
     assert _blocks(html) == expected
 
 
+@pytest.mark.parametrize("tag", ["main", "section", "article", "div", "policy-text"])
+def test_pages_without_head_and_body_tags(tag: str) -> None:
+    page = (
+        f"<!doctype html><title>Privacy</title><meta charset=utf-8><{tag}><p>We sell nothing.</p></{tag}><p>To no one."
+    )
+    assert [body for body, _ in _blocks(page)] == ["We sell nothing.", "To no one."]
+
+
 @pytest.mark.parametrize("times", [1, 3, 12])
 @pytest.mark.parametrize(
     ("html", "around"),
