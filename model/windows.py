@@ -93,11 +93,13 @@ def _keep_passage_whole(sentences: Sequence[EncodedSentence], start: int, end: i
     while first > start and sentences[first - 1].passage == passage:
         first -= 1
     length = MAX_HEADING_TOKENS + 2
-    for sentence in sentences[first:]:
-        if sentence.passage != passage:
+    for index in range(first, len(sentences)):
+        if sentences[index].passage != passage:
             break
-        length += len(sentence.tokens) + 1
-    return first if first > start and length <= max_tokens else end
+        length += len(sentences[index].tokens) + 1
+        if length > max_tokens:  # counting on would take a time quadratic in the passage's length
+            return end
+    return first if first > start else end
 
 
 def _window(

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """Requests being answered or waiting; one more gets 429 at once."""
     max_uploads: Count = 256
     """Requests whose body is still arriving; one more gets 429 at once."""
+    max_connections: Count = 1000
+    """Open connections, and at most 128 less than the system's limit of open files; one more closes the idlest."""
     deadline_seconds: Seconds = 30.0
     """Time to answer a request after its body has arrived; then it gets 504."""
     read_seconds: Seconds = 10.0

@@ -17,6 +17,7 @@ from clausetag.model.provenance import package_version
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
 from clausetag.serving.http.api import add_api
+from clausetag.serving.http.drain import DrainMiddleware
 from clausetag.serving.http.encoding import CompressionMiddleware
 from clausetag.serving.http.middleware import RequestMiddleware, error_response
 from clausetag.serving.http.pages import ASSETS, asset, docs_page
@@ -69,6 +70,7 @@ def create_app(service: Service, spans: SpanExporter | None = None) -> FastAPI:
             expose_headers=["Retry-After", "Server-Timing", "X-Request-ID"],
         )
     app.add_middleware(RequestMiddleware, metrics=service.metrics, lifecycle=service.lifecycle, spans=spans)
+    app.add_middleware(DrainMiddleware, seconds=settings.read_seconds)
     return app
 
 

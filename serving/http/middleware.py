@@ -91,7 +91,15 @@ class RequestMiddleware:
             await error_response(error, scope)(scope, receive, send_with_headers)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            if "content-length" in headers and "transfer-encoding" in headers:
+                # A proxy that goes by the other one would take a part of the body for a request of somebody else.
+                state["reason"] = "bad_framing"
+                message = "a request has Content-Length or Transfer-Encoding, not both"
+                error = ApiError(400, "bad_framing", message, field="header.Content-Length")
+                error.headers["Connection"] = "close"
+                await refuse(error)
+            else:
+                await self._app(scope, receive, send_with_headers)
         except asyncio.CancelledError:
             state["reason"] = "cut_off"
             if self._lifecycle.state != "draining" or status:

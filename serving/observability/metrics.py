@@ -40,6 +40,7 @@ class Metrics:
         self.stages = seconds("clausetag_stage_seconds", _STAGES, ("stage",))
         self.queue = gauge("clausetag_queue_requests", "Requests being answered or waiting")
         self.uploads = gauge("clausetag_uploads", "Requests whose body is arriving")
+        self.connections = gauge("clausetag_connections", "Open connections")
         self.long_readings = gauge("clausetag_long_readings", "Documents that take long to read, or wait for that")
         self.waiting = gauge("clausetag_queue_windows", "Windows of text waiting for the network")
         self.sentences = counter("clausetag_sentences", "Sentences tagged")

@@ -1,8 +1,8 @@
-"""Runs the app in uvicorn, with timeouts for slow clients, draining on SIGTERM, and the service's own logs."""
+"""Runs the app in uvicorn, with limits on connections, draining on SIGTERM, and the service's own logs."""
 
 from __future__ import annotations
 
-import asyncio
+import faulthandler
 import logging
 import signal
 import socket
@@ -11,91 +11,20 @@ from time import monotonic
 from types import FrameType
 from typing import Any
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from clausetag.data.errors import ClausetagError
 from clausetag.serving.observability.logs import configure_logging, log
-from clausetag.serving.observability.metrics import Metrics
+from clausetag.serving.runtime.connections import ConnectionLimiter, TimeoutProtocol, max_connections
 from clausetag.serving.runtime.service import Service
 
 _LOOPBACK = ("127.", "::1", "localhost")
 _BACKLOG = 2048
-
-
-class TimeoutProtocol(H11Protocol):
-    """Enforces timeouts: closes a connection whose request arrives too slowly, or whose client doesn't take its answer.
-
-    uvicorn itself waits for both without limit. For the body of a request that is being handled, the app enforces
-    the timeout, since it can answer 408.
-    """
-
-    def __init__(self, *args: Any, read_seconds: float, write_seconds: float, metrics: Metrics, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._read_seconds = read_seconds
-        self._write_seconds = write_seconds
-        self._metrics = metrics
-        self._read_timer: asyncio.TimerHandle | None = None
-        self._write_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the time for the first request."""
-        super().connection_made(transport)
-        # Writing counts as paused whenever bytes wait here for the client, and not only above 64 kB.
-        transport.set_write_buffer_limits(high=0)
-        self._start_reading()
-
-    def data_received(self, data: bytes) -> None:
-        """Go on with the time for a request, or stop it if the request is complete."""
-        super().data_received(data)
-        if self._request_is_incomplete():
-            self._start_reading()
-        else:
-            _cancel(self._read_timer)
-            self._read_timer = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all times."""
-        _cancel(self._read_timer)
-        _cancel(self._write_timer)
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """Start the time for the client to take the bytes that wait."""
-        super().pause_writing()
-        self._write_timer = self.loop.call_later(self._write_seconds, self._abort)
-
-    def resume_writing(self) -> None:
-        """Stop that time: the client has taken everything."""
-        _cancel(self._write_timer)
-        super().resume_writing()
-
-    def _request_is_incomplete(self) -> bool:
-        return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
-
-    def _start_reading(self) -> None:
-        if self._read_timer is None:  # the time is for the whole request, not for each of its bytes
-            self._read_timer = self.loop.call_later(self._read_seconds, self._close_if_incomplete)
-
-    def _close_if_incomplete(self) -> None:
-        self._read_timer = None
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._start_reading()
-        elif self._request_is_incomplete() and not self.transport.is_closing():
-            self.transport.close()
-
-    def _abort(self) -> None:
-        self._write_timer = None
-        log("answer not taken", logging.WARNING, bytes_left=self.transport.get_write_buffer_size())
-        self._metrics.failures.labels("answer_not_taken").inc()
-        self.transport.abort()  # close() would first wait for the client to take the rest
-
-
-def _cancel(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+"""Connections that the system keeps until they are accepted."""
+_ACCEPTED_AT_ONCE = 16
+_LAST_SECONDS = 5.0
+"""Time after the grace period in which the service ends by itself."""
 
 
 class DrainingServer(uvicorn.Server):
@@ -114,6 +43,7 @@ class DrainingServer(uvicorn.Server):
         """Accept connections."""
         await super().startup(sockets=sockets)
         for listener in sockets or ():
+            listener.listen(_BACKLOG)  # uvicorn has set it to the number of connections that are accepted at once
             host, port = listener.getsockname()[:2]
             log("listening", url=f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
 
@@ -129,7 +59,11 @@ class DrainingServer(uvicorn.Server):
             name = signal.Signals(self._signals[0]).name
             log("stopping", signal=name, in_flight=self._service.queue.active)
             lifecycle.set("draining")
-            self._exit_time = monotonic() + self._service.settings.notice_seconds
+            settings = self._service.settings
+            # Whatever happens until then; it needs neither this thread nor Python's lock.
+            last = settings.notice_seconds + settings.grace_seconds + _LAST_SECONDS
+            faulthandler.dump_traceback_later(last, exit=True)
+            self._exit_time = monotonic() + settings.notice_seconds
         noticed = lifecycle.state == "draining" and monotonic() >= self._exit_time
         self.should_exit = noticed or len(self._signals) > 1 or lifecycle.state == "failed"
         return await super().on_tick(counter)
@@ -150,6 +84,7 @@ def run(app: ASGIApp, service: Service) -> int:
         TimeoutProtocol,
         read_seconds=settings.read_seconds,
         write_seconds=settings.write_seconds,
+        limiter=ConnectionLimiter(max_connections(settings.max_connections), service.metrics),
         metrics=service.metrics,
     )
     config = uvicorn.Config(
@@ -161,7 +96,7 @@ def run(app: ASGIApp, service: Service) -> int:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=_BACKLOG,
+        backlog=_ACCEPTED_AT_ONCE,
         timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
     )
     DrainingServer(config, service).run(sockets=[listener])

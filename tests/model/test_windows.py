@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,25 @@ def test_inference_cuts_a_passage_that_fits_nowhere() -> None:
     windows = list(pack(sentences, 64, CLS, SEP))
     assert [len(window.sentences) for window in windows] == [2, 2, 1]
     assert all(not whole_passages(window, sentences) for window in windows)
+
+
+class Counted(list[EncodedSentence]):
+    """Counts how often one of its items is taken."""
+
+    taken = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.taken += 1
+        return super().__getitem__(index)
+
+
+def test_the_work_for_a_long_passage_grows_with_its_length_alone() -> None:
+    taken = []
+    for size in (500, 5000):
+        sentences = Counted(encoded([9] * size, [0] * size))
+        list(pack(sentences, 64, CLS, SEP))
+        taken.append(sentences.taken / size)
+    assert taken[1] < 1.5 * taken[0]
 
 
 def test_whole_passages_are_those_with_every_sentence_inside() -> None:

@@ -70,7 +70,7 @@ def test_every_setting_stands_with_its_default() -> None:
         assert option in DOC, option
         if option in table:
             assert float(table[option].replace(",", "")) == default, option
-    assert len(table) == 13
+    assert len(table) == 14
 
 
 def test_every_error_code_and_content_type_stands() -> None:
