@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from clausetag.model.tokenise import (
     EncodedPolicies,
@@ -20,6 +21,9 @@ from clausetag.model.tokenise import (
     scatter_logits,
 )
 from clausetag.model.windows import Window, collate
+
+ATTRIBUTES_OUTPUT = "attributes"
+"""Name of the network's second output, if it has attribute heads."""
 
 
 def available_cores() -> int:
@@ -34,6 +38,19 @@ def available_cores() -> int:
     return cores
 
 
+def session_options() -> Any:
+    """Options of an ONNX Runtime session that computes on one core."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # 8-bit weights that multiply float activations are converted to float once, when the model is loaded.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    options.log_severity_level = 3
+    return options
+
+
 class Runtime:
     """A loaded model.onnx. It may be used from several threads at once."""
 
@@ -46,13 +63,7 @@ class Runtime:
         """
         import onnxruntime as ort
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        # 8-bit weights that multiply float activations are converted to float once, when the model is loaded.
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
-        options.log_severity_level = 3
-        self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = ort.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
         found = {value.name: len(value.shape) for value in self._session.get_inputs()}
         if found != {"input_ids": 1, "pool": 2}:
             raise ValueError("it was exported by another version of clausetag")
