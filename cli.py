@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "compare two versions of a policy, sentence by sentence and by category",
     ),
     "train": ("clausetag.train.run", "train a model from a recipe and write it as a folder"),
+    "attributes": ("clausetag.train.attributes", "add heads for attributes to a trained model"),
     "eval": (
         "clausetag.eval.command",
         "measure a model: F1 per category with confidence intervals, baselines and annotator agreement",

@@ -36,6 +36,11 @@ class ValueSettings:
         return found
 
 
+def default_values() -> ValueSettings:
+    """Settings of a source without validation data: uncalibrated scores, thresholds of 0.5."""
+    return ValueSettings(np.full(len(VALUES), 0.5), np.ones(len(VALUES)), np.zeros(len(VALUES)))
+
+
 def read_settings(config: Mapping[str, Any]) -> dict[str, ValueSettings]:
     """The settings of each source in a model's config.json; empty if the model has no attribute heads.
 

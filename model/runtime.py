@@ -6,11 +6,14 @@ faster than one window on two cores. ONNX Runtime releases Python's global lock 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from clausetag.model.tokenise import (
     EncodedPolicies,
@@ -76,24 +79,46 @@ class Runtime:
         heads, labels = self._session.get_outputs()[0].shape[-2:]
         return heads, labels
 
-    def logits(
+    @property
+    def value_shape(self) -> tuple[int, int]:
+        """(sources, values) of the attribute logits; (0, 0) if the network has no attribute heads."""
+        for output in self._session.get_outputs():
+            if output.name == ATTRIBUTES_OUTPUT:
+                sources, values = output.shape[-2:]
+                return sources, values
+        return 0, 0
+
+    def split(self, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Outputs float [n, width] as logits float [n, heads, labels] and attribute logits [n, sources, values]."""
+        width = math.prod(self.shape)
+        logits, values = outputs[:, :width], outputs[:, width:]
+        return logits.reshape(-1, *self.shape), values.reshape(len(outputs), *self.value_shape)
+
+    def outputs(
         self, encoded: EncodedPolicies, max_tokens: int, tokenizer: SubwordTokenizer
     ) -> tuple[FloatArray, FloatArray]:
-        """Logits float [sentences, heads, labels] and [passages, heads, labels], read in windows of `max_tokens`."""
-        sentences = empty_logits(encoded.n_sentences, *self.shape)
-        passages = empty_logits(len(encoded.passages), *self.shape)
+        """Outputs float [sentences, width] and [passages, width], read in windows of `max_tokens`."""
+        width = math.prod(self.shape) + math.prod(self.value_shape)
+        sentences, passages = empty_logits(encoded.n_sentences, width), empty_logits(len(encoded.passages), width)
         windows = inference_windows(encoded, max_tokens, tokenizer)
         for window, rows in zip(windows, self.run(windows), strict=True):
             scatter_logits(window, rows, sentences, passages)
         return sentences, passages
 
+    def logits(
+        self, encoded: EncodedPolicies, max_tokens: int, tokenizer: SubwordTokenizer
+    ) -> tuple[FloatArray, FloatArray]:
+        """Logits float [sentences, heads, labels] and [passages, heads, labels], read in windows of `max_tokens`."""
+        sentences, passages = self.outputs(encoded, max_tokens, tokenizer)
+        return self.split(sentences)[0], self.split(passages)[0]
+
     def run(self, windows: Sequence[Window]) -> Iterator[FloatArray]:
-        """Logits float32 [units, heads, labels] of each window, in order; units are its sentences, then passages."""
+        """Outputs float32 [units, width] of each window, in order; units are its sentences, then passages."""
         if self._executor is None or len(windows) < 2:
             return map(self._run_one, windows)
         return self._executor.map(self._run_one, windows)
 
     def _run_one(self, window: Window) -> FloatArray:
         batch = collate([window], 0)
-        logits: FloatArray = self._session.run(None, {"input_ids": batch.input_ids[0], "pool": batch.pooling[0]})[0]
-        return logits
+        found = self._session.run(None, {"input_ids": batch.input_ids[0], "pool": batch.pooling[0]})
+        return np.concatenate([part.reshape(len(part), -1) for part in found], axis=1)

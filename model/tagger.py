@@ -113,7 +113,7 @@ class Tagger:
 
     def run(self, windows: Sequence[Window]) -> list[FloatArray]:
         """Raw logits float [units, heads, labels] of each window; its units are its sentences, then its passages."""
-        return list(self._runtime.run(windows))
+        return [self._runtime.split(outputs)[0] for outputs in self._runtime.run(windows)]
 
     def score(self, sentences: Sequence[Sentence], *, head: str | None = None) -> Scores:
         """Calibrated probabilities float [n, labels] of sentences that are grouped by policy and in order."""

@@ -130,7 +130,7 @@ def inference_windows(encoded: EncodedPolicies, max_tokens: int, tokenizer: Subw
 
 
 def scatter_logits(window: Window, rows: FloatArray, sentences: FloatArray, passages: FloatArray) -> None:
-    """Write a window's unit logits, float [U, heads, labels], to the rows of `sentences` and `passages`.
+    """Write a window's unit logits, float [U, …], to the rows of `sentences` and `passages`.
 
     A passage that is split over several windows gets the largest logit of its parts.
     """
@@ -140,6 +140,6 @@ def scatter_logits(window: Window, rows: FloatArray, sentences: FloatArray, pass
         np.maximum(passages[unit.row], row, out=passages[unit.row])
 
 
-def empty_logits(rows: int, heads: int, labels: int) -> FloatArray:
-    """An array for `scatter_logits`: minus infinity, float [rows, heads, labels]."""
-    return np.full((rows, heads, labels), -np.inf, dtype=np.float32)
+def empty_logits(rows: int, *shape: int) -> FloatArray:
+    """An array for `scatter_logits`: minus infinity, float [rows, *shape]."""
+    return np.full((rows, *shape), -np.inf, dtype=np.float32)
