@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import numpy.typing as npt
 from clausetag.data.errors import ArtifactError
 from clausetag.data.jsonl import write_text
 from clausetag.data.labels import check_label_set
+from clausetag.model.attributes import ValueSettings, read_settings
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -103,6 +104,13 @@ class Artifact:
     config: Mapping[str, Any]
     hash: str
     """First 12 hexadecimal digits of the manifest's SHA-256: an id of exactly these files."""
+    values: Mapping[str, ValueSettings] = field(default_factory=dict)
+    """Settings of each source's attributes, in the order of the network's output; empty if it has no such heads."""
+
+    def values_of(self, head: str) -> tuple[int, ValueSettings] | None:
+        """The position and settings of the attributes that belong to a head; None if there are none."""
+        source = "guide" if head == "guide" else "opp115"
+        return (list(self.values).index(source), self.values[source]) if source in self.values else None
 
     def trained_on(self) -> TrainedOn:
         """Read `trained_on.json`.
@@ -201,7 +209,8 @@ def _artifact(folder: Path, config: dict[str, Any], digest: str) -> Artifact:
         if not {"data", "unit", "recipe", "n", "macro_f1", "micro_f1"} <= set(row):
             raise ValueError("an entry of figures is incomplete")
     window, context = int(config["window"]), bool(config["context"])
-    return Artifact(folder, labels, heads, settings, config["default_head"], window, context, config, digest)
+    values = read_settings(config)
+    return Artifact(folder, labels, heads, settings, config["default_head"], window, context, config, digest, values)
 
 
 def _by_label(values: Mapping[str, float], labels: tuple[str, ...]) -> npt.NDArray[np.float64]:

@@ -88,6 +88,11 @@ class Runtime:
                 return sources, values
         return 0, 0
 
+    @property
+    def width(self) -> int:
+        """Number of outputs for each unit."""
+        return math.prod(self.shape) + math.prod(self.value_shape)
+
     def split(self, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Outputs float [n, width] as logits float [n, heads, labels] and attribute logits [n, sources, values]."""
         width = math.prod(self.shape)
@@ -98,8 +103,8 @@ class Runtime:
         self, encoded: EncodedPolicies, max_tokens: int, tokenizer: SubwordTokenizer
     ) -> tuple[FloatArray, FloatArray]:
         """Outputs float [sentences, width] and [passages, width], read in windows of `max_tokens`."""
-        width = math.prod(self.shape) + math.prod(self.value_shape)
-        sentences, passages = empty_logits(encoded.n_sentences, width), empty_logits(len(encoded.passages), width)
+        sentences = empty_logits(encoded.n_sentences, self.width)
+        passages = empty_logits(len(encoded.passages), self.width)
         windows = inference_windows(encoded, max_tokens, tokenizer)
         for window, rows in zip(windows, self.run(windows), strict=True):
             scatter_logits(window, rows, sentences, passages)

@@ -6,7 +6,8 @@ Batch prediction, the HTTP service and the evaluation all use it, so the same te
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tokenizers import Tokenizer
 from clausetag.data.errors import ArtifactError, DocumentError, first_line
 from clausetag.data.records import Document, Sentence
 from clausetag.model.artifact import Artifact, HeadSettings, TrainedOn, load_artifact
+from clausetag.model.attributes import decide_values, value_scores
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.runtime import Runtime
 from clausetag.model.tagged import Tagged
@@ -30,12 +32,13 @@ Scores = npt.NDArray[np.float64]
 class Tagger:
     """A loaded model. It may be used from several threads at once."""
 
-    def __init__(self, artifact: Artifact, threads: int | None = None) -> None:
+    def __init__(self, artifact: Artifact, threads: int | None = None, *, attributes: bool = True) -> None:
         """Load the network and tokenizer of a checked model folder.
 
         Args:
             artifact: what `load_artifact` returned.
             threads: windows computed at the same time (default: one per core).
+            attributes: whether sentences get attributes, if the model has heads for them.
 
         Raises:
             ArtifactError: it has no ONNX file, or its parts do not belong together.
@@ -54,16 +57,21 @@ class Tagger:
         shape, expected = self._runtime.shape, (len(artifact.heads), len(artifact.labels))
         if shape != expected:
             raise ArtifactError(f"{artifact.folder}: model.onnx gives {shape} values, config.json says {expected}")
+        if bool(artifact.values) != bool(self._runtime.value_shape[0]):
+            raise ArtifactError(f"{artifact.folder}: model.onnx and config.json disagree about attributes")
         self.artifact = artifact
+        self.attributes = attributes and bool(artifact.values)
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> Tagger:
+    def load(
+        cls, model: str | os.PathLike[str] | None = None, *, threads: int | None = None, attributes: bool = True
+    ) -> Tagger:
         """Load a model folder, a shipped model by name, or (None) what CLAUSETAG_MODEL names or the default model.
 
         Raises:
             ArtifactError: the folder is missing, incomplete, changed, or not a clausetag model.
         """
-        return cls(load_artifact(model), threads)
+        return cls(load_artifact(model), threads, attributes=attributes)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -79,6 +87,11 @@ class Tagger:
     def config(self) -> Mapping[str, Any]:
         """The content of the model's config.json."""
         return self.artifact.config
+
+    @property
+    def width(self) -> int:
+        """Number of the network's outputs for each unit."""
+        return self._runtime.width
 
     @cached_property
     def trained_on(self) -> TrainedOn:
@@ -112,8 +125,8 @@ class Tagger:
         return self._runtime.logits(encoded, self.artifact.window, self.tokenizer)
 
     def run(self, windows: Sequence[Window]) -> list[FloatArray]:
-        """Raw logits float [units, heads, labels] of each window; its units are its sentences, then its passages."""
-        return [self._runtime.split(outputs)[0] for outputs in self._runtime.run(windows)]
+        """Raw outputs float [units, width] of each window, for `label`; its units are its sentences, then passages."""
+        return list(self._runtime.run(windows))
 
     def score(self, sentences: Sequence[Sentence], *, head: str | None = None) -> Scores:
         """Calibrated probabilities float [n, labels] of sentences that are grouped by policy and in order."""
@@ -138,13 +151,64 @@ class Tagger:
         return calibrate(logits[:, self.artifact.heads.index(settings.output)], settings.slope, settings.intercept)
 
     def tag_sentences(self, sentences: Sequence[Sentence], *, head: str | None = None) -> list[Sentence]:
-        """The same sentences with predicted `labels` and `scores` (all labels, rounded to 4 digits)."""
-        scores = self.score(sentences, head=head)
-        decided = decide(scores, self.thresholds(head), self.min_labels(head))
+        """The same sentences with predicted `labels`, `scores` (all labels, rounded to 4 digits) and `attributes`.
+
+        They are grouped by policy and in order.
+        """
+        if not sentences:
+            return []
+        encoded = encode_sentences(sentences, self.tokenizer, context=self.artifact.context)
+        outputs, _ = self._runtime.outputs(encoded, self.artifact.window, self.tokenizer)
+        return self.label(sentences, outputs, head=head)
+
+    def label(
+        self,
+        sentences: Sequence[Sentence],
+        outputs: FloatArray,
+        *,
+        head: str | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        only: Collection[str] = (),
+        scores: bool = True,
+        attributes: bool = True,
+    ) -> list[Sentence]:
+        """The sentences with the labels, scores and attributes that the network's outputs give them.
+
+        Args:
+            sentences: n sentences.
+            outputs: what `run` returned for them, float [n, width].
+            head: which head's labels (default: the model's default head).
+            thresholds: thresholds in place of the head's, by label.
+            only: labels to give; empty for all.
+            scores: whether sentences get scores.
+            attributes: whether they get attributes, if the model has them.
+
+        Raises:
+            ArtifactError: the model has no such head.
+        """
+        settings = self.head(head)
+        logits, value_logits = self._runtime.split(outputs)
+        probabilities = self._calibrated(logits, head)
+        limits = settings.thresholds.copy()
+        for name, threshold in (thresholds or {}).items():
+            limits[self.labels.index(name)] = threshold
+        decided = decide(probabilities, limits, settings.min_labels)
+        values = self.artifact.values_of(settings.output) if attributes and self.attributes else None
+        if values:
+            place, value_settings = values
+            by_value = value_scores(value_logits[:, place], value_settings)
         tagged: list[Sentence] = []
-        for sentence, row, chosen in zip(sentences, scores, decided, strict=True):
-            named = {label: round(float(value), 4) for label, value in zip(self.labels, row, strict=True)}
-            tagged.append(sentence.with_prediction([self.labels[i] for i in np.flatnonzero(chosen)], named))
+        for row, (sentence, found, chosen) in enumerate(
+            zip(sentences, probabilities.tolist(), decided.tolist(), strict=True)
+        ):
+            by_label = zip(self.labels, found, strict=True)
+            named = {label: round(value, 4) for label, value in by_label if not only or label in only}
+            given = [label for label, has in zip(self.labels, chosen, strict=True) if has and label in named]
+            one = sentence.with_prediction(given, named if scores else None)
+            if values:
+                stated, its_scores = decide_values(by_value[row], given, value_settings.thresholds)
+                one = replace(one, attributes=stated, attribute_scores=its_scores if scores else None)
+            tagged.append(one)
         return tagged
 
     def tag_document(self, document: Document, *, head: str | None = None) -> Tagged:

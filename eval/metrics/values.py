@@ -57,8 +57,7 @@ def value_votes(sentences: Sequence[Sentence]) -> tuple[FloatArray, FloatArray]:
         for annotator, given in annotator_values(sentence).items():
             voters[row] += possible_values(labels[annotator])
             votes[row] += given
-    shares: FloatArray = votes / np.maximum(voters, np.float32(1))
-    return shares, voters
+    return np.divide(votes, np.maximum(voters, 1), dtype=np.float32), voters
 
 
 def majority_values(sentences: Sequence[Sentence]) -> tuple[BoolArray, BoolArray]:

@@ -36,6 +36,7 @@ class AnswerOptions:
     categories: tuple[str, ...] = ()
     """Labels in the answer; empty for all."""
     scores: bool = True
+    attributes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
