@@ -132,12 +132,13 @@ def inference_windows(encoded: EncodedPolicies, max_tokens: int, tokenizer: Subw
 def scatter_logits(window: Window, rows: FloatArray, sentences: FloatArray, passages: FloatArray) -> None:
     """Write a window's unit logits, float [U, …], to the rows of `sentences` and `passages`.
 
-    A passage that is split over several windows gets the largest logit of its parts.
+    A sentence or passage that is split over several windows gets the largest logit of its parts, because a label that
+    holds for a part holds for the whole.
     """
-    for unit, row in zip(window.sentences, rows, strict=False):
-        sentences[unit.row] = row
-    for unit, row in zip(window.passages, rows[len(window.sentences) :], strict=False):
-        np.maximum(passages[unit.row], row, out=passages[unit.row])
+    count = len(window.sentences)
+    for units, values, found in ((window.sentences, rows, sentences), (window.passages, rows[count:], passages)):
+        for unit, row in zip(units, values, strict=False):
+            np.maximum(found[unit.row], row, out=found[unit.row])
 
 
 def empty_logits(rows: int, *shape: int) -> FloatArray:

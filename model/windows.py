@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 MAX_HEADING_TOKENS = 24
 """A longer heading is truncated before it is put in front of a window."""
+
+_PART_TOKENS = 64
+"""Tokens of a part of a sentence that is longer than a window: pooled with more of them, one clause hardly counts."""
+_PART_STEP = 0.75
+"""Where the next part begins, as a share of a part: they overlap, so that no clause is cut in all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,9 @@ def pack(
     """Pack consecutive sentences of ONE policy into windows of at most `max_tokens` tokens.
 
     Without `rng` (inference) the packing depends on the policy alone, and a passage that fits into one window is not
-    split. With `rng` (training) the maximum of every window is drawn log-uniformly from `min_tokens` to `max_tokens`,
-    so that the model learns to work with and without context. A sentence longer than a window is truncated.
+    split; a sentence that is longer than a window is read in overlapping parts, each in a window of its own with a unit
+    for the sentence. With `rng` (training) the maximum of every window is drawn log-uniformly from `min_tokens` to
+    `max_tokens`, so that the model learns to work with and without context, and a longer sentence is truncated.
     """
     position = 0
     while position < len(sentences):
@@ -80,8 +86,21 @@ def pack(
         if rng is None and end < len(sentences):
             end = _keep_passage_whole(sentences, position, end, max_tokens)
         # A single sentence that is longer than a drawn limit may still use `max_tokens`.
-        yield _window(sentences[position:end], heading, max_tokens, cls_id, sep_id)
+        room = max(1, max_tokens - 2 - (len(heading) + 1 if heading else 0))
+        for run in [sentences[position:end]] if rng is not None or end > position + 1 else _parts(first, room):
+            yield _window(run, heading, max_tokens, cls_id, sep_id)
         position = end
+
+
+def _parts(sentence: EncodedSentence, room: int) -> Iterator[list[EncodedSentence]]:
+    """A sentence, in overlapping parts if it has more than `room` tokens; the last part is as long as the others."""
+    if len(sentence.tokens) <= room:
+        yield [sentence]
+        return
+    length = min(room, _PART_TOKENS)
+    last = len(sentence.tokens) - length
+    for start in (*range(0, last, max(1, round(_PART_STEP * length))), last):
+        yield [replace(sentence, tokens=sentence.tokens[start : start + length])]
 
 
 def _keep_passage_whole(sentences: Sequence[EncodedSentence], start: int, end: int, max_tokens: int) -> int:

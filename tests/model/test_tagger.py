@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ from clausetag.data.corpora.five import document_of, read_five
 from clausetag.data.errors import ArtifactError
 from clausetag.data.jsonl import by_policy
 from clausetag.data.labels import LABELS
+from clausetag.data.records import Sentence
 from clausetag.data.segment import segment
 from clausetag.model.decision import calibrate
 from clausetag.model.network import SentenceTagger, predict_logits
 from clausetag.model.tagger import Tagger
-from clausetag.model.tokenise import encode_sentences
+from clausetag.model.tokenise import encode_sentences, inference_windows
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,36 @@ def test_a_sentence_longer_than_the_window_is_tagged(tagger: Tagger) -> None:
     long = "We collect your name " + "and your address " * 1000 + "."
     tagged = tagger.tag(long)
     assert len(tagged) == 1 and tagged[0].labels
+
+
+LISTED = ", ".join(f"schedule {number} of the agreement" for number in range(1, 90))
+LONG = f"The words used here have the meaning that is given in the terms, such as {LISTED}"
+
+
+@pytest.mark.parametrize("name", ["standard", "fast"])
+@pytest.mark.parametrize(
+    ("label", "tail"),
+    [
+        ("Do Not Track", ", and our website does not respond to the Do Not Track signals of your browser."),
+        ("Data Retention", ", and we keep your personal information for seven years after you close your account."),
+        ("Data Security", ", and your personal information is encrypted with SSL and stored behind a firewall."),
+        ("Policy Change", ", and we may change this privacy policy at any time and will notify you by e-mail."),
+    ],
+)
+def test_the_tail_of_a_sentence_longer_than_a_window_counts(name: str, label: str, tail: str) -> None:
+    """The shipped models read it in parts; before, what didn't fit into the window was lost silently."""
+    shipped = Tagger.load(name)
+    without, tailed = shipped.tag_sentences([Sentence("a", 0, f"{LONG}."), Sentence("b", 0, LONG + tail)])
+    assert len(shipped.tokenizer.encode([LONG])[0]) > shipped.artifact.window
+    assert label in (tailed.labels or ()) and label not in (without.labels or ())
+
+
+def test_a_part_with_the_larger_logit_decides(tagger: Tagger) -> None:
+    encoded = encode_sentences([Sentence("a", 0, LONG)], tagger.tokenizer)
+    windows = inference_windows(encoded, tagger.artifact.window, tagger.tokenizer)
+    parts = np.concatenate(tagger.run([replace(window, passages=()) for window in windows]))
+    assert len(parts) > 2
+    np.testing.assert_array_equal(tagger.logits(encoded)[0][0], parts.max(axis=0))
 
 
 def test_import_of_the_tagger_needs_no_torch() -> None:

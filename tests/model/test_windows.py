@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def test_every_sentence_is_pooled_once_from_its_own_pieces(lengths: list[int], h
     rng = None if seed is None else random.Random(seed)
     windows = list(pack(sentences, 64, CLS, SEP, rng=rng, min_tokens=16))
     rows = [unit.row for window in windows for unit in window.sentences]
-    assert rows == list(range(len(lengths)))
+    assert list(dict.fromkeys(rows)) == list(range(len(lengths))) and rows == sorted(rows)
+    assert all(rows.count(row) == 1 or (length > 30 and rng is None) for row, length in enumerate(lengths))
     for window in windows:
         assert len(window.ids) <= 64
         assert window.ids[0] == CLS and window.ids[-1] == SEP
@@ -43,6 +45,25 @@ def test_a_window_is_filled_to_its_last_token(heading: int) -> None:
         found = list(pack(encoded([20, last], heading=heading), 64, CLS, SEP))
         assert len(found) == windows and max(len(window.ids) for window in found) <= 64
         assert windows == 2 or len(found[0].ids) == 64
+
+
+@pytest.mark.parametrize(("length", "heading", "parts"), [(62, 0, 1), (63, 0, 2), (300, 0, 7), (54, 7, 1), (55, 7, 2)])
+def test_a_sentence_longer_than_a_window_is_read_in_overlapping_parts(length: int, heading: int, parts: int) -> None:
+    before, after = EncodedSentence(0, [7], [5] * heading), EncodedSentence(2, [8], [5] * heading)
+    sentence = EncodedSentence(1, list(range(1000, 1000 + length)), [5] * heading)
+    windows = [w for w in pack([before, sentence, after], 64, CLS, SEP) if any(unit.row == 1 for unit in w.sentences)]
+    read = [w.ids[u.start : u.end] for w in windows for u in w.sentences if u.row == 1]
+    assert len(read) == parts
+    assert set().union(*read) == set(sentence.tokens) and read[-1][-1] == 999 + length
+    assert all(left[-1] - right[0] >= 10 for left, right in pairwise(read)), "each part begins within the one before"
+    assert len({len(part) for part in read}) == 1 and all(w.ids[1 : 1 + heading] == (5,) * heading for w in windows)
+
+
+def test_parts_are_shorter_than_large_windows_and_training_truncates() -> None:
+    sentence = [EncodedSentence(0, list(range(1000, 1400)))]
+    assert {len(window.ids) for window in pack(sentence, 256, CLS, SEP)} == {66}
+    assert [len(window.ids) for window in pack(sentence, 256, CLS, SEP, rng=random.Random(1))] == [256]
+    assert [len(window.ids) for window in pack([EncodedSentence(0, [9] * 254)], 256, CLS, SEP)] == [256]
 
 
 def test_inference_keeps_a_passage_in_one_window_where_it_fits() -> None:
