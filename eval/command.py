@@ -3,6 +3,7 @@
 clausetag eval opp115 --split test -o out/opp115
 clausetag eval policies --model DIR -o out/policies
 clausetag eval privacyglue --test DIR -o out/privacyglue
+clausetag eval opp115 --attributes -o out/attributes
 clausetag eval my-labels.jsonl --split validation -o out/mine
 clausetag eval opp115 --model runs/seed1 --model runs/seed2 --model runs/seed3 -o out/seeds
 """
@@ -17,6 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from clausetag.data.errors import DataError
+from clausetag.eval.attributes import evaluate_attributes, tables, write_attributes
+from clausetag.eval.benchmarks.benchmark import Benchmark
 from clausetag.eval.benchmarks.folds import FoldTagger, is_folds, load_folds
 from clausetag.eval.benchmarks.load import load_benchmark
 from clausetag.eval.evaluate import Evaluation, evaluate_tagger
@@ -51,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--head", help="label source whose thresholds apply: guide or opp115 (default: the data's own)")
     parser.add_argument("--test", metavar="PATH", help="privacyglue: its test_dataset.csv, or the folder that holds it")
     parser.add_argument("--unmask", action="store_true", help="opp115: use the labels of the held-back segments")
+    parser.add_argument("--attributes", action="store_true", help="measure attributes instead of categories")
     parser.add_argument("--in-sample", action="store_true", help="measure on data that the model has seen, and say so")
     parser.add_argument("--no-baselines", action="store_true", help="leave out the baselines, which take most time")
     parser.add_argument("-o", "--output", metavar="DIR", help="folder for metrics.json, report.md, report.html, …")
@@ -96,6 +100,8 @@ def run(arguments: argparse.Namespace, taggers: Sequence[Scorer | FoldTagger]) -
         unmask=arguments.unmask,
         labels=labels,
     )
+    if arguments.attributes:
+        return _run_attributes(arguments, taggers, benchmark, folder)
     evaluations: list[Evaluation] = []
     for number, tagger in enumerate(taggers):
         # The baselines are the same for every run, so the first run measures them.
@@ -116,6 +122,23 @@ def run(arguments: argparse.Namespace, taggers: Sequence[Scorer | FoldTagger]) -
     print(terminal(evaluations[0].results) if spread is None else seeds_terminal(spread))
     if folder is not None:
         print(f"written to {arguments.output}", file=sys.stderr)
+    return 0
+
+
+def _run_attributes(
+    arguments: argparse.Namespace, taggers: Sequence[Scorer | FoldTagger], benchmark: Benchmark, folder: Path | None
+) -> int:
+    if len(taggers) > 1 or not isinstance(taggers[0], Tagger):
+        raise DataError("--attributes measures one model at a time, and no folder of leave-one-out models")
+    results = evaluate_attributes(
+        taggers[0], benchmark, in_sample=arguments.in_sample, baselines=not arguments.no_baselines
+    )
+    results = replace(results, command=command_of(arguments))
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_attributes(results, folder)
+    for table in tables(results):
+        print(table.caption, *table.terminal(), table.note, "", sep="\n")
     return 0
 
 
@@ -143,6 +166,6 @@ def command_of(arguments: argparse.Namespace) -> str:
         value = getattr(arguments, option)
         if value is not None:
             words += [f"--{option}", Path(value).name]
-    flags = ("unmask", "in_sample", "no_baselines")
+    flags = ("attributes", "unmask", "in_sample", "no_baselines")
     words += [f"--{flag.replace('_', '-')}" for flag in flags if getattr(arguments, flag)]
     return " ".join(words)

@@ -135,6 +135,11 @@ class Tagger:
         encoded = encode_sentences(sentences, self.tokenizer, context=self.artifact.context)
         return self._calibrated(self.logits(encoded)[0], head)
 
+    def value_logits(self, sentences: Sequence[Sentence]) -> FloatArray:
+        """Raw logits float [n, sources, values] of attributes, of sentences that are grouped by policy and in order."""
+        encoded = encode_sentences(sentences, self.tokenizer, context=self.artifact.context)
+        return self._runtime.split(self._runtime.outputs(encoded, self.artifact.window, self.tokenizer)[0])[1]
+
     def score_passages(self, sentences: Sequence[Sentence]) -> tuple[list[tuple[str, int]], Scores]:
         """(policy, passage) pairs and their probabilities float [m, labels], pooled over each passage in context."""
         encoded = encode_sentences(sentences, self.tokenizer)

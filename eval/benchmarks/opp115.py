@@ -57,7 +57,9 @@ def opp115_units(corpus: Corpus, unit: str) -> tuple[Sentence, ...]:
             passage=passage.segment,
             labels=passage.labels,
             votes=passage.votes,
-            extra={} if passage.annotators is None else {"annotators": passage.annotators},
+            extra={}
+            if passage.annotators is None
+            else {"annotators": passage.annotators, "annotator_attributes": passage.annotator_attributes},
         )
         for passage in corpus.passages
         if passage.labels is not None
