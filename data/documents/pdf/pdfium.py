@@ -15,18 +15,29 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from statistics import median, median_low
 from typing import Any
 
 import pypdfium2
 from pypdfium2 import raw
 
+Span = tuple[int, int]
+"""First index of characters, and the one after the last."""
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top, in points; the vertical axis points upwards."""
 
 _GAP = 2.0
 """White space, in font sizes, that separates two cells or columns of a line; justified text has much less."""
+_WORD_GAP = 0.06
+"""White space between two glyphs, in font sizes and beyond what is usual in their line, that separates two words.
+Kerning is up to 0.05; words that are set close have 0.12, where pdfium wants 0.16."""
+_EVEN = 0.04
+"""Font sizes by which the white space within words differs from the usual one, in the median; where it is more, the
+file has the wrong widths of its glyphs, and pdfium's spaces are kept."""
+_LETTER_SPACING = 0.6
+"""White space within words, in font sizes, of text that is set apart; glyphs further from each other are words."""
 _FAR = 1e6
 """Points. Broken files have larger sizes and places; a page has at most 14,400."""
 _BOLD = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
@@ -111,6 +122,7 @@ class _Characters:
 
     def __init__(self, text_page: Any) -> None:
         self._page = text_page
+        self._cell = raw.FS_RECTF()
         self.codes: list[int] = [raw.FPDFText_GetUnicode(text_page, i) for i in range(text_page.count_chars())]
 
     def text(self, start: int, end: int) -> str:
@@ -118,8 +130,22 @@ class _Characters:
         kept = (c for c in characters.decode("utf-16", "replace") if c not in _HYPHENS and (c >= " " or c == "\t"))
         return "".join(kept).translate(_LIGATURES)
 
+    def words(self, spans: Sequence[Span]) -> str:
+        """The text of words, with a space between them, and without those that pdfium has put into them."""
+        return " ".join("".join(self.text(*span).split()) for span in spans)
+
     def is_space(self, index: int) -> bool:
         return chr(self.codes[index]).isspace()
+
+    def is_glyph(self, index: int) -> bool:
+        """Whether a character is in the file, and not a space that pdfium has put between two words."""
+        return raw.FPDFText_IsGenerated(self._page, index) != 1
+
+    def edges(self, index: int, turn: int) -> tuple[float, float]:
+        """Where a character begins and ends in the direction of reading, with the white space around it."""
+        box = self._cell
+        raw.FPDFText_GetLooseCharBox(self._page, index, box)
+        return ((box.left, box.right), (-box.top, -box.bottom), (-box.right, -box.left), (box.bottom, box.top))[turn]
 
     def origin(self, index: int) -> tuple[float, float]:
         x, y = ctypes.c_double(), ctypes.c_double()
@@ -167,13 +193,14 @@ def _lines(characters: _Characters) -> Iterator[tuple[int, list[Any]]]:
         if not (hyphen or characters.is_line_end(index)):
             continue
         parts = _parts(characters, start, index)
-        for number, (first, end) in enumerate(parts, 1):
+        for number, words in enumerate(parts, 1):
+            first, end = words[0][0], words[-1][1]
             turn = characters.turn(first)
             left, y = _turned(*characters.origin(first), max(turn, 0))
             right = max(_turned(*corner, max(turn, 0))[0] for corner in _corners(characters.box(end - 1)))
             # A space that pdfium inserts between words has no size.
             middle = next(place for place in range((first + end) // 2, -1, -1) if not characters.is_space(place))
-            text, size = characters.text(first, end), characters.size(middle)
+            text, size = characters.words(words), characters.size(middle)
             letters = {place for place in (first, middle, end - 1) if chr(characters.codes[place]).isalnum()}
             if text.strip() and all(abs(value) < _FAR for value in (left, right, y, size)):
                 ends_in_hyphen = hyphen and number == len(parts)
@@ -182,26 +209,45 @@ def _lines(characters: _Characters) -> Iterator[tuple[int, list[Any]]]:
         start = index + 1
 
 
-def _parts(characters: _Characters, start: int, stop: int) -> list[tuple[int, int]]:
-    """Spans of the characters from `start` to `stop`, split at wide gaps, without white space around them."""
-    words: list[tuple[int, int]] = []
-    begin = start
-    for index in range(start, stop + 1):
-        if index == stop or characters.is_space(index):
-            if begin < index:
-                words.append((begin, index))
-            begin = index + 1
-    parts = words[:1]
-    for (_, before), (first, end) in pairwise(words):
-        start_of_part = parts[-1][0]
+def _parts(characters: _Characters, start: int, stop: int) -> list[list[Span]]:
+    """The words from `start` to `stop`, in a list for each part of the line; parts are separated by wide gaps."""
+    words = _words(characters, start, stop)
+    parts = [words[:1]] if words else []
+    for (_, before), word in pairwise(words):
+        first = word[0]
         ends, begins = characters.box(before - 1), characters.box(first)
         gap = max(begins[0] - ends[2], begins[1] - ends[3], ends[1] - begins[3])
         is_wide = gap > _GAP * characters.size(first)
-        if is_wide and not _MARKER_ALONE.fullmatch(characters.text(start_of_part, before)):
-            parts.append((first, end))
+        if is_wide and not _MARKER_ALONE.fullmatch(characters.words(parts[-1])):
+            parts.append([word])
         else:
-            parts[-1] = (start_of_part, end)
+            parts[-1].append(word)
     return parts
+
+
+def _words(characters: _Characters, start: int, stop: int) -> list[Span]:
+    """The words from `start` to `stop`: between spaces, and where no space is in the file, between wider gaps.
+
+    pdfium puts spaces where none are, but takes narrow ones for kerning, and letters set apart for words.
+    """
+    glyphs = [index for index in range(start, stop) if not characters.is_space(index)]
+    if not glyphs:
+        return []
+    turn = max(characters.turn(glyphs[0]), 0)
+    edges = [characters.edges(index, turn) for index in glyphs]
+    size = characters.size(glyphs[len(glyphs) // 2])
+    gaps = [(begin - end) / size for (_, end), (begin, _) in pairwise(edges)]
+    spaced = [any(map(characters.is_glyph, range(before + 1, after))) for before, after in pairwise(glyphs)]
+    inner = [gap for gap, is_spaced in zip(gaps, spaced, strict=True) if not is_spaced]
+    usual = median_low(inner) if len(inner) > 1 else 0.0
+    is_even = usual < _LETTER_SPACING and median(abs(gap - usual) for gap in [*inner, usual]) < _EVEN
+    words = [(glyphs[0], glyphs[0] + 1)]
+    for (before, after), gap, is_spaced in zip(pairwise(glyphs), gaps, spaced, strict=True):
+        if is_spaced or (gap > usual + _WORD_GAP if is_even else after > before + 1):
+            words.append((after, after + 1))
+        else:
+            words[-1] = (words[-1][0], after + 1)
+    return words
 
 
 def main() -> None:

@@ -330,3 +330,50 @@ def test_white_space_of_two_font_sizes_separates_cells() -> None:
 
     assert row(10) == [("We keep your name for two years.", "paragraph")]
     assert row(40) == [("We keep your name", "table_cell"), ("for two years.", "table_cell")]
+
+
+def _set_apart(words: str, letters: float, between: float, size: float = 10, uneven: bool = False) -> PageOfText:
+    """A line whose glyphs are set one by one, with `letters` and `between` font sizes of white space between them."""
+    page, x = PageOfText(), float(MARGIN)
+    for number, word in enumerate(words.split()):
+        x += between * size if number else 0
+        for place, letter in enumerate(word):
+            x += letters * size if place else 0
+            page.text(x, 700, letter, size)
+            x += (0.6 + uneven * (0.1, -0.2, 0.05, -0.12, 0.0)[place % 5]) * size
+    return page
+
+
+@pytest.mark.parametrize(
+    ("letters", "between"),
+    [(0, 0.1), (0, 0.15), (0, 0.3), (0, 1.5), (0.15, 0.5), (0.3, 0.9), (-0.05, 0.08), (-0.1, 0.2), (0.04, 0.12)],
+)
+def test_words_are_told_apart_by_their_distance_where_no_space_is_in_the_file(letters: float, between: float) -> None:
+    line = "Persons under the age of sixteen"
+    assert _blocks([_set_apart(line, letters, between)])[0][0] == line
+
+
+@pytest.mark.parametrize("along", [(1, 0), (0, 1), (-1, 0), (0, -1)])
+def test_words_set_close_are_told_apart_in_any_direction(along: tuple[int, int]) -> None:
+    page, place = PageOfText(), -220.0
+    dx, dy = along
+    for word in _PROSE[0].split():
+        matrix = f"{dx} {dy} {-dy} {dx} {300 + dx * place} {400 + dy * place}"
+        page.content.append(f"BT /F1 8 Tf {matrix} Tm ({word}) Tj ET".encode())
+        place += (len(word) * 0.6 + 0.12) * 8
+    assert _blocks([page])[0][0] == _PROSE[0]
+
+
+def test_a_space_in_the_file_counts_however_narrow_and_kerning_never() -> None:
+    page = PageOfText()
+    page.content.append(b"BT /F1 10 Tf 1 0 0 1 72 700 Tm -5.5 Tw [(W) -45 (e s) 40 (e) -30 (ll no) -45 (thing.)] TJ ET")
+    assert _blocks([page]) == [("We sell nothing.", "paragraph")]
+
+
+def test_where_the_file_has_wrong_widths_its_spaces_count() -> None:
+    page = _set_apart("sixteen", 0, 0, uneven=True)
+    assert _blocks([page])[0][0] == "sixteen"
+
+
+def test_digits_far_from_each_other_are_no_word() -> None:
+    assert _blocks([_set_apart("a 1 2 3 4 5", 0, 0.9)])[0][0] == "a 1 2 3 4 5"
