@@ -355,12 +355,11 @@ def test_words_are_told_apart_by_their_distance_where_no_space_is_in_the_file(le
 
 @pytest.mark.parametrize("along", [(1, 0), (0, 1), (-1, 0), (0, -1)])
 def test_words_set_close_are_told_apart_in_any_direction(along: tuple[int, int]) -> None:
-    page, place = PageOfText(), -220.0
+    page = PageOfText()
     dx, dy = along
-    for word in _PROSE[0].split():
-        matrix = f"{dx} {dy} {-dy} {dx} {300 + dx * place} {400 + dy * place}"
-        page.content.append(f"BT /F1 8 Tf {matrix} Tm ({word}) Tj ET".encode())
-        place += (len(word) * 0.6 + 0.12) * 8
+    words = " -120 ".join(f"({word})" for word in _PROSE[0].split())
+    matrix = f"{dx} {dy} {-dy} {dx} {300 - dx * 200} {400 - dy * 200}"
+    page.content.append(f"BT /F1 8 Tf {matrix} Tm [{words}] TJ ET".encode())
     assert _blocks([page])[0][0] == _PROSE[0]
 
 
