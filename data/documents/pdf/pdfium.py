@@ -139,7 +139,7 @@ class _Characters:
 
     def is_glyph(self, index: int) -> bool:
         """Whether a character is in the file, and not a space that pdfium has put between two words."""
-        return raw.FPDFText_IsGenerated(self._page, index) != 1
+        return bool(raw.FPDFText_IsGenerated(self._page, index) != 1)
 
     def edges(self, index: int, turn: int) -> tuple[float, float]:
         """Where a character begins and ends in the direction of reading, with the white space around it."""

@@ -357,7 +357,7 @@ def test_words_are_told_apart_by_their_distance_where_no_space_is_in_the_file(le
 def test_words_set_close_are_told_apart_in_any_direction(along: tuple[int, int]) -> None:
     page = PageOfText()
     dx, dy = along
-    words = " -120 ".join(f"({word})" for word in _PROSE[0].split())
+    words = " -90 ".join(f"({word})" for word in _PROSE[0].split())
     matrix = f"{dx} {dy} {-dy} {dx} {300 - dx * 200} {400 - dy * 200}"
     page.content.append(f"BT /F1 8 Tf {matrix} Tm [{words}] TJ ET".encode())
     assert _blocks([page])[0][0] == _PROSE[0]
