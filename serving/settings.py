@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """Name of the model on the routes of platforms (/v2/models/NAME); the default is the model's own."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """Threads of the network; 0 for as many as there are usable cores."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes on the port, each with its own model, its share of the cores, and these limits."""
     max_body_bytes: Count = 10_000_000
     """Size of a request's body in bytes, counted while it arrives, and again when it is unpacked; more gets 413."""
     max_characters: Count = 1_000_000

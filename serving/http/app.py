@@ -39,6 +39,8 @@ def create_app(service: Service, spans: SpanExporter | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
+        if settings.workers > 1:  # until then, other workers take the connections
+            await service.loaded()
         yield
         await service.stop()
         if spans is not None:

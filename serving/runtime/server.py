@@ -49,6 +49,8 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take note of a signal, which may interrupt anything; `on_tick` does the rest."""
+        if sig == signal.SIGINT and self._service.settings.workers > 1:
+            return  # a terminal sends it to all processes; the first one passes it on
         self.force_exit = self.should_exit
         self._signals.append(sig)
 
@@ -69,14 +71,9 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def run(app: ASGIApp, service: Service) -> int:
-    """Serve until a signal; returns the exit code, 1 if the model could not be loaded.
-
-    Raises:
-        ClausetagError: the address cannot be used.
-    """
+def run(app: ASGIApp, service: Service, listener: socket.socket) -> int:
+    """Serve until a signal; returns the exit code, 1 if the model could not be loaded."""
     settings = service.settings
-    listener = listen(settings.host, settings.port)
     configure_logging()
     if not settings.api_key.get_secret_value() and not settings.host.startswith(_LOOPBACK):
         log("anybody who reaches this address can use the service: set CLAUSETAG_API_KEY", logging.WARNING)

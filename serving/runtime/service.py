@@ -100,6 +100,11 @@ class Service:
         """Load the model, start the readers and run everything once, in the background."""
         self._loading = asyncio.create_task(self._load_and_warm_up(), name="loading")
 
+    async def loaded(self) -> None:
+        """Wait until the model is loaded, or cannot be."""
+        if self._loading is not None:
+            await self._loading
+
     async def stop(self) -> None:
         """Drop all work that is not finished, and end the readers."""
         self.lifecycle.set("draining")

@@ -98,6 +98,7 @@ def test_the_defaults_are_for_this_machine_only() -> None:
 def test_clients_are_told_the_limits_that_concern_them() -> None:
     assert Settings(max_queue=5, read_seconds=2).limits() == {
         "max_body_bytes": 10_000_000,
+        "max_connections": 1000,
         "max_characters": 1_000_000,
         "max_sentences": 20_000,
         "max_policies": 64,

@@ -62,22 +62,18 @@ def busy(running: Process, clients: int) -> Iterator[list[Answer]]:
             end.set()
 
 
-def children(pid: int) -> set[int]:
-    """The processes that a process has started, and those that they have."""
+def children(pid: int, *, deep: bool = True) -> set[int]:
+    """The processes that a process has started, and (if `deep`) those that they have."""
     found: set[int] = set()
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             found |= set(map(int, (task / "children").read_text().split()))
-    return found.union(*map(children, found))
+    return found.union(*map(children, found)) if deep else found
 
 
 def readers_of(running: Process) -> set[int]:
     """Its reader processes: children of the process from which they are copied, itself started with another."""
-    return children(running.process.pid) - {
-        int(pid)
-        for task in Path(f"/proc/{running.process.pid}/task").iterdir()
-        for pid in (task / "children").read_text().split()
-    }
+    return children(running.process.pid) - children(running.process.pid, deep=False)
 
 
 def alive(pid: int) -> bool:
