@@ -32,13 +32,16 @@ _BEFORE_NUMBER = re.compile(
 )
 _NUMBER = re.compile(r"[\d§#(+]|[ivxlIVXL]{1,6}\b|[a-zA-Z]\b")
 _MAY_END = re.compile(
-    r"(?:\b(?:[A-Z]\.\s?){1,4}[A-Z]|\b[ap]\.\s?m|\bPh\.\s?D|"
+    r"(?:\b(?:[A-Za-z]\.\s?){1,4}[A-Za-z]|\b[ap]\.\s?m|\bPh\.\s?D|"
     + _BEFORE
     + r"(?:St|Ave|Blvd|Ste|Dept|Univ|Assn|Bros|Pvt|Pty|Cal|Civ|Bus|Gov|Gen|Fed|Ann|Stat|Supp|Code|Reg|Attn))\.$"
 )
 _COMPANY = re.compile(_BEFORE + r"(?:Inc|Ltd|Corp|Co|LLC|L\.L\.C|GmbH|S\.A|etc)\.$")
 _BRAND = re.compile(r"(?:\b(?:Yahoo|Joomla|Kahoot|Yum|Jeopardy)|[a-z,]\s[A-Z]\w{0,20})!$")
 _MARKER = re.compile(r"\(?(?:\d{1,3}|[ivxlIVXL]{1,6}|[a-zA-Z])[.)]")
+_ITEM = re.compile(r"[:;,]\s\(?(?:\d{1,2}|[a-z])[.)]$")
+"""The number of an item after a lead-in."""
+_REFERENCE = re.compile(r"(?:\[\d{1,2}\]|\d{1,2}|[*†‡¹²³⁰⁴-⁹]{1,3})\s[A-Z]")
 _WORD = re.compile(r"[\"'“‘(\[]{0,3}([^\W\d_]+)")
 _CLOSES = re.compile(r"[)\]”’,;:]")
 _DOMAINS = frozenset(("Net", "Com", "Org", "Io", "Co", "Js", "Edu", "Gov", "Eu", "Uk"))
@@ -92,14 +95,16 @@ def _belongs_together(text: str, left: int, start: int, end: int) -> bool:
     """Whether the boundary at `start`, between the sentences from `left` and to `end`, is none."""
     stop = len(text[left:start].rstrip()) + left
     tail = text[max(left, stop - _REACH) : stop]
-    if _CLOSES.match(text, start) or _MARKER.fullmatch(text, left, stop):
+    if _CLOSES.match(text, start) or _MARKER.fullmatch(text, left, stop) or _ITEM.search(tail):
         return True
-    if stop == start and text[start].isdigit() and tail[-2:-1].isdigit():
-        return True  # within a number
+    if stop == start and (_REFERENCE.match(text, start) or (text[start].isdigit() and tail[-2:-1].isdigit())):
+        return True  # before a reference mark, or within a number
     if _NEVER_ENDS.search(tail) or (_BEFORE_NUMBER.search(tail) and _NUMBER.match(text, start)):
         return True
     word = _first_word(text, start)
-    if word in _STARTERS:
+    if tail.endswith("!") and text[start].islower() and _BRAND.search(tail):
+        return True
+    if word in _STARTERS and not (word in ("and", "or") and text[start].islower()):
         return False
     if tail.endswith("!"):
         return text[start].islower() or (text[start].isalpha() and bool(_BRAND.search(tail)))

@@ -11,12 +11,12 @@ _MONTHS = (
 MONTHS = frozenset(_MONTHS.split())
 _OCCASIONS = (
     "updated update updates modified modification revised revision reviewed effective dated date version posted "
-    "published created changed changes amended since force enforced valid release"
+    "published created changed amended force enforced valid release"
 )
 _OCCASION = frozenset(_OCCASIONS.split())
 _OTHERS = (
     "last latest most recent recently this the our current privacy cookie policy notice statement document page was is "
-    "has been became becomes as of on in from at and into to by st nd rd th a an am pm gmt utc est pst est cet v"
+    "has been became becomes since as of on in from at and into to by st nd rd th a an am pm gmt utc est pst est cet v"
 )
 _KNOWN = frozenset((*_OCCASION, *MONTHS, *_OTHERS.split()))
 _MAX_LENGTH = 120

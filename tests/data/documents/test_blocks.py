@@ -124,3 +124,22 @@ def test_assemble_covers_the_text_and_sets_the_archive_notice_aside() -> None:
 
 def test_a_soft_hyphen_parts_no_word() -> None:
     assert normalise("third-party co\u00adokies \u00ad and\u00a0more") == "third-party cookies and more"
+
+
+def test_a_sentence_that_is_broken_into_lines_is_joined() -> None:
+    broken = "When you register we collect your name and\nyour e-mail address, and we share them with\nour partner.\n"
+    assert _blocks(broken) == [(broken.strip().replace("\n", " "), "paragraph")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the name that you give us when you register\nthe address that you give us when you buy\n",
+        "We ask for your name and for all of this:\nyour address\n",
+        "We ask you for this\nor nothing at all\n",
+        "When you register we collect your name and\n\nyour e-mail address\n",
+        "When you register we collect your name and\n- your e-mail address\n",
+    ],
+)
+def test_lines_that_stay_apart(text: str) -> None:
+    assert len(_blocks(text)) == 2

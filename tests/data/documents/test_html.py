@@ -33,6 +33,11 @@ def _blocks(html: str) -> list[tuple[str, str]]:
         ("<p>a<span>b</span>&nbsp;&amp; c</p>", [("ab & c", "paragraph")]),
         ("<p>One\n  line.</p>", [("One line.", "paragraph")]),
         ("<pre>We sell nothing.\nWe keep it.</pre>", [("We sell nothing.", "paragraph"), ("We keep it.", "paragraph")]),
+        (
+            "<p>We keep it.<sup>1</sup> You<sup>[2]</sup> may<sup><a href='#3'>3</a></sup> ask.</p>",
+            [("We keep it. You may ask.", "paragraph")],
+        ),
+        ("<p>5 m<sup>2</sup>, 10<sup>6</sup>, the 1<sup>st</sup>.</p>", [("5 m2, 106, the 1st.", "paragraph")]),
         ("<script>alert(1)</script><style>p{}</style><!-- x -->", []),
         ("", []),
         ("  \n", []),
