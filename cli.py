@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from clausetag.data.errors import ClausetagError, MissingExtraError
+from clausetag.data.overwriting import refuse_same
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("clausetag.predict.command", "tag the sentences of policies: files, folders, globs, stdin, JSONL"),
@@ -59,6 +60,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The parser of all commands; only the arguments of `command` are added, because that imports its module."""
     parser = argparse.ArgumentParser(
         prog="clausetag",
+        allow_abbrev=False,
         description="Tag every sentence of a privacy policy with the data practices it states.",
         epilog=f"{_further()}\nExit codes: 0 success, 1 some inputs failed, 2 wrong usage.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -66,7 +68,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, summary) in COMMANDS.items():
-        sub = commands.add_parser(name, help=summary, description=_sentence(summary))
+        sub = commands.add_parser(name, help=summary, description=_sentence(summary), allow_abbrev=False)
         if name == command:
             import_module(module).add_arguments(sub)
             if further := _further(name):
@@ -77,7 +79,8 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 def build_subparser(command: str, name: str) -> argparse.ArgumentParser:
     """The parser of a subcommand such as `eval compare`."""
     module, summary = SUBCOMMANDS[command, name]
-    parser = argparse.ArgumentParser(prog=f"clausetag {command} {name}", description=_sentence(summary))
+    description = _sentence(summary)
+    parser = argparse.ArgumentParser(prog=f"clausetag {command} {name}", description=description, allow_abbrev=False)
     import_module(module).add_arguments(parser)
     return parser
 
@@ -114,6 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         namespace, module = parse(arguments)
+        refuse_same(vars(namespace), inside=module.startswith(("clausetag.eval.", "clausetag.data.")))
         run: Callable[[argparse.Namespace], int] = import_module(module).main
         code = run(namespace)
         sys.stdout.flush()

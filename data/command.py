@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     def add(
         name: str, summary: str, output: str = "the labelled JSONL", metavar: str = "FILE"
     ) -> argparse.ArgumentParser:
-        sub = corpora.add_parser(name, help=summary)
+        sub = corpora.add_parser(name, help=summary, allow_abbrev=False)
         sub.add_argument("-o", "--output", required=True, metavar=metavar, help=output)
         return sub
 

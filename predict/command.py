@@ -17,9 +17,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from clausetag.data.documents.discover import Search, count_documents, passed_over_line
+from clausetag.data.documents.discover import FoundFile, Search, count_documents, find_files, passed_over_line
 from clausetag.data.documents.inputs import Reader
 from clausetag.data.errors import ClausetagError
+from clausetag.data.overwriting import refuse_among
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
@@ -28,6 +29,7 @@ from clausetag.predict.pages.summary import summary_table
 from clausetag.predict.pipeline import Pipeline, Source
 from clausetag.predict.progress import Progress
 from clausetag.predict.run import Interrupted, Run
+from clausetag.predict.run_folder import RunFolder
 from clausetag.predict.run_summary import Tally
 from clausetag.predict.writers.writer import FORMATS, RUN_JSON, Format, OutputWriter
 
@@ -93,9 +95,15 @@ def main(arguments: argparse.Namespace) -> int:
         from clausetag.predict import ray as ray_engine
 
         ray_engine.check_arguments(arguments)
+        _protect_inputs(arguments, [Path(arguments.output, name) for name in (*ray_engine.DATASETS, RUN_JSON)])
         if arguments.run_json is not None:
             _free_file(Path(arguments.run_json), ())
         return ray_engine.predict(arguments)
+    if arguments.output is not None:
+        writer = OutputWriter(arguments.output, formats)
+        # An unfinished run may have written outputs among its inputs already; its journal knows the inputs.
+        if not (arguments.resume and RunFolder(writer.target, writer.is_file).journal.exists()):
+            _protect_inputs(arguments, writer.places())
     tagger = Tagger.load(arguments.model, threads=arguments.threads)
     head = arguments.head or tagger.artifact.default_head
     tagger.head(head)
@@ -116,6 +124,17 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.table and quality:
         print(quality)
     return 1 if failed else 0
+
+
+def _protect_inputs(arguments: argparse.Namespace, places: list[Path]) -> None:
+    """Refuse inputs that are outputs of an earlier run to the same `places`: they would be read, and overwritten."""
+    search = Search(arguments.all)
+    local = [given for given in arguments.inputs if given != "-" and "://" not in given]
+    found = (file for given in local for file in find_files(given, search))
+    files = (file.path for file in found if isinstance(file, FoundFile) and file.exists)
+    if arguments.run_json is not None:
+        places = [*places, Path(arguments.run_json)]
+    refuse_among(files, places, f"-o {arguments.output}")
 
 
 def _print_tables(pipeline: Pipeline, found: Iterator[Source]) -> bool:

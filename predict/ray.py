@@ -32,6 +32,7 @@ from clausetag.model.provenance import versions
 from clausetag.model.runtime import available_cores
 from clausetag.predict.batch import BatchTagger
 from clausetag.predict.options import columns_of
+from clausetag.predict.parts.folder import DATASETS as DATASETS
 from clausetag.predict.parts.folder import PartFolder
 from clausetag.predict.parts.inputs import PART_POLICIES, error_text, find, is_uri
 from clausetag.predict.parts.job import Attempts, Job

@@ -273,3 +273,20 @@ def test_threads_that_wait_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     assert main(["data", "strip", "x.jsonl", "-o", "y.jsonl"]) == 0
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve", "--api-key", "secret"),
+        ("predict", "-", "--run", "x"),
+        ("eval", "policies", "--spl", "test"),
+        ("eval", "compare", "a", "b", "--draw", "5"),
+        ("data", "opp115", "x", "-o", "y", "--unm"),
+    ],
+)
+def test_options_are_not_abbreviated(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """`--api-key KEY` would be taken for `--api-key-file KEY`, and a script would break when an option is added."""
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "unrecognized arguments" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,8 @@ RUN_JSON = "run.json"
 
 _SUMMARIES = ("summary.csv", "summary.jsonl")
 _UNSUPPORTED = frozenset(["json", "xlsx", "xls", "tsv", "txt", "md", "pdf", "arrow", "zip", "gz", "zst"])
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?=\s*+(?:\.|\Z))", re.IGNORECASE)
+"""Names of devices, which no file or folder can have on Windows, whatever its suffix."""
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
 _NAME_BYTES = 200
 _FOLDERS = 8
@@ -43,9 +46,20 @@ def policy_path(policy: str) -> str:
     """Relative path, without suffix, of the files of a policy: its id without unsafe characters, never outside."""
     parts = [_UNSAFE.sub("_", part).encode()[:_NAME_BYTES].decode(errors="ignore") for part in policy.split("/")]
     safe = [part for part in (part.strip().rstrip(". ") for part in parts) if part] or ["_"]
-    # A folder must not have the name of a file, as the ids "a" and "a.txt/b" would give it.
-    folders = [f"{part}_" if part.lower().endswith((".txt", ".html")) else part for part in safe[:-1]]
+    safe = [_RESERVED.sub(r"\g<0>_", part, count=1) if _RESERVED.match(part) else part for part in safe]
+    # A folder must not have the name of a file, as the ids "a" and "a.txt/b" or "index.json/b" would give it.
+    folders = [f"{part}_" if part.lower().endswith((".txt", ".html", ".json")) else part for part in safe[:-1]]
     return "/".join((*folders[-_FOLDERS:], safe[-1]))
+
+
+def _file_key(name: str) -> str:
+    """Equal for names that are the same file where case, or the composition of accents, does not count."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def _file_name(name: Format) -> str:
+    """The file of a format in an output folder; of HTML, the index."""
+    return INDEX if name == "html" else f"predictions.{name}"
 
 
 class OutputWriter:
@@ -85,7 +99,7 @@ class OutputWriter:
             raise DataError(f"{self.target}: .{suffix} is not an output format; use {known} or a folder")
         wanted = (suffix,) if self.is_file else asked or ("jsonl",)
         self.formats: tuple[Format, ...] = tuple(name for name in FORMATS if name in wanted)
-        self.results = tuple(self._results(name) for name in self.formats)
+        self.results = tuple(self.target if self.is_file else self.target / _file_name(name) for name in self.formats)
         """The file of each format; of HTML in a folder, the index."""
         self._check_names()
         if "parquet" in self.formats:
@@ -138,10 +152,12 @@ class OutputWriter:
         finally:
             self._discard(self._work)
 
-    def _results(self, name: Format) -> Path:
+    def places(self) -> list[Path]:
+        """The files, and the folders of files, that a run with this target writes in any format."""
         if self.is_file:
-            return self.target
-        return self.target / (INDEX if name == "html" else f"predictions.{name}")
+            return [self.target]
+        names = (*map(_file_name, FORMATS), *_SUMMARIES, RUN_JSON, TEXTS, PAGES)
+        return [*(self.target / name for name in names), *self.target.glob("index-*.html")]
 
     def _check_names(self) -> None:
         """Find names that cannot be written now, not after hours of work."""
@@ -188,14 +204,15 @@ class OutputWriter:
         self._work = None
 
     def _free_name(self, policy: str) -> str:
-        """A name that no other policy of this run has, even where file names ignore case."""
+        """A name that no other policy of this run has, even where file names ignore case or how accents are made."""
         first = name = policy_path(policy)
-        number = self._taken.get(first.casefold(), 0)
-        while name.casefold() in self._taken:
+        key = _file_key(first)
+        number = self._taken.get(key, 0)
+        while _file_key(name) in self._taken:
             number += 1
             name = f"{first}-{number}"
-        self._taken[first.casefold()] = max(number, 1)
-        self._taken.setdefault(name.casefold(), 1)
+        self._taken[key] = max(number, 1)
+        self._taken.setdefault(_file_key(name), 1)
         return name
 
 

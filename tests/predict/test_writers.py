@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.data.segment import segment
 from clausetag.predict.writers import rows as row_sinks
 from clausetag.predict.writers.sink import error_row
-from clausetag.predict.writers.writer import FORMATS, Format, OutputWriter
+from clausetag.predict.writers.writer import FORMATS, Format, OutputWriter, policy_path
 
 _TEXT = "Data\n\nWe collect, and keep safe, “data”. We sell nothing."
 _FAILED = FailedInput("bad", "missing", 'bad.txt: no "such", file')
@@ -278,13 +279,44 @@ def test_no_policy_id_leads_out_of_the_folder(tmp_path: Path, policy: str) -> No
 
 def test_ids_that_would_share_a_file_do_not(tmp_path: Path) -> None:
     ids = ["a", "A", "a", "../a", "a.txt/b", "a.html/b", "a?", "a*", "a-2", "index"]
+    ids += ["index.json/x", "INDEX.JSON/x", "texts", "run.json", "html/index", "texts/index.json"]
+    ids += [
+        "caf\u00e9",
+        "cafe\u0301",
+        "CAFE\u0301",
+        "\u1e9b\u0323",
+        "\u1e9b\u0323".casefold(),
+        "stra\u00dfe",
+        "STRASSE",
+    ]
     with OutputWriter(tmp_path / "out", ("jsonl", "html")) as writer:
         for policy in ids:
             writer.add(Document(policy, policy, ()), [])
     pages = [path for path in (tmp_path / "out" / "html").rglob("*.html") if path.is_file()]
-    assert len({str(path).casefold() for path in pages}) == len(ids)
+    keys = {unicodedata.normalize("NFD", str(path)).casefold() for path in pages}
+    assert len(keys) == len({unicodedata.normalize("NFC", key) for key in keys}) == len(ids)
     texts = [path.read_text() for path in (tmp_path / "out" / "texts").rglob("*.txt") if path.is_file()]
     assert sorted(texts) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    "policy", ["con", "NUL", "a/Aux/b", "com1", "lpt9.privacy", "prn .x", "CONIN$", "com\u00b9.a.b"]
+)
+def test_no_file_has_a_name_that_windows_reserves(policy: str) -> None:
+    """A device is meant by the part of a name before its first dot, without spaces."""
+    devices = {
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "conin$",
+        "conout$",
+        *(f"{name}{n}" for name in ("com", "lpt") for n in "123456789¹²³"),
+    }
+    parts = [part.partition(".")[0].strip().lower() for part in policy_path(policy).split("/")]
+    assert not devices.intersection(parts)
+    assert policy_path("a. /b.. . /c ") == "a/b/c"
+    assert policy_path("console/nullable/com10") == "console/nullable/com10"
 
 
 def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
