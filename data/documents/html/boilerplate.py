@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
+from clausetag.data.documents.html.folded import opened_ids
 from clausetag.data.documents.html.names import meanings
 from clausetag.data.documents.html.tree import HEADINGS, TextBlock, is_inline, sum_in_elements, text_beside
 
@@ -59,21 +60,33 @@ def boilerplate_places(root: Any, blocks: Sequence[TextBlock]) -> dict[Any, str]
     has_prose = any(block.prose for block in blocks)
     prose = sum_in_elements(root, ((block.element, block.prose if has_prose else block.words) for block in blocks))
     mentions = sum_in_elements(root, ((block.element, block.mentions) for block in blocks if block.prose))
+    # The sections of a policy can all have the same misleading name; they are judged together.
+    mentions_of_kind: Counter[tuple[Any, ...]] = Counter()
+    for element in mentions:
+        mentions_of_kind[_kind(element)] += mentions[element]
     direct_prose: Counter[Any] = Counter()
     for block in blocks:
         direct_prose[block.element] += block.prose
     places: dict[Any, str] = dict.fromkeys(_unnamed_cookie_banners(root, blocks), CONSENT_TOOL)
+    opened = opened_ids(root)
     prose_before = 0
     inside: set[Any] = set()
     for element in root.iter():
         is_minor = 2 * prose[element] < prose[root] and element not in places
-        if is_minor and (place := _place(element, prose[element], mentions[element], prose_before)):
+        if is_minor and (
+            place := _place(element, prose[element], mentions_of_kind[_kind(element)], prose_before, opened)
+        ):
             places[element] = place
         if element in places or element.getparent() in inside:
             inside.add(element)
         else:
             prose_before += direct_prose[element]
     return places
+
+
+def _kind(element: Any) -> tuple[Any, ...]:
+    """What elements that stand beside each other and look alike have in common."""
+    return (element.getparent(), element.tag, element.get("class") or element)
 
 
 def _unnamed_cookie_banners(root: Any, blocks: Sequence[TextBlock]) -> set[Any]:
@@ -94,23 +107,26 @@ def _unnamed_cookie_banners(root: Any, blocks: Sequence[TextBlock]) -> set[Any]:
     return banners
 
 
-def _place(element: Any, prose: int, mentions: int, prose_before: int) -> str:
+def _place(element: Any, prose: int, mentions: int, prose_before: int, opened: Set[str]) -> str:
     """What an element is if it is boilerplate, otherwise "".
 
     It has so many words of prose and mentions of data; `prose_before` are the words of prose above it that are not
-    boilerplate.
+    boilerplate; `opened` are the ids of the elements that a control opens.
     """
     tag, role = element.tag, element.get("role")
-    if tag in _NEVER or (is_inline(element) and any(text_beside(element))):
+    if tag in _NEVER:
         return ""
     names = meanings(element)
+    if is_inline(element):
+        return CONSENT_TOOL if "consent tool" in names and not any(text_beside(element)) else ""
     is_long = prose >= _LONG_WORDS and mentions >= _LONG_MENTIONS
     if "consent tool" in names:
         return "" if is_long and not asks(element) else CONSENT_TOOL
     in_text = tag in ("header", "footer") and any(parent.tag in _IN_TEXT for parent in element.iterancestors())
     place = _ROLES.get(role or "") or ("" if in_text else _TAGS.get(tag, ""))
     if place == DIALOG:
-        return "" if mentions >= _MENTIONS and not asks(element) else DIALOG
+        is_opened = prose and element.get("id") in opened
+        return "" if (mentions >= _MENTIONS or is_opened) and not asks(element) else DIALOG
     if "cookie notice" in names and prose and asks(element):
         return CONSENT_TOOL
     if place:

@@ -13,7 +13,7 @@ from clausetag.data.documents.html.tree import (
     TextBlock,
     is_inline,
     is_sentence,
-    prose_in_elements,
+    sum_in_elements,
     text_beside,
 )
 
@@ -34,6 +34,7 @@ _MIN_DENSITY_OPENED = 0.8
 """A panel that a control opens is another document, such as terms of use, if it has more words of prose and fewer
 mentions of data per 100 words."""
 _MAX_TITLE_WORDS = 15
+_REST_WORDS = 5
 _CONTROL_WORDS = re.compile(
     r"(?:i )?(?:ok(?:ay)?|got it|accept|agree|allow|close|dismiss|decline|reject|continue|submit|subscribe|search|send"
     r"|save|read more|show more|see more|learn more|more|copy|print|share|menu|back|next|previous)\b",
@@ -68,7 +69,7 @@ def mark_accordion_titles(root: Any, blocks: Iterable[TextBlock]) -> bool:
 
     `blocks` are all blocks of the page. Returns whether anything was changed.
     """
-    prose = prose_in_elements(root, blocks)
+    text = sum_in_elements(root, ((block.element, block.words) for block in blocks if is_sentence(block)))
     by_id = {element.get("id"): element for element in root.xpath("//*[@id]")}
     changed = False
     for element in list(root.iter("button", "summary", "label")):
@@ -77,7 +78,7 @@ def mark_accordion_titles(root: Any, blocks: Iterable[TextBlock]) -> bool:
         in_heading = any(e.tag in HEADINGS or e.get("role") == "heading" for e in element.iterancestors())
         if element.tag == "button" and in_heading:
             element.tag = "span"  # its text belongs to the heading
-        elif element.tag == "summary" or _opens_prose(element, prose, by_id):
+        elif element.tag == "summary" or _opens_text(element, text, by_id):
             element.tag = "h6"
         else:
             continue
@@ -88,23 +89,30 @@ def mark_accordion_titles(root: Any, blocks: Iterable[TextBlock]) -> bool:
     return changed
 
 
-def _opens_prose(element: Any, prose: Counter[Any], by_id: dict[str, Any]) -> bool:
-    """Whether a button or label opens an element with prose."""
+def _opens_text(element: Any, text: Counter[Any], by_id: dict[str, Any]) -> bool:
+    """Whether a button or label opens an element with text; `text` are the words of sentences in each element."""
     if element.tag == "label":
         # With style sheets alone, accordions are made of a label, a box to tick, and the text below.
         box = by_id.get(element.get("for") or "")
         is_box = box is not None and box.tag == "input" and box.get("type") in ("checkbox", "radio")
-        return is_box and prose[_following(element)] > 0
+        return is_box and text[_following(element)] > 0
     targets = _controlled_ids(element)
     if targets:
-        return any(prose[by_id[name]] for name in targets if name in by_id)
+        return any(text[by_id[name]] for name in targets if name in by_id)
     is_switch = element.get("aria-expanded") is not None or "panel" in meanings(element)
-    return is_switch and bool(prose[_following(element)] or prose[_following(element.getparent())])
+    return is_switch and bool(text[_following(element)] or text[_following(element.getparent())])
 
 
 def _following(element: Any) -> Any:
     following = element.getnext()
     return following if following is not None else element
+
+
+def opened_ids(root: Any) -> set[str]:
+    """The ids of all elements that a control or a link within the page opens."""
+    links = (link.get("href", "") for link in root.iter("a"))
+    controls = (name for element in root.iter() for name in _controlled_ids(element))
+    return {*controls, *(href[1:] for href in links if href[:1] == "#")}
 
 
 def _controlled_ids(element: Any) -> list[str]:
@@ -136,7 +144,8 @@ def hidden_in_lines(root: Any) -> set[Any]:
 
 def _is_rest(element: Any) -> bool:
     """Whether hidden words in a line are the rest of a text, behind "Read more"."""
-    return len("".join(element.itertext()).split()) >= _MAX_TITLE_WORDS
+    text = "".join(element.itertext()).strip()
+    return len(text.split()) >= _REST_WORDS and text[-1:] in ".!?)" and "floating" not in meanings(element)
 
 
 def hidden_elements(root: Any, blocks: Iterable[TextBlock]) -> set[Any]:

@@ -19,7 +19,7 @@ _MAIN_SHARE = 0.95
 """Share of the prose that the main element has. With 0.9, sections that a page puts beside its main text are lost."""
 _FRAGMENT_WORDS = 40
 """A page with less prose is a fragment; it is kept as a whole."""
-_CONTAINERS = frozenset({"html", "body", "main", "article", "section", "div", "td", "form", "center"})
+_CONTAINERS = frozenset({"html", "body", "main", "article", "section", "div", "td", "form", "center", "dialog"})
 """Elements that contain paragraphs. All others are paragraphs or parts of one."""
 _TAIL_SHARE = 0.1
 """Share of the prose that is cut off at most after a copyright line at the end."""
@@ -104,7 +104,7 @@ class _Page:
             if prose[element] >= _MAIN_SHARE * prose[self.root]:
                 main = element
         # If a single paragraph has all the prose, the text beside it belongs to it.
-        while main is not self.root and (len(self.inside(main)) == 1 or main.tag not in _CONTAINERS):
+        while main is not self.root and (len(self.inside(main)) == 1 or not _is_container(main)):
             main = main.getparent()
         return main
 
@@ -136,6 +136,10 @@ class _Page:
         return not self.blocks[place].link_only and (
             element is None or self.places[element] not in (HIDDEN, CONSENT_TOOL)
         )
+
+
+def _is_container(element: Any) -> bool:
+    return element.tag in _CONTAINERS or "-" in element.tag  # a custom element
 
 
 def _before(page: _Page, chosen: set[int], first: int, title: int | None) -> list[int]:
@@ -211,14 +215,14 @@ def _set_right(page: _Page, main: Any, title: int | None, chosen: set[int]) -> l
     elements = set(main.iter())
     found: list[int] = []
     for element, group in page.named.items():
-        blocks = [page.blocks[place] for place in group]
-        is_between = prose[0] < group[0] < prose[-1]
-        below_title = title is not None and title < group[0] < prose[-1]
-        if not (is_between or below_title or element in elements):
+        group = [place for place in group if title is None or place > title]
+        if not group:
             continue
-        about_data = any(block.prose and block.mentions for block in blocks)
+        blocks = [page.blocks[place] for place in group]
+        is_between = (title or prose[0]) < group[0] < prose[-1]
+        about_data = any((block.prose and block.mentions) or _CONTACT.search(block.text) for block in blocks)
         is_text = any(map(is_sentence, blocks)) and not any(block.link_only for block in blocks) and not asks(element)
-        if about_data or (is_between and is_text):
+        if (about_data and (is_between or element in elements)) or (is_between and is_text):
             found.extend(group)
     return found
 
@@ -226,6 +230,9 @@ def _set_right(page: _Page, main: Any, title: int | None, chosen: set[int]) -> l
 def _trim(kept: list[TextBlock]) -> list[TextBlock]:
     """Remove links, copyright lines and the like before and after the prose, and the page's controls everywhere."""
     kept = [block for block in kept if not _WIDGET.fullmatch(block.text)]
+    start = next((n for n, block in enumerate(kept) if block.heading == "h1" and _TITLE.search(block.text)), 0)
+    if not any(block.prose and block.mentions for block in kept[:start]):
+        kept = [block for block in kept[:start] if _DATED.search(block.text)] + kept[start:]
     prose = [number for number, block in enumerate(kept) if block.prose]
     if not prose:
         return [block for block in kept if not (block.link_only or _EDGE.match(block.text))]

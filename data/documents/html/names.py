@@ -28,8 +28,8 @@ _VOCABULARY = {
     "navigation": "nav navbar navigation menu breadcrumb breadcrumbs skip skiplink",
     "footer": "footer foot colophon",
     "header": "header masthead",
-    "widget": "sidebar share sharing social comments comment related newsletter signup subscribe login search modal "
-    "popup teaser teasers promo addthis addtoany sharedaddy relatedposts disqus recirc advert adverts advertisement",
+    "widget": "sidebar share sharing social comments comment related newsletter signup subscribe login search "
+    "teaser teasers promo addthis addtoany sharedaddy relatedposts disqus recirc advert adverts advertisement",
     "cookies": "cookie cookies consent gdpr ccpa",
     "notice": "banner bar notice popup modal overlay consent message alert dialog wrapper container box",
     "form": "form wpcf gform",

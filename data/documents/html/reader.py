@@ -117,6 +117,8 @@ def _read(html: str, nested: int) -> Page:
     everything = text_blocks(root, in_lines)
     if mark_accordion_titles(root, everything):
         everything = text_blocks(root, in_lines)
+    if has_set_lines(root, everything):
+        return Page(plain_blocks("\n".join(block.text for block in everything)))
     kept, places = _select(root, everything)
     inner: list[RawBlock] = []
     shown = "\n".join("".join(title.itertext()) for title in root.iter("title"))
@@ -131,8 +133,6 @@ def _read(html: str, nested: int) -> Page:
         shown = "\n".join([shown, *(block.text for block in stored)])
     kept = kept or ([] if inner else everything)
     aside = words_set_aside(everything, kept, places)
-    if has_set_lines(root, kept):
-        return Page(plain_blocks("\n".join(block.text for block in kept)), aside, shown)
     kinds = _kinds(root, kept)
     raw = [raw for block in kept for raw in _raw_blocks(block, kinds[block.element])]
     return Page(demote_last([*raw, *inner]), aside, shown)
@@ -151,6 +151,8 @@ def _select(root: Any, blocks: list[TextBlock]) -> tuple[list[TextBlock], dict[A
     shown = _prose(outside(unfolded, hidden | weak))
     if shown < _ENOUGH_PROSE and _prose(outside(unfolded, weak)) > 2 * shown:
         hidden = set()  # the page is one folded list
+    if 2 * _prose(outside(unfolded, hidden | weak)) < _prose(outside(unfolded, hidden)):
+        boilerplate = {element: place for element, place in boilerplate.items() if place != NAMED}  # names mislead here
     places = {element: place for element, place in boilerplate.items() if not (element in weak and element in hidden)}
     places = dict.fromkeys(hidden, HIDDEN) | places
     return main_content(root, blocks, places), places

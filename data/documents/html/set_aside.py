@@ -27,11 +27,15 @@ def outside(blocks: Sequence[TextBlock], elements: Set[Any]) -> list[TextBlock]:
 def words_set_aside(
     blocks: Sequence[TextBlock], kept: Sequence[TextBlock], places: Mapping[Any, str]
 ) -> dict[str, int]:
-    """The words of prose about data that are in `blocks` and not in `kept`, by place; copies don't count."""
+    """The words of prose about data that are in `blocks` and not in `kept`, by place; copies don't count.
+
+    Where most of the prose is set aside, all of it is taken to be about data.
+    """
     texts = {block.text for block in kept}
+    is_most = 2 * sum(block.prose for block in kept) < sum(block.prose for block in blocks if block.text not in texts)
     words: Counter[str] = Counter()
     for block in blocks:
-        if block.prose and block.mentions and block.text not in texts:
+        if block.prose and (block.mentions or is_most) and block.text not in texts:
             texts.add(block.text)
             around = chain([block.element], block.element.iterancestors())
             words[next((places[element] for element in around if element in places), BESIDE)] += block.words

@@ -14,6 +14,7 @@ _STARTS = 8
 _SENTENCE_WORDS = 3
 """A string in JSON with fewer words is no text of the page."""
 _PROSE_WORDS = 15
+_TITLE_KEY = re.compile(r"heading|title|question|header|label", re.IGNORECASE)
 _NO_TEXT = re.compile(r"https?://|[{}]|\w_\w")
 """What is in addresses, code and names of variables."""
 
@@ -25,16 +26,11 @@ def inner_pages(root: Any) -> list[str]:
 
 
 def _page_in_script(script: Any) -> str:
-    """The HTML in a script's JSON: its strings from the first to the last with prose."""
-    strings = [text for value in _json_values(script.text or "") for text in _strings(value) if _is_text(text)]
-    prose = [place for place, text in enumerate(strings) if len(text.split()) >= _PROSE_WORDS]
-    if not prose:
+    """The HTML in a script's JSON: its texts and titles, if one of them is prose."""
+    strings = [text for value in _json_values(script.text or "") for text in _strings(value)]
+    if not any(len(text.split()) >= _PROSE_WORDS for text in strings):
         return ""
-    first = prose[0]
-    while first and len(strings[first - 1].split()) < _PROSE_WORDS:
-        first -= 1
-    texts = dict.fromkeys(strings[first : prose[-1] + 1])
-    return "".join(text if "</" in text else f"<p>{escape(text)}</p>" for text in texts)
+    return "".join(text if "</" in text else f"<p>{escape(text)}</p>" for text in dict.fromkeys(strings))
 
 
 def _json_values(source: str) -> Iterator[Any]:
@@ -54,16 +50,17 @@ def _json_values(source: str) -> Iterator[Any]:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """All strings in a JSON value, in order; nested as deeply as it may be."""
-    waiting = [value]
+    """The texts and titles in a JSON value, in order; nested as deeply as it may be."""
+    waiting = [("", value)]
     while waiting:
-        part = waiting.pop()
+        key, part = waiting.pop()
         if isinstance(part, str):
-            yield part
+            if _is_text(part) or (_TITLE_KEY.search(key) and not _NO_TEXT.search(part)):
+                yield part
         elif isinstance(part, dict):
-            waiting.extend(reversed(part.values()))
+            waiting.extend(reversed(part.items()))
         elif isinstance(part, list):
-            waiting.extend(reversed(part))
+            waiting.extend((key, item) for item in reversed(part))
 
 
 def _is_text(text: str) -> bool:
