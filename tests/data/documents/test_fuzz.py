@@ -80,7 +80,9 @@ def check(document: Document) -> None:
         assert block.start <= sentence.start and sentence.end <= block.end
         covered[sentence.start : sentence.end] = [True] * (sentence.end - sentence.start)
     assert not [c for c, inside in zip(text, covered, strict=True) if not inside and re.match(r"\w", c)]
-    assert set(quality_flags(document)) <= {"not_english", "not_privacy_policy"}
+    assert set(quality_flags(document)) <= {
+        *("not_english", "not_privacy_policy", "not_a_document", "too_little_text", "text_set_aside")
+    }
 
 
 def known(error: DocumentError) -> None:
