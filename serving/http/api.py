@@ -13,6 +13,7 @@ from fastapi.params import Depends
 from clausetag.model.provenance import package_version
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
+from clausetag.serving.http.forms import Upload
 from clausetag.serving.http.predict import answer_request
 from clausetag.serving.http.requests import CONTENT_TYPES, check_names, parse
 from clausetag.serving.http.schemas import Info, Label, Status
@@ -56,7 +57,7 @@ def predict_route(service: Service) -> Callable[..., Any]:
         check_names(request.query_params, given, "query")
         query = {name: value for name, value in given.items() if value is not None}
 
-        def check(header: str, body: bytes) -> tuple[TagRequest, Write]:
+        def check(header: str, body: bytes | Upload) -> tuple[TagRequest, Write]:
             return parse(header, body, query, service.tagger, service.settings.max_policies), pydantic_core.to_json
 
         body = await answer_request(service, request, CONTENT_TYPES, check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -70,6 +71,31 @@ def parse_form(header: str, body: bytes) -> Upload:
             values[name] = value
     name = PureWindowsPath(_text(files[0].file_name)).name
     return Upload(name, (files[0].content_type or "").partition(";")[0].strip().lower(), stream.read(), values)
+
+
+def form_answer(header: str, body: bytes) -> bytes:
+    """`parse_form` in a reader process, since a hostile form takes it long; the answer is for `upload_of`."""
+    try:
+        upload = parse_form(header, body)
+    except ApiError as error:
+        return error.dump()
+    return (
+        json.dumps({"name": upload.name, "kind": upload.kind, "fields": upload.fields}).encode()
+        + b"\n"
+        + upload.content
+    )
+
+
+def upload_of(answer: bytes) -> Upload:
+    """The upload that `form_answer` has found.
+
+    Raises:
+        ApiError: there was none.
+    """
+    head, _, content = answer.partition(b"\n")
+    value = json.loads(head)
+    ApiError.check(value)
+    return Upload(content=content, **value)
 
 
 def _text(value: bytes | None) -> str:

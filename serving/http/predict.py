@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 from fastapi import Request
 from starlette.types import Receive
 
+from clausetag.data.errors import DocumentError
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http.encoding import check_encoding, decompress
+from clausetag.serving.http.forms import FORM_TYPE, Upload, form_answer, upload_of
 from clausetag.serving.http.requests import JSON_TYPE, content_type, try_json
-from clausetag.serving.runtime.prepare import TagRequest
+from clausetag.serving.runtime.prepare import TagRequest, refusal
 from clausetag.serving.runtime.service import Service, Write
 
 _T = TypeVar("_T")
@@ -28,11 +30,12 @@ async def answer_request(
     service: Service,
     request: Request,
     kinds: Sequence[str],
-    parse: Callable[[str, bytes], tuple[TagRequest, Write]],
+    parse: Callable[[str, Any], tuple[TagRequest, Write]],
 ) -> bytes:
     """The body that answers a request of one of these content types (none: of any); its sizes go into its log record.
 
-    `parse` checks a body by its Content-Type header, in a thread, and says how the answer is written.
+    `parse` checks a body, or the upload in a form, by its Content-Type header, and says how the answer is written; it
+    runs in a thread.
 
     Raises:
         ApiError: why there is no answer.
@@ -48,11 +51,20 @@ async def answer_request(
         body = await _read_body(request.receive, length, settings.max_body_bytes, settings.read_seconds)
     record["bytes"] = len(body)
 
+    async def in_process(function: Callable[..., bytes], *arguments: Any, decode: Callable[[bytes], _T]) -> _T:
+        try:
+            return await service.readers.run(function, *arguments, size=len(body), decode=decode)
+        except DocumentError as error:
+            raise refusal(error, "body") from None
+
     async def answer() -> bytes:
-        whole = await service.in_thread(partial(decompress, body, settings.max_body_bytes)) if compressed else body
-        if record["kind"] == JSON_TYPE and len(whole) > _SMALL:
-            arguments = (whole, settings.max_sentences + _MORE_VALUES)
-            ApiError.check(await service.readers.run(try_json, *arguments, size=len(whole), decode=json.loads))
+        whole: bytes | Upload = body
+        if compressed:
+            whole = await service.in_thread(partial(decompress, body, settings.max_body_bytes))
+        if record["kind"] == FORM_TYPE:
+            whole = await in_process(form_answer, header, whole, decode=upload_of)
+        elif record["kind"] == JSON_TYPE and len(whole) > _SMALL:
+            ApiError.check(await in_process(try_json, whole, settings.max_sentences + _MORE_VALUES, decode=json.loads))
         tagged, write = await service.in_thread(partial(parse, header, whole))
         return await service.tag(tagged, record, write)
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from clausetag.model.tagger import Tagger
 from clausetag.serving.errors import ApiError
-from clausetag.serving.http.forms import FORM_TYPE, parse_form
+from clausetag.serving.http.forms import FORM_TYPE, Upload
 from clausetag.serving.http.schemas import (
     REQUESTS,
     HtmlRequest,
@@ -72,15 +72,15 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f"unknown; did you mean {nearest[0]}?" if nearest else f"unknown; there are {', '.join(known)}"
 
 
-def parse(header: str, body: bytes, query: Mapping[str, Any], tagger: Tagger, max_policies: int) -> TagRequest:
-    """Check a request whose Content-Type is `header`; options that its body leaves out are taken from the `query`.
+def parse(header: str, body: bytes | Upload, query: Mapping[str, Any], tagger: Tagger, max_policies: int) -> TagRequest:
+    """Check a request, or the upload in one; options that its body leaves out are taken from the `query`.
 
     Raises:
         ApiError: 400 if it is not what the header says, 422 if it is not a valid request; `field` says where.
     """
     kind = content_type(header)
-    if kind == FORM_TYPE:
-        upload = parse_form(header, body)
+    if isinstance(body, Upload):
+        upload = body
         options = _answer_options(validate(Options, {**query, **upload.fields}, strict=False), tagger)
         suffix = PurePath(upload.name).suffix or DOCUMENT_TYPES.get(upload.kind, "")
         policy = upload.name[:1000] or DEFAULT_ID

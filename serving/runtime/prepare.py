@@ -25,6 +25,11 @@ from clausetag.serving.errors import ApiError
 DEFAULT_ID = "text"
 """The id of a policy that was sent without one, as in `Tagger.tag`."""
 
+_TEXT_KINDS = frozenset({"text", ".txt", ".md"})
+_BINARY_KINDS = frozenset({".pdf", ".docx"})
+_MAX_TAGS = 100_000
+"""A page takes 0.2 milliseconds for each on a busy core. Of 59 crawled policies, none has more than 4,200."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
@@ -202,8 +207,13 @@ def prepared(answer: bytes) -> PreparedDocument:
 
 
 def _read(source: PolicySource, limits: TextLimits) -> tuple[Document, list[Sentence]]:
-    if source.kind == "text":
-        limits.check(source.field, len(source.content))
+    content = source.content
+    if source.kind in _TEXT_KINDS:  # a character has at most four bytes
+        limits.check(source.field, len(content) // (4 if isinstance(content, bytes) else 1))
+    if source.kind not in _BINARY_KINDS:
+        tags = content.count(b"<") if isinstance(content, bytes) else content.count("<")
+        if tags > _MAX_TAGS:
+            raise DocumentError("too_large", f"it has more than {_MAX_TAGS:,} tags")
     document = source.read()
     limits.check(source.field, len(document.text))
     sentences = segment(document)

@@ -158,6 +158,14 @@ def test_a_compressed_body_is_unpacked_up_to_the_limit(make_client: MakeClient) 
         refused(client.post("/predict", content=content, headers=headers), 413, "body_too_large", "body")
 
 
+def test_a_compressed_body_of_very_many_members(client: TestClient) -> None:
+    headers = {**JSON, "Content-Encoding": "gzip"}
+    body = json.dumps({"text": TEXT}).encode()
+    parts = b"".join(gzip.compress(body[start : start + 10]) for start in range(0, len(body), 10))
+    assert client.post("/predict", content=parts, headers=headers).status_code == 200
+    refused(client.post("/predict", content=gzip.compress(b"") * 101, headers=headers), 400, "bad_gzip", "body")
+
+
 def test_unknown_keys_are_refused_with_the_nearest_name(client: TestClient) -> None:
     for key, nearest in (("category", "categories"), ("Scores", "scores"), ("heads", "head")):
         message = refused(client.post(f"/predict?{key}=1", json={"text": TEXT}), 422, "invalid", f"query.{key}")

@@ -284,6 +284,17 @@ def test_who_hangs_up_ends_the_reader_of_the_document(
     within_the_app(tagger, test)
 
 
+@pytest.mark.parametrize("kind", ["text/html", "text/plain", "text/markdown"])
+def test_what_is_too_much_for_any_reader_is_refused_before_it_is_read(client: TestClient, kind: str) -> None:
+    content = b"<p>We keep it." * 100_001 if kind == "text/html" else b"We keep it " * 400_000
+    response = client.post("/predict", content=content, headers={"Content-Type": kind})
+    if kind == "text/html":
+        refused(response, 413, "too_large", "body")
+        refused(client.post("/predict", json={"html": content.decode()}), 413, "too_large", "html")
+    else:
+        refused(response, 422, "too_many_characters", "body")
+
+
 def test_a_large_body_is_first_tried_in_a_process(client: TestClient) -> None:
     """The errors are the same there."""
     many = ["a"] * 100_000
