@@ -94,13 +94,17 @@ def read_label_set(path: str) -> tuple[str, ...]:
         DataError: the file cannot be read, is not TOML, or has no valid `labels`.
     """
     try:
-        found = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("labels")
+        recipe = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:  # not UTF-8, or not TOML
         raise DataError(f"{path}: not TOML ({error})") from None
+    data = recipe.get("data")
+    found = data.get("labels") if isinstance(data, dict) else recipe.get("labels")
     if not isinstance(found, list) or not all(isinstance(label, str) for label in found):
-        raise DataError(f"{path}: has no labels; in a recipe they are a line like labels = ['first', 'second']")
+        raise DataError(
+            f"{path}: has no labels; in a recipe they are a line of [data], like labels = ['first', 'second']"
+        )
     try:
         check_label_set(found)
     except ValueError as error:

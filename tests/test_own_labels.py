@@ -197,7 +197,7 @@ def test_a_label_that_the_recipe_does_not_name(
     lines = labelled.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines[:4], lines[4].replace(OWN[0], "Sale")]), encoding="utf-8")
     recipe = tmp_path / "mine.toml"
-    recipe.write_text(f"labels = {json.dumps(list(OWN))}\nbackbone = {json.dumps(keys['backbone'])}\n")
+    recipe.write_text(f"[data]\nlabels = {json.dumps(list(OWN))}\n[model]\nbackbone = {json.dumps(keys['backbone'])}\n")
     assert main(["train", str(recipe), "--set", f"extra={path}", "-o", str(tmp_path / "run")]) == 2
     assert f"{path}, line 5: unknown label 'Sale'; the labels are {', '.join(OWN)}" in one_line(capsys)
     assert not (tmp_path / "run").exists()

@@ -77,6 +77,14 @@ def write_arms(parts: Mapping[str, Mapping[str, Iterable[Passage]]], folder: Pat
             write_text(folder / arm / f"{name}_dataset.csv", stream.getvalue())
 
 
+def policies_of_rows(passages: Iterable[Passage]) -> list[str]:
+    """The policy of each row of a test file that `write_arms` wrote: its reader joins segments of the same text."""
+    found: dict[str, str] = {}
+    for passage in passages:
+        found.setdefault(passage.text, passage.policy)
+    return list(found.values())
+
+
 def collect(folder: Path, parts: Arms) -> dict[str, Any]:
     """The content of split_effect.json, from the evaluations of both arms in <folder>/eval/<arm>.
 
@@ -86,7 +94,8 @@ def collect(folder: Path, parts: Arms) -> dict[str, Any]:
     disjoint = read_predictions(str(folder / "eval" / "disjoint"))
     shared = aligned(disjoint, read_predictions(str(folder / "eval" / "random")))
     n, size = len(disjoint.keys), len(parts["random"]["train"])
-    drawn = resampler([str(row) for row in range(n)], seed=SEED)
+    policies = policies_of_rows(parts["disjoint"]["test"])
+    drawn = resampler([policies[row] for _, row in disjoint.keys], seed=SEED)
     tests = paired_tests(shared.predicted, disjoint.predicted, disjoint.gold, drawn)
     seen = {}
     for arm, files in parts.items():
@@ -105,7 +114,7 @@ def collect(folder: Path, parts: Arms) -> dict[str, Any]:
     return {
         "sentence": f"Measured with our own model, {outcome}: on the same {n} segments, trained on {size:,} segments "
         "of other policies alone, or on as many of which a part comes from the test segments' policies, "
-        f"{'; '.join(gains)}.",
+        f"{'; '.join(gains)}; intervals over {drawn.groups} policies.",
         "test_segments": n,
         "train_segments": size,
         "test_texts_in_train": seen,

@@ -4,7 +4,9 @@ Approximate randomisation (Noreen 1989; Yeh 2000, *More accurate tests for the s
 differences*): if the systems were equally good, it would not matter which of the two answers to a policy came from
 which system. So answers are swapped at random, policy by policy; p is the share of swaps that give a difference at
 least as large. If there are few policies, all swaps are tried. The interval of the difference is a paired bootstrap
-over policies. Several tests are corrected by Holm's method (Holm 1979).
+over policies. Several tests are corrected by Holm's method (Holm 1979). Beside the test for a difference stands one
+for non-inferiority: is a loss of more than a margin excluded (Piaggio et al., *Reporting of noninferiority and
+equivalence randomized trials*, JAMA 2012)?
 
 scipy's `permutation_test` is not used: its two-sided p is twice the smaller tail, not the share of |difference|, and it
 would swap rows of a matrix where here a few sums per policy are enough. scipy has no Holm correction.
@@ -25,6 +27,8 @@ from clausetag.model.decision import BoolArray, FloatArray
 
 RANDOMISATIONS = 10_000
 LEVEL = 0.05
+MARGIN = 0.02
+"""A system that is worse by less than this counts as no worse (non-inferior)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Difference:
     p_holm: float | None
     verdict: str
     """"better", "worse" or "no evidence"."""
+    non_inferior: bool | None = None
+    """Whether the interval excludes that the first is worse by the margin or more; None if there is no interval."""
 
 
 def paired_tests(
@@ -51,11 +57,13 @@ def paired_tests(
     *,
     randomisations: int = RANDOMISATIONS,
     level: float = LEVEL,
+    margin: float = MARGIN,
 ) -> dict[str, Difference]:
     """Compare the F1 of two systems' labels bool[n, k] on the same rows: macro_f1, micro_f1, then every category.
 
     Holm's correction is made over the two overall metrics, and separately over the categories. A verdict needs both:
-    a corrected p below `level`, and an interval of the difference without 0.
+    a corrected p below `level`, and an interval of the difference without 0. No evidence of a difference does not mean
+    that there is none; `non_inferior` says whether one that matters, of `margin`, is excluded.
 
     Raises:
         ValueError: shapes differ.
@@ -80,7 +88,8 @@ def paired_tests(
         verdict = "no evidence"
         if corrected[column] < level and interval is not None and not interval[0] <= 0.0 <= interval[1]:
             verdict = "better" if x > y else "worse"
-        found[name] = Difference(x, y, x - y, interval, float(p[column]), float(corrected[column]), verdict)
+        no_worse = None if interval is None else interval[0] > -margin
+        found[name] = Difference(x, y, x - y, interval, float(p[column]), float(corrected[column]), verdict, no_worse)
     return found
 
 

@@ -67,6 +67,8 @@ def test_labels_of_a_recipe(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('name = "mine"\nlabels = ["b", "a"]\nextra = ["x.jsonl"]\n')
     assert read_label_set(str(path)) == ("b", "a")
+    path.write_text('name = "mine"\n[data]\nlabels = ["b", "a"]\nextra = ["x.jsonl"]\n')
+    assert read_label_set(str(path)) == ("b", "a")
     for text, message in [
         ('labels = ["b", "b"]', "occurs twice"),
         ("name = 1", "has no labels"),

@@ -56,6 +56,21 @@ def test_itself_and_a_worse_one(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "| Macro |" in (tmp_path / "out/comparison.md").read_text(encoding="utf-8")
 
 
+def test_a_system_that_is_hardly_worse_is_within_the_margin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, close, far = (write_run(tmp_path / name, share) for name, share in (("g", 0.9), ("c", 0.897), ("f", 0.85)))
+    assert compare(close, good, "--draws", "200", "--margin", "0.05", "-o", str(tmp_path / "out")) == 0
+    assert "no evidence of a difference, and A is not worse by 0.05 or more" in capsys.readouterr().out
+    written = json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))
+    assert written["margin"] == 0.05 and written["figures"][1]["non_inferior"] is True
+    assert compare(close, good, "--draws", "200", "--margin", "0.0001") == 0
+    assert "and A is not worse" not in capsys.readouterr().out
+    assert compare(far, good, "--draws", "200", "--margin", "0.05", "-o", str(tmp_path / "out")) == 0
+    written = json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))
+    assert written["figures"][1]["non_inferior"] is False
+    assert cli(["eval", "compare", good, close, "--margin", "0"]) == 2
+    assert "--margin 0: give an F1 difference between 0 and 1" in capsys.readouterr().err
+
+
 def test_order_of_rows_does_not_matter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = write_run(tmp_path / "a", 0.9)
     bad = Path(write_run(tmp_path / "b", 0.7))

@@ -9,8 +9,11 @@ import pytest
 from clausetag.data.corpora.opp115 import Corpus, Passage
 from clausetag.data.corpora.privacyglue import read_privacyglue
 from clausetag.data.corpora.splits import policy_split
+from clausetag.data.jsonl import write_jsonl
 from clausetag.data.labels import CHOICE, FIRST_PARTY
-from clausetag.eval.research.split_effect import arms, write_arms
+from clausetag.eval.metrics.gold import gold_matrix
+from clausetag.eval.predictions import prediction_rows
+from clausetag.eval.research.split_effect import arms, collect, policies_of_rows, write_arms
 
 
 @pytest.fixture
@@ -56,3 +59,19 @@ def test_files_are_those_of_privacyglue(tmp_path: Path, corpus: Corpus) -> None:
     rows, _ = read_privacyglue(tmp_path / "random" / "test_dataset.csv")
     expected = [(" ".join(passage.text.split()), passage.labels) for passage in found["random"]["test"]]
     assert [(" ".join(row.text.split()), row.labels) for row in rows] == expected
+
+
+def test_rows_are_drawn_by_their_policies(tmp_path: Path, corpus: Corpus) -> None:
+    found = arms(corpus)
+    write_arms(found, tmp_path)
+    rows, _ = read_privacyglue(tmp_path / "random" / "test_dataset.csv")
+    policies = policies_of_rows(found["disjoint"]["test"])
+    assert [policy in row.text for policy, row in zip(policies, rows, strict=True)] == [True] * len(rows)
+    truth = gold_matrix(rows)
+    for arm in ("disjoint", "random"):
+        folder = tmp_path / "eval" / arm
+        folder.mkdir(parents=True)
+        write_jsonl(folder / "predictions.jsonl", prediction_rows(rows, truth * 1.0, truth, "passage"))
+    assert collect(tmp_path, found)["sentence"].endswith("; intervals over 30 policies.")
+    twice = [*found["disjoint"]["test"], found["disjoint"]["test"][0]]
+    assert policies_of_rows(twice) == policies  # segments of the same text are one row
