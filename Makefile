@@ -29,12 +29,13 @@ HTML ?=
 METRICS ?=
 UNLABELLED ?=
 HELD ?=
+DRY ?=
 POOL ?= runs/pool.jsonl
 A ?= runs/eval/a
 B ?= runs/eval/b
 
 .DEFAULT_GOAL := all
-.PHONY: all test test-all soak load check release openapi pool pretrain teacher distil train eval bench labels compare leakage seeds transfer split-effect predict serve wheel clean help
+.PHONY: all test test-all soak load check release openapi pool pretrain teacher distil train eval bench labels reproduce compare leakage seeds transfer split-effect predict serve wheel clean help
 
 all: $(VENV)/predict.stamp ## install what predicting needs and tag the five policies into out/
 	@$(BIN)/clausetag predict 'data/policies/*.txt' -o $(OUT) --format jsonl,html --table
@@ -98,6 +99,10 @@ labels: $(VENV)/predict.stamp ## join data/annotations/ with the texts in POLICI
 	@mkdir -p runs
 	$(BIN)/clausetag data join data/annotations/today.jsonl $(POLICIES) -o runs/today.jsonl
 	$(BIN)/clausetag data join data/annotations/uncertain.jsonl $(POLICIES) -o runs/uncertain.jsonl
+
+reproduce: $(VENV)/teacher.stamp ## build both shipped models anew from UNLABELLED and EXTRA (days); DRY=1 lists the stages and their hours
+	@test -n "$(UNLABELLED)" || { echo "make reproduce: set UNLABELLED=policies.jsonl.gz (rows of id and text)"; exit 2; }
+	$(KEEP_MEMORY) $(BIN)/python -m clausetag.train.reproduce $(UNLABELLED) $(foreach file,$(EXTRA),--extra $(file)) $(if $(DRY),--dry-run)
 
 compare: $(VENV)/dev.stamp ## test whether A is better than B (both are folders that `make eval` wrote)
 	$(BIN)/clausetag eval compare $(A) $(B)

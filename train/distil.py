@@ -5,8 +5,8 @@
     clausetag train default --set distilled=runs/distilled -o runs/default
 
 Knowledge distillation: a small student learns the probabilities of larger teachers (Hinton et al. 2015), on unlabelled
-text of the domain too (Turc et al. 2019). The scores of several teachers are averaged. They are saved, so that any
-number of students can be trained on them.
+text of the domain too (Turc et al. 2019). The scores of several teachers are averaged; a policy that some of them were
+trained on is scored by the others. Scores are saved, so that any number of students can be trained on them.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def distil(
                 temporary.replace(target)
             bar.update()
     bar.close()
-    _write_means(parts, len(teachers), len(work), folder)
+    _write_means(parts, [teacher.trained_on.policies for teacher in teachers], len(work), folder)
     if pool:
         write_jsonl(folder / POOL_FILE, [sentence.row() for sentence in pool])
     write_trained_on(folder, [teacher.trained_on for teacher in teachers])
@@ -202,20 +202,29 @@ def _split(source: Source, size: int) -> list[Source]:
     return [replace(source, sentences=tuple(part)) for part in parts if part]
 
 
-def _write_means(parts: Path, teachers: int, places: int, folder: Path) -> None:
-    """Join the parts, averaged over the teachers (for passages, over those that read policies in context)."""
+def _write_means(parts: Path, learnt: Sequence[frozenset[str]], places: int, folder: Path) -> None:
+    """Join the parts, averaged over the teachers (for passages, over those that read policies in context).
+
+    What teachers have learnt by heart teaches little. So a policy that a teacher was trained on (`learnt`, for each
+    teacher) gets the scores of the other teachers, if there are any.
+    """
     joined: dict[str, list[npt.NDArray[np.generic]]] = {}
     for place in range(places):
         read = []
-        for number in range(teachers):
+        for number in range(len(learnt)):
             with np.load(parts / f"{number}-{place}.npz", allow_pickle=False) as arrays:
                 read.append({name: arrays[name] for name in arrays.files})
         for name in ("sentences", "passages"):
-            scored = [one for one in read if len(one[name])]
+            scored = [(one, known) for one, known in zip(read, learnt, strict=True) if len(one[name])]
             if scored:
                 scores = f"{name[:-1]}_scores"
-                mean = np.mean([one[scores].astype(np.float32) for one in scored], axis=0)
-                joined.setdefault(name, []).append(scored[0][name])
+                keys = scored[0][0][name]
+                values = np.stack([one[scores].astype(np.float32) for one, _ in scored])
+                policies = [str(key).partition("\t")[0] for key in keys]
+                new = np.array([[policy not in known for policy in policies] for _, known in scored], dtype=np.float32)
+                new[:, new.sum(0) == 0] = 1  # all teachers know it
+                mean = np.einsum("tn,tn...->n...", new / new.sum(0), values)
+                joined.setdefault(name, []).append(keys)
                 joined.setdefault(scores, []).append(mean.astype(np.float16))
     heads = joined["sentence_scores"][0].shape[1]
     empty: dict[str, npt.NDArray[np.generic]] = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from pyarrow.compute import list_value_length
 from torch import Tensor, nn
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
@@ -76,15 +77,12 @@ class TokenisedPool:
             DataError: a policy stands in two places.
         """
         self.tokenizer = tokenizer
-        self._rows = rows.map(
+        columns = rows.map(
             _tokenise, batched=True, fn_kwargs={"tokenizer": tokenizer}, remove_columns=rows.column_names
-        ).with_format("numpy")
-        self.lengths: npt.NDArray[np.int32] = np.concatenate(
-            [np.array([len(ids) for ids in part["ids"]], dtype=np.int32) for part in self._rows.iter(10_000)]
-        )
-        self._headings: npt.NDArray[np.int32] = np.concatenate(
-            [np.array([len(ids) for ids in part["heading"]], dtype=np.int32) for part in self._rows.iter(10_000)]
-        )
+        ).data
+        self._ids, self._heading = columns.column("ids"), columns.column("heading")
+        self.lengths: npt.NDArray[np.int32] = list_value_length(self._ids).to_numpy()
+        self._headings: npt.NDArray[np.int32] = list_value_length(self._heading).to_numpy()
         names = (name for part in rows.iter(10_000) for name in part["policy"])
         self.bounds = list(policy_bounds(names))
         """The first and the last row (plus 1) of each policy."""
@@ -102,12 +100,11 @@ class TokenisedPool:
 
     def ids(self, place: Place) -> list[int]:
         """The token ids of a window, as `pack` would give them."""
-        rows = self._rows[place.start : place.end]
         ids = [self.tokenizer.cls_id]
         if place.heading:
-            ids += [*rows["heading"][0][:MAX_HEADING_TOKENS].tolist(), self.tokenizer.sep_id]
-        for tokens in rows["ids"]:
-            ids += [*tokens.tolist()[: max(1, place.length - len(ids) - 1)], self.tokenizer.sep_id]
+            ids += [*self._heading[place.start].as_py()[:MAX_HEADING_TOKENS], self.tokenizer.sep_id]
+        for tokens in self._ids.slice(place.start, place.end - place.start).to_pylist():
+            ids += [*tokens[: max(1, place.length - len(ids) - 1)], self.tokenizer.sep_id]
         return ids
 
 

@@ -128,6 +128,9 @@ class Evaluation(_Section):
     folds: Annotated[int, Field(ge=0, le=100)] = 0
     """Fit thresholds and calibration of the head `guide` to out-of-fold scores: its policies are divided into this many
     folds, and a model is trained without each. 0: validation data are policies of their own."""
+    fold: Annotated[str, Field(pattern=r"^([1-9]\d?/[1-9]\d?)?$")] = ""
+    """Leave a part of the policies out of the training: `1/3` leaves out the first of three. Teachers trained so score
+    the sentences that they have not learnt (`clausetag distil`)."""
     unvalidated: bool = False
     """Allow training without validation data. A head without any keeps its last epoch, uncalibrated scores and a
     threshold of 0.5. Validation data that do exist are still used."""

@@ -163,6 +163,8 @@ def assemble(recipe: Recipe) -> TrainingData:
             source, found = _privacyglue(Path(recipe.privacyglue), name)
             into.append(source)
             notes += found
+    if recipe.fold:
+        train = without_fold(train, recipe.fold)
     teacher_scores = load_teacher_scores(recipe.distilled) if recipe.distilled else None
     if teacher_scores:
         train.append(Source(POOL, teacher_scores.pool, whole=bool(recipe.privacyglue)))
@@ -188,6 +190,25 @@ def assemble(recipe: Recipe) -> TrainingData:
             "split validation, or set unvalidated = true"
         )
     return data
+
+
+def without_fold(sources: Sequence[Source], fold: str) -> list[Source]:
+    """The sources without the policies of one part of several, given as "1/3".
+
+    Raises:
+        RecipeError: there is no such part, or it leaves nothing.
+    """
+    number, parts = map(int, fold.split("/"))
+    policies = sorted({row.policy for source in sources for row in source.sentences})
+    out = set(policies[number - 1 :: parts])
+    if number > parts or parts < 2 or len(out) in (0, len(policies)):
+        raise RecipeError(f"recipe: fold = {fold!r} of {len(policies)} policies; give for example 1/3")
+    kept = []
+    for source in sources:
+        passages = {key: votes for key, votes in source.passages.items() if key[0] not in out}
+        rows = tuple(row for row in source.sentences if row.policy not in out)
+        kept.append(replace(source, sentences=rows, passages=passages))
+    return [source for source in kept if source.sentences]
 
 
 def sources_of(path: str, labels: tuple[str, ...]) -> dict[str, list[Source]]:

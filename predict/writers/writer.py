@@ -21,6 +21,7 @@ from clausetag.data.errors import DataError
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.predict.run_folder import disk
+from clausetag.predict.writers.card import CardSink
 from clausetag.predict.writers.html import INDEX, PAGES, OnePageSink, SiteSink, index_name
 from clausetag.predict.writers.rows import CsvSink, JsonlSink, ParquetSink, SummarySink, TextsSink, load_pyarrow
 from clausetag.predict.writers.sink import Sink
@@ -67,8 +68,8 @@ class OutputWriter:
 
     A `target` with the suffix .jsonl, .csv, .parquet or .html is one file of that format. Any other is a folder, with
     one or more `formats` (none: JSONL): ``predictions.<format>`` or, for HTML, ``index.html`` and
-    ``html/<policy>.html``; always ``summary.jsonl``, ``summary.csv`` and ``texts/<policy>.txt``. Memory holds one
-    document, and the names of all.
+    ``html/<policy>.html``; always ``summary.jsonl``, ``summary.csv``, ``texts/<policy>.txt`` and the card. Memory holds
+    one document, and the names of all.
 
     Raises:
         DataError: `formats` contradict the suffix of the file, or the target cannot be written.
@@ -173,7 +174,8 @@ class OutputWriter:
         for name, result in zip(self.formats, self.results, strict=True):
             self._sinks.append(self._sink(name, work / result.name))
         if not self.is_file:
-            self._sinks += [SummarySink(work, self._labels), TextsSink(work / TEXTS)]
+            card = CardSink(work, self.target, self.formats, self._labels)
+            self._sinks += [SummarySink(work, self._labels), TextsSink(work / TEXTS), card]
 
     def _sink(self, name: Format, path: Path) -> Sink:
         match name:

@@ -49,7 +49,7 @@ def test_a_folder_holds_rows_in_order_and_texts(tmp_path: Path) -> None:
     text = (tmp_path / "out" / "texts" / "sub" / "a.txt").read_text(encoding="utf-8")
     assert all(text[row["start"] : row["end"]] == row["text"] for row in rows[:3])
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["predictions.jsonl", "summary.csv", "summary.jsonl", "texts"]
+    assert names == ["README.md", "predictions.jsonl", "summary.csv", "summary.jsonl", "texts"]
 
 
 def test_csv_has_one_row_for_a_sentence_and_a_column_for_each_score(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_texts_and_pages_get_their_names_before_the_rows_and_the_index(
         monkeypatch.setattr(os, "replace", recording)
     final = [name for name in moved if not name.startswith(".")]
     assert set(final[:3]) == {"html", "texts"} and set(final[3:]) == {
-        *("index.html", "predictions.jsonl", "summary.csv", "summary.jsonl")
+        *("README.md", "index.html", "predictions.jsonl", "summary.csv", "summary.jsonl")
     }
 
 
@@ -165,7 +165,7 @@ def test_the_same_documents_give_the_same_bytes(tmp_path: Path) -> None:
             writer.fail(_FAILED)
             writer.add(*_tagged("b"))
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert len(files) == 11
+    assert len(files) == 12
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 

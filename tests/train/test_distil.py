@@ -150,6 +150,20 @@ def test_two_teachers_are_averaged_over_the_heads_that_both_have_learnt(
         distil(recipe, data, POOL_ROWS, [teacher, third], tmp_path / "e", quiet=True)
 
 
+def test_a_policy_is_scored_by_teachers_that_have_not_learnt_it(
+    recipe: Recipe, data: TrainingData, teacher: Start, tiny_artifact: Path, tmp_path: Path
+) -> None:
+    second = variant(tiny_artifact, tmp_path / "second", bias=1.5)
+    known = replace(teacher, trained_on=replace(teacher.trained_on, policies=frozenset(["shop-0", "shop-1"])))
+    other = replace(second, trained_on=replace(second.trained_on, policies=frozenset(["shop-1", "shop-2"])))
+    distil(recipe, data, POOL_ROWS, [known, other], tmp_path / "d", quiet=True)
+    found = load_teacher_scores(str(tmp_path / "d")).of_sentences(POOL_ROWS)[0][:, 0]
+    one, two = (probabilities(start, POOL_ROWS)[0][:, HEADS.index("guide")] for start in (teacher, second))
+    expected = {"shop-0": two, "shop-1": (one + two) / 2, "shop-2": one, "shop-3": (one + two) / 2}
+    for row, sentence in enumerate(POOL_ROWS):
+        np.testing.assert_allclose(found[row], expected[sentence.policy][row], atol=2e-3)
+
+
 def test_a_teacher_without_context_gives_no_passage_scores(
     recipe: Recipe, data: TrainingData, teacher: Start, tiny_artifact: Path, tmp_path: Path
 ) -> None:

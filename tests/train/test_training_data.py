@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from clausetag.data.errors import DataError, LeakageError, RecipeError
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.data.text import text_hash
-from clausetag.train.config import Recipe
+from clausetag.train.config import Recipe, recipe_from
 from clausetag.train.targets import guide_targets_from_opp115, label_targets
 from clausetag.train.training_data import Source, TrainingData, assemble, without_test_texts
 
@@ -161,3 +162,18 @@ def test_the_corpus_is_split_by_policy(opp115_folder: Path, monkeypatch: pytest.
     assert found.trained_policies() == set(split["train"])
     assert {s.policy for s in found.validation[0].sentences} == set(split["validation"])
     assert all(key[0] in set(split["train"]) for key in found.train[0].passages)
+
+
+def test_parts_of_the_policies_are_left_out_in_turn(tiny_recipe: dict[str, Any]) -> None:
+    values = {**tiny_recipe, "policies_validation": [], "unvalidated": True}
+    kept = []
+    for number in (1, 2, 3):
+        data = assemble(recipe_from({**values, "fold": f"{number}/3"}))
+        kept.append(data.trained_policies())
+    every = set(values["policies"])
+    assert [len(every - found) for found in kept] == [2, 1, 1]
+    assert set().union(*(every - found for found in kept)) == every
+    with pytest.raises(RecipeError, match="fold = '4/3' of 4 policies; give for example 1/3"):
+        assemble(recipe_from({**values, "fold": "4/3"}))
+    with pytest.raises(RecipeError, match="fold = 'half'"):
+        recipe_from({**values, "fold": "half"})

@@ -1,0 +1,91 @@
+"""The card of an output folder, with which `datasets.load_dataset(OUT)` finds and types the rows.
+
+Without it the library would guess: it would take the texts for rows, and fail where a column first occurs late.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clausetag.data.jsonl import write_text
+from clausetag.data.labels import LABELS
+from clausetag.data.records import Document, FailedInput, Sentence
+from clausetag.predict.writers.sink import Sink
+
+CARD = "README.md"
+_TITLE = "# Tagged privacy policies"
+_ROWS = ("parquet", "jsonl", "csv")
+"""Formats that the library reads, the best first."""
+_TEXT = """
+One row a sentence, in the order of the policies; a policy that could not be read has one row, with `error`. The columns
+are described in clausetag's docs/OUTPUTS.md.
+
+```python
+import datasets
+
+rows = datasets.load_dataset("THIS FOLDER")["train"]
+```
+"""
+
+
+def jsonl_features(labels: Sequence[str] = LABELS) -> dict[str, Any]:
+    """The columns of `predictions.jsonl`: a type's name, a list of one type, or the types of an object's keys."""
+    return {
+        **dict.fromkeys(("policy", "text", "heading", "lead_in"), "string"),
+        **dict.fromkeys(("index", "passage", "start", "end"), "int32"),
+        "links": [{"start": "int32", "end": "int32", "href": "string"}],
+        "labels": ["string"],
+        "scores": dict.fromkeys(labels, "float32"),
+        "flags": ["string"],
+        "error": {"code": "string", "message": "string"},
+    }
+
+
+def render_card(formats: Sequence[str], labels: Sequence[str] = LABELS) -> str:
+    """The card of a folder with `formats`, of which the library reads one; empty if it reads none."""
+    found = next((name for name in _ROWS if name in formats), None)
+    if found is None:
+        return ""
+    lines = ["---", "configs:", "- config_name: default", f"  data_files: predictions.{found}"]
+    if found == "jsonl":  # Parquet has types of its own
+        lines += ["dataset_info:", "  config_name: default", "  features:"]
+        lines += _members(jsonl_features(labels), "  ")
+    return "\n".join([*lines, "---", "", _TITLE]) + "\n" + _TEXT
+
+
+def _members(features: Mapping[str, Any], indent: str) -> list[str]:
+    """The YAML of columns, or of the keys of an object."""
+    lines: list[str] = []
+    for name, feature in features.items():
+        lines.append(f"{indent}- name: {json.dumps(name)}")
+        kind, inner = ("list", feature[0]) if isinstance(feature, list) else ("struct", feature)
+        if isinstance(inner, str):
+            lines.append(f"{indent}  {'list' if isinstance(feature, list) else 'dtype'}: {inner}")
+        else:
+            lines += [f"{indent}  {kind}:", *_members(inner, indent + "  ")]
+    return lines
+
+
+class CardSink(Sink):
+    """Writes the card at the end, unless the folder has a README.md that is not one of these."""
+
+    def __init__(self, folder: Path, target: Path, formats: Sequence[str], labels: Sequence[str] = LABELS) -> None:
+        present = target / CARD
+        ours = not present.is_file() or _TITLE in present.read_text(encoding="utf-8", errors="replace")
+        self._path, self._text = folder / CARD, render_card(formats, labels) if ours else ""
+
+    def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
+        """The card does not depend on the documents."""
+
+    def fail(self, failed: FailedInput) -> None:
+        """The card does not depend on the documents."""
+
+    def finish(self) -> None:
+        if self._text:
+            write_text(self._path, self._text)
+
+    def close(self) -> None:
+        """No file stays open."""
