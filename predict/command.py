@@ -19,6 +19,7 @@ from typing import Any
 
 from clausetag.data.documents.discover import FoundFile, Search, count_documents, find_files, passed_over_line
 from clausetag.data.documents.inputs import Reader
+from clausetag.data.documents.isolated import IsolatedReader
 from clausetag.data.errors import ClausetagError
 from clausetag.data.overwriting import refuse_among
 from clausetag.data.records import Document, FailedInput, Sentence
@@ -32,6 +33,10 @@ from clausetag.predict.run import Interrupted, Run
 from clausetag.predict.run_folder import RunFolder
 from clausetag.predict.run_summary import Tally
 from clausetag.predict.writers.writer import FORMATS, RUN_JSON, Format, OutputWriter
+
+_DOCUMENT_SECONDS = 120.0
+_HARMLESS = 200_000
+"""Bytes of a document up to which it is read in this process: seconds at most, whatever it holds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="number of threads (default: the cores this process may use; with --engine ray, one per worker)",
+    )
+    parser.add_argument(
+        "--document-seconds",
+        type=float,
+        default=_DOCUMENT_SECONDS,
+        metavar="SECONDS",
+        help="time to read one document, after which it counts as failed (default: %(default)g)",
     )
     parser.add_argument("--table", action="store_true", help="with -o, print the table too")
     parser.add_argument(
@@ -110,8 +122,20 @@ def main(arguments: argparse.Namespace) -> int:
     progress = Progress(sys.stderr, quiet=arguments.quiet)
     pipeline = Pipeline(tagger, head, arguments.strict, progress, arguments.threads or available_cores())
     stdin = getattr(sys.stdin, "buffer", None) or BytesIO()
-    reader = Reader(stdin, columns=columns_of(arguments), search=Search(arguments.all), note=pipeline.note)
-    quality = quality_note(tagger.config)
+    isolated = IsolatedReader(arguments.document_seconds, harmless=_HARMLESS)
+    reader = Reader(
+        stdin,
+        columns=columns_of(arguments),
+        search=Search(arguments.all),
+        read_document=isolated.read,
+        note=pipeline.note,
+    )
+    with isolated:
+        return _run(arguments, formats, pipeline, reader)
+
+
+def _run(arguments: argparse.Namespace, formats: tuple[Format, ...], pipeline: Pipeline, reader: Reader) -> int:
+    quality = quality_note(pipeline.tagger.config)
     if arguments.output is None:
         failed = _print_tables(pipeline, reader.read(arguments.inputs))
         if reader.search.passed_over:
@@ -182,6 +206,7 @@ def _write(
         "all": arguments.all,
         "columns": list(reader.columns.names),
         "strict": arguments.strict,
+        "document_seconds": arguments.document_seconds,
         "threads": arguments.threads,
     }
     inputs = tuple(arguments.inputs)
@@ -210,6 +235,8 @@ def _check(arguments: argparse.Namespace) -> None:
     for name, value in (("--resume", arguments.resume), ("--run-json", arguments.run_json)):
         if value and arguments.output is None:
             raise ClausetagError(f"{name} needs -o OUT, where the result goes")
+    if not 0 < arguments.document_seconds < 1e6:
+        raise ClausetagError(f"--document-seconds {arguments.document_seconds:g}: use a number above 0")
     if arguments.threads is not None and not 1 <= arguments.threads <= 1024:
         raise ClausetagError(f"--threads {arguments.threads}: use 1 to 1024")
 

@@ -29,11 +29,14 @@ from clausetag.data.documents.formats import (
     suffix_of,
 )
 from clausetag.data.documents.rows import COLUMNS, Columns, PolicyRow
-from clausetag.data.documents.sniff import document_from_bytes, extract_html, extract_text, require_text
+from clausetag.data.documents.sniff import read_document as read_here
 from clausetag.data.documents.tables import row_word, table_rows
 from clausetag.data.errors import DocumentError, is_machine_error, one_line
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.text import SURROGATE
+
+ReadDocument = Callable[[str, bytes | str, str, Limits], Document]
+"""A function like `sniff.read_document`."""
 
 
 def read_inputs(inputs: Sequence[str], stdin: BinaryIO, limits: Limits = LIMITS) -> Iterator[Document | FailedInput]:
@@ -60,6 +63,8 @@ class Reader:
     """The columns of tables."""
     search: Search = field(default_factory=Search)
     """Which files of folders are read."""
+    read_document: ReadDocument = read_here
+    """Reads the content of a document, perhaps in another process."""
     note: Callable[[str], None] = lambda _: None
     """Called with each line that the user should see: ids that were changed."""
     ids: set[str] = field(default_factory=set)
@@ -82,7 +87,7 @@ class Reader:
         return attempt(policy, "standard input", lambda: self._document(policy, self.stdin, ""))
 
     def _document(self, policy: str, file: BinaryIO, suffix: str) -> Document:
-        return document_from_bytes(policy, file.read(self.limits.document + 1), suffix, self.limits)
+        return self.read_document(policy, file.read(self.limits.document + 1), suffix, self.limits)
 
     def _read_file(self, file: FoundFile) -> Iterator[Document | FailedInput]:
         path, suffix, relative = file.path, suffix_of(file.path.name), relative_name(file.path)
@@ -118,7 +123,7 @@ class Reader:
             if suffix in ARCHIVE_SUFFIXES:
                 raise DocumentError("unsupported", "an archive within an archive is not read; unpack the outer one")
             refuse_suffix(suffix)
-            return document_from_bytes(policy, member.read(), suffix, self.limits)
+            return self.read_document(policy, member.read(), suffix, self.limits)
 
         return attempt(policy, f"{path}, {member.name}", document)
 
@@ -134,8 +139,8 @@ class Reader:
         """The document of a table's row; `place` is for messages, `fallback` the id of a row that has none."""
         if isinstance(row, DocumentError):
             return FailedInput(fallback, row.code, f"{place}: {row}")
-        policy, extract, content = self.row_id(place, row), extract_html if row.is_html else extract_text, row.content
-        return attempt(policy, place, lambda: require_text(extract(policy, content)))
+        policy, content, kind = self.row_id(place, row), row.content, "html" if row.is_html else "text"
+        return attempt(policy, place, lambda: self.read_document(policy, content, kind, self.limits))
 
     def row_id(self, place: str, row: PolicyRow) -> str:
         """The id of a row, with a number if another document has it; a note says so."""

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
-from clausetag.data.documents.formats import LIMITS, Limits
-from clausetag.data.documents.sniff import document_from_bytes, extract_html, extract_text, require_text
+from clausetag.data.documents.formats import LIMITS, WORD_SUFFIXES, Limits
+from clausetag.data.documents.sniff import read_document
 from clausetag.data.errors import DocumentError
 from clausetag.data.processes import CallFailed, ProcessDied, ProcessTimeout, WorkerProcess
 from clausetag.data.records import Document, block_from_row
@@ -21,16 +21,22 @@ PRELOAD = "clausetag.data.documents.preload"
 """The module that imports what a reader process needs."""
 MEMORY = 2_000_000_000
 """Bytes that a reader process may need for a document."""
+_PACKED = (".pdf", *WORD_SUFFIXES)
+_PACKED_MARKS = (b"PK\x03\x04", b"%PDF-")
+_MARK = 1024
+"""Formats whose content is packed, so that a small file can take long."""
 
 
 class IsolatedReader:
     """Reads one document at a time. The process is started with the first document, and replaced if it ends.
 
-    `seconds` and `memory` are for each document.
+    `seconds` and `memory` are for each document. Documents of at most `harmless` bytes or characters that are neither
+    PDF nor Word files are read in this process, which saves the time of starting one: readers are linear in the length.
     """
 
-    def __init__(self, seconds: float, memory: int = MEMORY) -> None:
+    def __init__(self, seconds: float, memory: int = MEMORY, harmless: int = 0) -> None:
         self._seconds = seconds
+        self._harmless = harmless
         self._memory = memory
         self._process: WorkerProcess | None = None
 
@@ -42,6 +48,9 @@ class IsolatedReader:
                 "too_large" if it needed too much memory.
             OSError: an error of the machine, such as too many open files.
         """
+        packed = isinstance(content, bytes) and (kind in _PACKED or content[:_MARK].lstrip().startswith(_PACKED_MARKS))
+        if len(content) <= self._harmless and not packed:
+            return read_document(policy, content, kind, limits)
         if self._process is None:
             self._process = WorkerProcess(PRELOAD, self._memory)
         try:
@@ -82,10 +91,7 @@ def reader_error(error: BaseException, seconds: float) -> DocumentError:
 def read_to_json(policy: str, content: bytes | str, kind: str, limits: Limits = LIMITS) -> bytes:
     """Read a document in this process; returns it, or why it cannot be read, for `document_from_json`."""
     try:
-        if isinstance(content, bytes):
-            document = document_from_bytes(policy, content, kind, limits)
-        else:
-            document = require_text((extract_html if kind == "html" else extract_text)(policy, content))
+        document = read_document(policy, content, kind, limits)
     except DocumentError as error:
         return json.dumps({"code": error.code, "message": str(error)}).encode()
     return json.dumps(asdict(document)).encode()

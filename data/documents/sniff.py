@@ -97,6 +97,17 @@ def looks_like_document(suffix: str, head: bytes) -> bool:
     return not suffix and bool(start) and not looks_binary(head) and not start.startswith(_SCRIPT_MARKS)
 
 
+def read_document(policy: str, content: bytes | str, kind: str = "", limits: Limits = LIMITS) -> Document:
+    """Read bytes (`kind` is the file's suffix) or a string (`kind` is "text" or "html").
+
+    Raises:
+        DocumentError: see `document_from_bytes`.
+    """
+    if isinstance(content, bytes):
+        return document_from_bytes(policy, content, kind, limits)
+    return require_text((extract_html if kind == "html" else extract_text)(policy, content))
+
+
 def document_from_bytes(policy: str, content: bytes, suffix: str = "", limits: Limits = LIMITS) -> Document:
     """Read one document of any supported kind; `suffix` is its file's, in any case, and empty if there is none.
 

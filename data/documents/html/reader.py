@@ -36,6 +36,7 @@ from clausetag.data.documents.html.folded import (
     mark_accordion_titles,
     read_buttons_in_sentences,
 )
+from clausetag.data.documents.html.limits import HTML_LIMITS, HtmlLimits
 from clausetag.data.documents.html.main_content import main_content
 from clausetag.data.documents.html.set_aside import has_set_lines, outside, words_set_aside
 from clausetag.data.documents.html.stored import inner_pages
@@ -87,20 +88,24 @@ class Page:
     """The page's title, and of a page with little prose all its text; they tell an error page from a short policy."""
 
 
-def html_blocks(html: str) -> list[RawBlock]:
+def html_blocks(html: str, limits: HtmlLimits = HTML_LIMITS) -> list[RawBlock]:
     """The main content of a page or fragment as (text, kind) blocks in order, without list markers.
 
     Bad markup never raises an error; a page without text gives an empty list.
+
+    Raises:
+        DocumentError: code "too_large"; the page exceeds a limit.
     """
-    return read_page(html).blocks
+    return read_page(html, limits).blocks
 
 
-def read_page(html: str) -> Page:
+def read_page(html: str, limits: HtmlLimits = HTML_LIMITS) -> Page:
     """The main content of a page or fragment, and what is left out of it; see `html_blocks`."""
-    return _read(html, _MAX_NESTED)
+    return _read(html, _MAX_NESTED, limits)
 
 
-def _read(html: str, nested: int) -> Page:
+def _read(html: str, nested: int, limits: HtmlLimits) -> Page:
+    limits.check(html)
     try:
         root = parse(html)
     except TooDeep:
@@ -124,7 +129,9 @@ def _read(html: str, nested: int) -> Page:
     shown = "\n".join("".join(title.itertext()) for title in root.iter("title"))
     if _prose(kept) < _LITTLE_PROSE:
         stored = text_blocks(root, in_lines, NOT_TEXT - STORED)
-        inner = [block for page in inner_pages(root) for block in _read(page, nested - 1).blocks] if nested else []
+        inner = (
+            [block for page in inner_pages(root) for block in _read(page, nested - 1, limits).blocks] if nested else []
+        )
         if sum(len(block.text.split()) for block in inner) < _STORED_PROSE:
             inner = []
         if not inner and _prose(stored) >= _prose(everything) + _STORED_PROSE:
