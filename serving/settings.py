@@ -55,12 +55,14 @@ class Settings(BaseSettings):
     """Policies in a request; more gets 422."""
     max_queue: Count = 64
     """Requests being answered or waiting; one more gets 429 at once."""
+    max_streams: Count = 32
+    """Answers being sent line by line, however slowly their clients take them; one more gets 429 at once."""
     max_uploads: Count = 256
     """Requests whose body is still arriving; one more gets 429 at once."""
     max_connections: Count = 1000
     """Open connections, and at most 128 less than the system's limit of open files; one more closes the idlest."""
     deadline_seconds: Seconds = 30.0
-    """Time to answer a request after its body has arrived; then it gets 504."""
+    """Time to answer a request after its body has arrived, or for the next lines of a stream; then it gets 504."""
     read_seconds: Seconds = 10.0
     """Time for a request's headers to arrive (then the connection is closed), and for its body (then it gets 408)."""
     write_seconds: Seconds = 60.0

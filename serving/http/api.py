@@ -17,6 +17,7 @@ from clausetag.serving.http.forms import Upload
 from clausetag.serving.http.predict import answer_request
 from clausetag.serving.http.requests import CONTENT_TYPES, check_names, parse
 from clausetag.serving.http.schemas import Info, Label, Status
+from clausetag.serving.http.streaming import StreamedAnswer, wants_stream
 from clausetag.serving.observability.metrics import CONTENT_TYPE
 from clausetag.serving.runtime.answer import model_info
 from clausetag.serving.runtime.prepare import TagRequest
@@ -60,6 +61,8 @@ def predict_route(service: Service) -> Callable[..., Any]:
         def check(header: str, body: bytes | Upload) -> tuple[TagRequest, Write]:
             return parse(header, body, query, service.tagger, service.settings.max_policies), pydantic_core.to_json
 
+        if wants_stream(request.headers.get("accept", "")):
+            return StreamedAnswer(service, request, check)
         body = await answer_request(service, request, CONTENT_TYPES, check)
         return Response(body, media_type="application/json")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
 
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
@@ -15,8 +15,9 @@ from clausetag.data.labels import LABELS
 from clausetag.serving.http.forms import FORM_TYPE
 from clausetag.serving.http.inference import InferAnswer, InferError, InferRequest
 from clausetag.serving.http.requests import DOCUMENT_TYPES, JSON_TYPE
-from clausetag.serving.http.schemas import REQUESTS, ErrorAnswer, PoliciesAnswer, TaggedPolicy, with_labels
+from clausetag.serving.http.schemas import REQUESTS, ErrorAnswer, PoliciesAnswer, StreamLine, TaggedPolicy, with_labels
 
+NDJSON_TYPE = "application/x-ndjson"
 DESCRIPTION = (
     "Tags every sentence of a privacy policy with the data practices it states (OPP-115's categories, twelve labels, "
     "multi-label). Nothing that is sent is stored, logged or passed on."
@@ -37,6 +38,12 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"description": "Starting or stopping", "headers": _RETRY_AFTER},
     504: {"description": "The deadline passed"},
 }
+
+
+def _refs(models: Iterable[type[BaseModel]]) -> list[dict[str, str]]:
+    return [{"$ref": f"#/components/schemas/{model.__name__}"} for model in models]
+
+
 _KEY: dict[str, Any] = {"security": [{}, {"key": []}]}
 _FORM = {
     "type": "object",
@@ -50,7 +57,7 @@ _FORM = {
     },
 }
 _BODY = {
-    JSON_TYPE: {"schema": {"oneOf": [{"$ref": f"#/components/schemas/{m.__name__}"} for m in REQUESTS.values()]}},
+    JSON_TYPE: {"schema": {"oneOf": _refs(REQUESTS.values())}},
     FORM_TYPE: {"schema": _FORM},
     **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in DOCUMENT_TYPES},
 }
@@ -65,7 +72,11 @@ PREDICT: dict[str, Any] = {
     "description": "JSON, or a document as it is. Several policies get a list of answers, in which one that cannot be "
     "read has an error of its own.",
     "responses": {
-        200: {"description": "The tagged sentences", "model": TaggedPolicy | PoliciesAnswer},
+        200: {
+            "description": "The tagged sentences; with `Accept: application/x-ndjson` as lines, when they are ready",
+            "model": TaggedPolicy | PoliciesAnswer,
+            "content": {NDJSON_TYPE: {"schema": {"oneOf": _refs(get_args(StreamLine))}}},
+        },
         **_errors(400, 401, 408, 413, 415, 422, 429, 500, 503, 504),
     },
     "openapi_extra": {"requestBody": {"required": True, "content": _BODY}, **_KEY},
@@ -124,7 +135,8 @@ PING: dict[str, Any] = {
     "responses": {200: {"description": "They are; the body is empty", "content": {}}, **_errors(500, 503)},
     "response_class": Response,
 }
-_IN_REQUESTS: list[type[BaseModel]] = [*REQUESTS.values(), InferRequest]
+_FURTHER: list[type[BaseModel]] = [*REQUESTS.values(), InferRequest, *get_args(StreamLine)]
+"""Models that FastAPI doesn't find in the routes by itself."""
 
 
 def describe(app: FastAPI, labels: Sequence[str]) -> dict[str, Any]:
@@ -132,9 +144,9 @@ def describe(app: FastAPI, labels: Sequence[str]) -> dict[str, Any]:
     if app.openapi_schema is None:
         spec = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         template = "#/components/schemas/{model}"
-        _, requests = models_json_schema([(m, "validation") for m in _IN_REQUESTS], ref_template=template)
+        _, further = models_json_schema([(model, "validation") for model in _FURTHER], ref_template=template)
         components = spec["components"]
-        components["schemas"] = dict(sorted((components["schemas"] | requests["$defs"]).items()))
+        components["schemas"] = dict(sorted((components["schemas"] | further["$defs"]).items()))
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         # FastAPI adds JSON, its default, to the plain text that /metrics answers with.
         for path in ("/metrics", "/v1/metrics"):

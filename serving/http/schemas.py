@@ -158,6 +158,64 @@ class PoliciesAnswer(Strict):
     policies: list[PolicyAnswer | PolicyFailure]
 
 
+class StreamedDocument(Strict):
+    """What is known of a policy before its rows."""
+
+    model: ModelName
+    text: str
+    sha256: str
+    flags: list[str]
+    sentences: int = Field(description="Number of rows that will come.")
+
+
+class DocumentLine(Strict):
+    """A policy has been read; its rows follow."""
+
+    policy: str
+    document: StreamedDocument
+
+
+class SummaryLine(Strict):
+    """All rows of a policy have come."""
+
+    policy: str
+    summary: dict[Label, int]
+
+
+class FailureLine(Strict):
+    """A policy could not be read."""
+
+    policy: str
+    error: ItemError
+
+
+class Progress(Strict):
+    """How far a request is."""
+
+    policies: int = Field(description="Policies that are finished.")
+    of: int = Field(description="Policies of the request.")
+    sentences: int = Field(description="Rows so far.")
+
+
+class ProgressLine(Strict):
+    """Follows each group of lines that came together."""
+
+    progress: Progress
+
+
+class Totals(Strict):
+    """What a stream held."""
+
+    policies: int
+    sentences: int
+
+
+class DoneLine(Strict):
+    """The last line of a complete answer."""
+
+    done: Totals
+
+
 class ErrorDetail(Strict):
     """What went wrong."""
 
@@ -171,6 +229,10 @@ class ErrorAnswer(Strict):
     """The shape of every error."""
 
     error: ErrorDetail
+
+
+StreamLine = DocumentLine | TaggedSentence | SummaryLine | FailureLine | ProgressLine | DoneLine | ErrorAnswer
+"""A line of a stream; `ErrorAnswer` is the last line of one that failed."""
 
 
 class HeadInfo(Strict):

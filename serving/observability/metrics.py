@@ -44,6 +44,7 @@ class Metrics:
         self.model = gauge("clausetag_model_info", "The labels say which model is loaded", ("name", "hash", "version"))
         self.stages = seconds("clausetag_stage_seconds", _STAGES, ("stage",))
         self.queue = gauge("clausetag_queue_requests", "Requests being answered or waiting")
+        self.streams = gauge("clausetag_streams", "Answers being sent line by line")
         self.uploads = gauge("clausetag_uploads", "Requests whose body is arriving")
         self.connections = gauge("clausetag_connections", "Open connections")
         self.long_readings = gauge("clausetag_long_readings", "Documents that take long to read, or wait for that")

@@ -16,42 +16,58 @@ LICENCE = "Code: MIT. Weights: as their card says; the shipped ones are for non-
 _VERSION = package_version()
 
 
-def answer(
-    tagger: Tagger,
-    prepared: PreparedDocument,
-    outputs: Sequence[FloatArray],
-    options: AnswerOptions,
-) -> dict[str, Any]:
-    """The answer for one document.
+class DocumentAnswer:
+    """The answer for one document, as a whole or window by window; `summary` counts the rows that were made so far."""
 
-    Args:
-        outputs: what `Tagger.run` returned for each of its windows, in order.
-    """
-    rows, no_passages = (empty_logits(count, tagger.width) for count in (len(prepared.sentences), 0))
-    for window, values in zip(prepared.windows, outputs, strict=True):
-        scatter_logits(window, values, rows, no_passages)
-    tagged = tagger.label(
-        prepared.sentences,
-        rows,
-        head=options.head,
-        thresholds=options.thresholds,
-        only=options.categories,
-        scores=options.scores,
-        attributes=options.attributes,
-    )
-    summary = dict.fromkeys(options.categories or tagger.labels, 0)
-    for sentence in tagged:
-        for label in sentence.labels or ():
-            summary[label] += 1
-    name = str(tagger.config.get("name", ""))
-    return {
-        "model": {"name": name, "hash": tagger.hash, "head": options.head, "version": _VERSION},
-        "text": prepared.text,
-        "sha256": text_sha256(prepared.text),
-        "flags": list(prepared.flags),
-        "sentences": [replace(sentence, flags=prepared.flags).row() for sentence in tagged],
-        "summary": summary,
-    }
+    def __init__(self, tagger: Tagger, prepared: PreparedDocument, options: AnswerOptions) -> None:
+        self._tagger = tagger
+        self._prepared = prepared
+        self._options = options
+        self._rows, self._no_passages = (empty_logits(n, tagger.width) for n in (len(prepared.sentences), 0))
+        self._windows = self._made = 0
+        self.summary = dict.fromkeys(options.categories or tagger.labels, 0)
+
+    def document(self) -> dict[str, Any]:
+        """What is known before a sentence is tagged: the model, the text, its hash and the flags."""
+        tagger, prepared = self._tagger, self._prepared
+        name = str(tagger.config.get("name", ""))
+        return {
+            "model": {"name": name, "hash": tagger.hash, "head": self._options.head, "version": _VERSION},
+            "text": prepared.text,
+            "sha256": text_sha256(prepared.text),
+            "flags": list(prepared.flags),
+        }
+
+    def take(self, outputs: Sequence[FloatArray]) -> list[dict[str, Any]]:
+        """The rows that are complete with the next windows; a long sentence has parts in several.
+
+        Args:
+            outputs: what `Tagger.run` returned for each of these windows.
+        """
+        sentences, windows, options = self._prepared.sentences, self._prepared.windows, self._options
+        for values in outputs:
+            scatter_logits(windows[self._windows], values, self._rows, self._no_passages)
+            self._windows += 1
+        ended = self._windows == len(windows)
+        ready = slice(self._made, len(sentences) if ended else windows[self._windows].sentences[0].row)
+        self._made = ready.stop
+        tagged = self._tagger.label(
+            sentences[ready],
+            self._rows[ready],
+            head=options.head,
+            thresholds=options.thresholds,
+            only=options.categories,
+            scores=options.scores,
+            attributes=options.attributes,
+        )
+        for sentence in tagged:
+            for label in sentence.labels or ():
+                self.summary[label] += 1
+        return [replace(sentence, flags=self._prepared.flags).row() for sentence in tagged]
+
+    def whole(self, outputs: Sequence[FloatArray]) -> dict[str, Any]:
+        """All of it; `outputs` as for `take`, of all its windows."""
+        return {**self.document(), "sentences": self.take(outputs), "summary": self.summary}
 
 
 def model_info(tagger: Tagger) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from clausetag.serving.observability.logs import configure_logging, log
 from clausetag.serving.runtime.connections import ConnectionLimiter, TimeoutProtocol, max_connections
 from clausetag.serving.runtime.service import Service
 
+_SEND_BUFFER = 1 << 18
 _LOOPBACK = ("127.", "::1", "localhost")
 _BACKLOG = 2048
 """Connections that the system keeps until they are accepted."""
@@ -112,6 +113,8 @@ def listen(host: str, port: int) -> socket.socket:
         # Connections inherit it. asyncio doesn't set it on these sockets, and without it the last part of an answer
         # waits 40 ms for the client to acknowledge the first.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A client that doesn't read is noticed after this much, and not after the megabytes that the kernel would take.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         return listener
     except (OSError, UnicodeError) as error:
         # The socket module appends the address to the system's message.

@@ -21,7 +21,7 @@ from clausetag.model.tokenise import FloatArray
 from clausetag.serving.observability.logs import error_fields, log
 from clausetag.serving.observability.metrics import Metrics
 from clausetag.serving.runtime.admission import ConcurrencyLimiter, Lifecycle
-from clausetag.serving.runtime.answer import answer
+from clausetag.serving.runtime.answer import DocumentAnswer
 from clausetag.serving.runtime.prepare import (
     AnswerOptions,
     ModelFiles,
@@ -58,14 +58,15 @@ class Service:
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.uploads = ConcurrencyLimiter(settings.max_uploads, "arriving", self.metrics.uploads)
         self.queue = ConcurrencyLimiter(settings.max_queue, "being answered", self.metrics.queue)
+        self.streams = ConcurrencyLimiter(settings.max_streams, "being streamed", self.metrics.streams)
         self._load = load or partial(Tagger.load, settings.model or None, threads=1)
         self._loading: asyncio.Task[None] | None = None
         self._tagger: Tagger | None = None
         self._readers: Readers | None = None
         self._limits = TextLimits(settings.max_characters, settings.max_sentences)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="json")
-        cores = settings.threads or available_cores()
-        self._scheduler = Scheduler(lambda window: self.tagger.run([window])[0], cores, self.metrics)
+        self.cores = settings.threads or available_cores()
+        self.scheduler = Scheduler(lambda window: self.tagger.run([window])[0], self.cores, self.metrics)
 
     @property
     def tagger(self) -> Tagger:
@@ -113,7 +114,7 @@ class Service:
             await asyncio.gather(self._loading, return_exceptions=True)
         if self._readers is not None:
             await self._readers.close()
-        await self._scheduler.close()
+        await self.scheduler.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def in_thread(self, call: Callable[[], _T]) -> _T:
@@ -145,7 +146,7 @@ class Service:
             tokens=sum(len(window.ids) for window in windows),
         )
         with self.metrics.stage("model"):
-            logits = await self._scheduler.run(windows)
+            logits = await self.scheduler.run(windows)
         with self.metrics.stage("writing"):
             body = await self.in_thread(lambda: write(self._value(request, items, logits)))
         self.metrics.sentences.inc(record["sentences"])
@@ -157,7 +158,7 @@ class Service:
         n_sentences = n_characters = 0
         for source in request.sources:
             try:
-                item = await self._read(source, self._limits)
+                item = await self.read(source)
             except DocumentError as error:
                 if not request.many:
                     raise refusal(error, source.field) from None
@@ -170,7 +171,14 @@ class Service:
             items.append(item)
         return items
 
-    async def _read(self, source: PolicySource | SentenceList, limits: TextLimits) -> PreparedDocument:
+    async def read(self, source: PolicySource | SentenceList, limits: TextLimits | None = None) -> PreparedDocument:
+        """Read, segment and tokenise a policy in a process of its own.
+
+        Raises:
+            DocumentError: it cannot be read.
+            ApiError: it is too long, or no process is free.
+        """
+        limits = limits or self._limits
         arguments = (self.model, source, limits)
         item = await self.readers.run(prepare, *arguments, size=source.size, decode=prepared)
         for stage, seconds in item.seconds.items():
@@ -186,7 +194,7 @@ class Service:
             if isinstance(item, FailedInput):
                 answers.append({"id": item.policy, "error": {"code": item.code, "message": item.message}})
                 continue
-            found = answer(self.tagger, item, [next(rest) for _ in item.windows], request.options)
+            found = DocumentAnswer(self.tagger, item, request.options).whole([next(rest) for _ in item.windows])
             answers.append({"id": item.policy, **found} if request.many else found)
         return {"policies": answers} if request.many else answers[0]
 
@@ -195,8 +203,9 @@ class Service:
         try:
             self._tagger = tagger = await self.in_thread(self._load)
             source = PolicySource(_WARM_UP.encode(), ".html", "body")
-            cores = settings.threads or available_cores()
-            readers = ReaderLimits(max(2, cores // 4), _LONG_READERS, settings.reader_seconds, settings.reader_bytes)
+            readers = ReaderLimits(
+                max(2, self.cores // 4), _LONG_READERS, settings.reader_seconds, settings.reader_bytes
+            )
             waiting = ConcurrencyLimiter(
                 max(_LONG_READERS, settings.max_queue // 4), "taking long to read", self.metrics.long_readings
             )
@@ -204,7 +213,7 @@ class Service:
             self._readers = Readers(readers, waiting, partial(prepare, self.model, source, limits))
             await self._readers.start()
             request = TagRequest((source,), AnswerOptions(tagger.artifact.default_head))
-            await self._answer(request, [await self._read(source, limits)], {}, pydantic_core.to_json)
+            await self._answer(request, [await self.read(source, limits)], {}, pydantic_core.to_json)
         except asyncio.CancelledError:
             raise
         except Exception as error:

@@ -19,7 +19,7 @@ from clausetag.data.records import Document, Sentence
 from clausetag.model.tagger import Tagger
 from clausetag.serving.http.schemas import PoliciesAnswer, TaggedPolicy
 from clausetag.serving.observability.metrics import Metrics
-from clausetag.serving.runtime.answer import answer
+from clausetag.serving.runtime.answer import DocumentAnswer
 from clausetag.serving.runtime.prepare import (
     AnswerOptions,
     ModelFiles,
@@ -69,7 +69,7 @@ def test_company_does_not_change_a_digit(tagger: Tagger, threads: int) -> None:
             await scheduler.close()
 
     for item, logits in zip(items, asyncio.run(together()), strict=True):
-        found = answer(tagger, item, logits, AnswerOptions("guide"))
+        found = DocumentAnswer(tagger, item, AnswerOptions("guide")).whole(logits)
         assert found["sentences"] == rows(expected(tagger, item.policy), item.policy)
         assert [each.tobytes() for each in logits] == [tagger.run([window])[0].tobytes() for window in item.windows]
 

@@ -248,7 +248,7 @@ def test_logs_hold_what_happened_and_no_text(
     def fail(*_: Any) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr("clausetag.serving.runtime.service.answer", fail)
+    monkeypatch.setattr("clausetag.serving.runtime.service.DocumentAnswer", fail)
     response = client.post("/predict", json={"text": f"We encrypt the {SECRET} data."})
     refused(response, 500, "internal")
     from clausetag.serving.observability.logs import JsonFormatter
