@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from clausetag.cli import parse
 from clausetag.data.corpora.five import read_source
 from clausetag.serving.http.requests import CONTENT_TYPES
-from clausetag.serving.http.schemas import PoliciesAnswer, TaggedPolicy
+from clausetag.serving.http.schemas import DoneLine, PoliciesAnswer, StreamLine, TaggedPolicy
 from clausetag.serving.settings import Settings
 from tests.data.documents.pdf_fixture import typeset, write_pdf
 from tests.serving.process import Process
@@ -38,7 +39,10 @@ def test_curl(running: Process, tmp_path: Path) -> None:
     for command in commands:
         line = command.replace(URL, running.url.rstrip("/"))
         done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, timeout=60, check=True)
-        if "/predict" in line:
+        if "x-ndjson" in line:
+            lines = [TypeAdapter(StreamLine).validate_json(each) for each in done.stdout.splitlines()]
+            assert isinstance(lines[-1], DoneLine)
+        elif "/predict" in line:
             answer = PoliciesAnswer if '"policies"' in line else TaggedPolicy
             answer.model_validate_json(done.stdout)
 
@@ -70,7 +74,7 @@ def test_every_setting_stands_with_its_default() -> None:
         assert option in DOC, option
         if option in table:
             assert float(table[option].replace(",", "")) == default, option
-    assert len(table) == 14
+    assert len(table) == 15
 
 
 def test_every_error_code_and_content_type_stands() -> None:

@@ -103,6 +103,7 @@ def test_clients_are_told_the_limits_that_concern_them() -> None:
         "max_sentences": 20_000,
         "max_policies": 64,
         "max_queue": 5,
+        "max_streams": 32,
         "max_uploads": 256,
         "deadline_seconds": 30.0,
         "read_seconds": 2.0,
