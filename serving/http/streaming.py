@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncGenerator
 
 import pydantic_core
 from fastapi import Request, Response
@@ -71,7 +70,7 @@ class StreamedAnswer(Response):
                 gone.cancel()
                 await lines.aclose()
 
-    async def _lines(self, body: bytes) -> AsyncIterator[Lines]:
+    async def _lines(self, body: bytes) -> AsyncGenerator[Lines, None]:
         """The groups of lines; an empty one at the end."""
         tagged, _ = await check_body(self._service, self._request, self._parse, body)
         async for group in stream(self._service, tagged, self._request.state.record):
@@ -79,13 +78,13 @@ class StreamedAnswer(Response):
         yield []
 
 
-async def _next(lines: AsyncIterator[Lines], gone: asyncio.Task[None], seconds: float) -> Lines:
+async def _next(lines: AsyncGenerator[Lines, None], gone: asyncio.Task[None], seconds: float) -> Lines:
     """The next lines.
 
     Raises:
         ApiError: 504 if they are not ready in time, 499 if the client has closed the connection.
     """
-    task: asyncio.Task[Any] = asyncio.ensure_future(anext(lines))  # type: ignore[arg-type]
+    task = asyncio.ensure_future(anext(lines))
     try:
         await asyncio.wait({task, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 
@@ -79,7 +79,7 @@ class Scheduler:
         finally:
             self._remove(job)
 
-    async def stream(self, windows: Sequence[Window], ahead: int) -> AsyncIterator[FloatArray]:
+    async def stream(self, windows: Sequence[Window], ahead: int) -> AsyncGenerator[FloatArray, None]:
         """The logits of each window in order, as they come; at most `ahead` are computed before they are taken.
 
         Raises:

@@ -16,7 +16,7 @@ a client that stops reading stops its own work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncGenerator, MutableMapping
 from typing import Any
 
 from clausetag.data.errors import DocumentError
@@ -29,7 +29,9 @@ Lines = list[dict[str, Any]]
 _WINDOWS_PER_CORE = 2
 
 
-async def stream(service: Service, request: TagRequest, record: MutableMapping[str, Any]) -> AsyncIterator[Lines]:
+async def stream(
+    service: Service, request: TagRequest, record: MutableMapping[str, Any]
+) -> AsyncGenerator[Lines, None]:
     """Groups of lines that are ready together; numbers of policies, sentences and tokens go into `record`.
 
     Raises:
@@ -53,7 +55,7 @@ async def stream(service: Service, request: TagRequest, record: MutableMapping[s
 
 async def _document(
     service: Service, request: TagRequest, item: PreparedDocument, record: MutableMapping[str, Any]
-) -> AsyncIterator[Lines]:
+) -> AsyncGenerator[Lines, None]:
     answer = DocumentAnswer(service.tagger, item, request.options)
     document = await service.in_thread(answer.document)
     yield [{"policy": item.policy, "document": {**document, "sentences": len(item.sentences)}}]
