@@ -10,7 +10,7 @@ from clausetag.data.attributes import Values, check_value_scores, read_values
 from clausetag.data.labels import LABELS, check_labels
 from clausetag.data.text import SURROGATE
 
-BlockKind = Literal["heading", "paragraph", "list_item", "table_cell"]
+BlockKind = Literal["heading", "paragraph", "list_item", "table_cell", "table_row"]
 
 
 class Link(NamedTuple):
@@ -32,7 +32,7 @@ class Block:
     links: tuple[Link, ...] = ()
     """In order and apart from each other; their offsets, too, are in the document's text."""
     lead_in: str | None = None
-    """What its text completes, where the document says so: of a table's cell, the heading of its column."""
+    """What its text completes, where the document says so: of a table's cell or row, the headings of its columns."""
     level: int = 0
     """Of a list item, the number of lists that it is in; 0 if unknown."""
 
@@ -92,7 +92,7 @@ class Sentence:
     """Calibrated probabilities of the values in `attributes`."""
     flags: tuple[str, ...] = ()
     lead_in: str | None = None
-    """The sentence that a list item completes, or the heading of a table cell's column."""
+    """The sentence that a list item completes, or the headings of the columns of a table's cell or row."""
     links: tuple[Link, ...] = ()
     """The links on its text; their offsets are in the extracted text, as `start` and `end` are."""
     extra: Mapping[str, Any] = field(default_factory=dict)

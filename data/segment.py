@@ -101,6 +101,8 @@ def segment(document: Document) -> list[Sentence]:
             lead_ins.pop()
         lead_in = block.lead_in or (lead_ins[-1][1] if is_item and lead_ins else None)
         spans = sentence_spans(document.text, block.start, block.end)
+        if block.kind == "table_row" and spans:
+            spans = [(spans[0][0], spans[-1][1])]
         for start, end in spans:
             sentences.append(
                 Sentence(

@@ -124,6 +124,9 @@ def _parts(block: RawBlock) -> Iterator[RawBlock]:
     if block.kind == "heading":
         yield replace(block, kind="paragraph") if is_date_line(block.text) else block
         return
+    if block.kind == "table_row":
+        yield block
+        return
     cuts = [0, *split_inline_list(block.text), len(block.text)]
     for start, end in pairwise(cuts):
         links = tuple(link._replace(end=min(link.end, end)) for link in block.links if link.start < end)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from clausetag.data.documents.blocks import RULE, RawBlock, Run, demote_last, linked, looks_like_heading
 from clausetag.data.documents.html.reader import html_blocks
 from clausetag.data.documents.plain import plain_blocks
+from clausetag.data.documents.structure.grids import table_blocks
 from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.records import BlockKind
 
@@ -38,6 +39,8 @@ def markdown_blocks(text: str) -> list[RawBlock]:
     """The blocks of a Markdown text; code is read as plain text, embedded HTML as HTML."""
     blocks: list[RawBlock] = []
     kinds: list[BlockKind] = ["paragraph"]
+    rows: list[dict[int, list[RawBlock]]] = []
+    levels = 0
     for token in _parser().parse(text):
         name, _, event = token.type.rpartition("_")
         if name in _KINDS and event == "open":
@@ -48,8 +51,19 @@ def markdown_blocks(text: str) -> list[RawBlock]:
             blocks.extend(plain_blocks(token.content))
         elif token.type == "html_block":
             blocks.extend(html_blocks(token.content))
+        elif token.type == "inline" and kinds[-1] == "table_cell":
+            rows[-1][len(rows[-1])] = _inline_blocks(token.children or [], kinds[-1])
         elif token.type == "inline":
-            blocks.extend(_inline_blocks(token.children or [], kinds[-1]))
+            blocks.extend(_inline_blocks(token.children or [], kinds[-1], level=levels))
+        elif token.type == "tr_open":
+            rows.append({})
+        elif token.type == "table_close":
+            blocks.extend(table_blocks(rows, has_header=True))
+            rows = []
+        elif token.type in ("bullet_list_open", "ordered_list_open"):
+            levels += 1
+        elif token.type in ("bullet_list_close", "ordered_list_close"):
+            levels -= 1
     return demote_last(blocks)
 
 
@@ -61,7 +75,7 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable("table")
 
 
-def _inline_blocks(tokens: Sequence[Token], kind: BlockKind) -> list[RawBlock]:
+def _inline_blocks(tokens: Sequence[Token], kind: BlockKind, level: int = 0) -> list[RawBlock]:
     """One block for each line of a paragraph, heading, list item or table cell."""
     runs: list[list[Run]] = [[]]
     href: str | None = None
@@ -77,6 +91,6 @@ def _inline_blocks(tokens: Sequence[Token], kind: BlockKind) -> list[RawBlock]:
     lines = [(text, links) for text, links in map(linked, runs) if text and not RULE.match(text)]
     alone = kind == "paragraph" and len(lines) == 1
     return [
-        RawBlock(text, "heading" if alone and looks_like_heading(strip_markers(text)[0]) else kind, links)
+        RawBlock(text, "heading" if alone and looks_like_heading(strip_markers(text)[0]) else kind, links, level=level)
         for text, links in lines
     ]

@@ -12,8 +12,10 @@ docs/EXTRACTION.md has measurements on crawled pages.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 from urllib.parse import urljoin
 
@@ -29,6 +31,7 @@ from clausetag.data.documents.blocks import (
 )
 from clausetag.data.documents.html.bare import text_between_tags
 from clausetag.data.documents.html.boilerplate import HIDDEN, NAMED, boilerplate_places
+from clausetag.data.documents.html.cells import Cell, cell_places, has_header
 from clausetag.data.documents.html.folded import (
     drop_heading_anchors,
     hidden_elements,
@@ -52,6 +55,7 @@ from clausetag.data.documents.html.tree import (
     text_blocks,
 )
 from clausetag.data.documents.plain import plain_blocks
+from clausetag.data.documents.structure.grids import table_blocks
 from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.records import BlockKind
 
@@ -60,6 +64,7 @@ _KINDS: dict[str, BlockKind] = {
     **dict.fromkeys(("li", "dd"), "list_item"),
     **dict.fromkeys(("td", "th"), "table_cell"),
 }
+_LISTS = frozenset({"ul", "ol", "dl", "menu"})
 _WORD = re.compile(r"\w")
 _REFERENCE = re.compile(r"\s{0,9}[\[(]?(?:\d{1,3}|[*†‡§]{1,3})[\])]?\s{0,9}")
 _AFTER_TEXT = re.compile(r"(?:[^\W\d_]{3}|[^\w\s])\s?$")
@@ -140,9 +145,7 @@ def _read(html: str, nested: int, limits: HtmlLimits) -> Page:
         shown = "\n".join([shown, *(block.text for block in stored)])
     kept = kept or ([] if inner else everything)
     aside = words_set_aside(everything, kept, places)
-    kinds = _kinds(root, kept)
-    raw = [raw for block in kept for raw in _raw_blocks(block, kinds[block.element])]
-    return Page(demote_last([*raw, *inner]), aside, shown)
+    return Page(demote_last([*_with_tables(root, kept), *inner]), aside, shown)
 
 
 def _prose(blocks: list[TextBlock]) -> int:
@@ -216,16 +219,37 @@ def _kinds(root: Any, kept: list[TextBlock]) -> dict[Any, BlockKind | None]:
     return kinds
 
 
+def _with_tables(root: Any, kept: list[TextBlock]) -> Iterator[RawBlock]:
+    """The blocks of all text, those of a table by its rows."""
+    kinds = _kinds(root, kept)
+    places = cell_places(root)
+
+    def place(block: TextBlock) -> tuple[TextBlock, Cell | None]:
+        around = (block.element, *block.element.iterancestors()) if places else ()
+        return block, next((places[element] for element in around if element in places), None)
+
+    for table, run in groupby(map(place, kept), key=lambda pair: pair[1] and pair[1].table):
+        rows: dict[int, dict[int, list[RawBlock]]] = {}
+        for block, cell in run:
+            raw = _raw_blocks(block, kinds[block.element])
+            if cell is None:
+                yield from raw
+            else:
+                rows.setdefault(cell.row, {}).setdefault(cell.column, []).extend(raw)
+        yield from table_blocks([rows[number] for number in sorted(rows)], 0 in rows and has_header(table))
+
+
 def _raw_blocks(block: TextBlock, kind: BlockKind | None) -> list[RawBlock]:
     """A block split at its line breaks; the kind of a paragraph is determined by how it looks."""
     if kind is None:
         return plain_blocks("".join(run.text for run in block.runs))
     lines = join_broken_lines(_lines(block))
+    level = sum(element.tag in _LISTS for element in block.element.iterancestors()) if kind == "list_item" else 0
     raw: list[RawBlock] = []
     for line in lines:
         body, _ = strip_markers(line.text)
         is_heading = kind == "paragraph" and _is_heading(body, line.bold, alone=len(lines) == 1)
-        raw.append(RawBlock(line.text, "heading" if is_heading else kind, line.links))
+        raw.append(RawBlock(line.text, "heading" if is_heading else kind, line.links, level=level))
     return raw
 
 

@@ -54,10 +54,8 @@ def test_markdown_links_become_text_and_markers_vanish() -> None:
         ("See our site and this.", "paragraph"),
         ("one thing", "list_item"),
         ("another", "list_item"),
-        ("a", "table_cell"),
-        ("b", "table_cell"),
-        ("c", "table_cell"),
-        ("d", "table_cell"),
+        ("a | b", "table_row"),
+        ("c | d", "table_row"),
     ]
 
 

@@ -233,8 +233,8 @@ def test_tables_and_definition_lists_keep_their_cells_apart() -> None:
     <tr><td>Name<br>Address<td><ul><li>To send parcels<li>To bill</ul></table>
     <dl><dt>Controller</dt><dd>Example Ltd</dd><dt>Officer</dt><dd>Jo Doe</dd></dl><p>{_TWO}</p>"""
     assert _blocks(body)[1:-1] == [
-        ("What and why", "heading"), ("Data", "table_cell"), ("Purpose", "table_cell"), ("Name", "table_cell"),
-        ("Address", "table_cell"), ("To send parcels", "list_item"), ("To bill", "list_item"),
+        ("What and why", "heading"), ("Data | Purpose", "table_row"),
+        ("Name; Address | To send parcels; To bill", "table_row"),
         ("Controller", "heading"), ("Example Ltd", "list_item"), ("Officer", "heading"), ("Jo Doe", "list_item"),
     ]  # fmt: skip
 
