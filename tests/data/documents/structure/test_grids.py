@@ -7,7 +7,7 @@ from clausetag.data.records import Document
 from clausetag.data.segment import segment
 
 _LONG = (
-    "We use your name and your address to send you what you have ordered from us, and to answer what you ask of us when "
+    "We use your name and your address to send you what you have ordered from us, and to answer what you ask us when "
     "you write to us by e-mail, call us, or come to one of our shops. "
 )
 
