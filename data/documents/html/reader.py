@@ -39,6 +39,7 @@ from clausetag.data.documents.html.folded import (
     mark_accordion_titles,
     read_buttons_in_sentences,
 )
+from clausetag.data.documents.html.grids import table_blocks
 from clausetag.data.documents.html.limits import HTML_LIMITS, HtmlLimits
 from clausetag.data.documents.html.main_content import main_content
 from clausetag.data.documents.html.set_aside import has_set_lines, outside, words_set_aside
@@ -55,7 +56,6 @@ from clausetag.data.documents.html.tree import (
     text_blocks,
 )
 from clausetag.data.documents.plain import plain_blocks
-from clausetag.data.documents.structure.grids import table_blocks
 from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.records import BlockKind
 
