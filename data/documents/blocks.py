@@ -20,7 +20,8 @@ MAX_ITEM_WORDS = 150
 """A list item or table cell with more words is used for layout, and its content is read as paragraphs."""
 RULE = re.compile(r"^[\s\-_*=~#|+.·•]*$")
 """A blank line, a horizontal rule, or only list markers."""
-_SPACE = re.compile(r"[\s\u00a0\u200b\u200c\u200d\u2060\ufeff]+")
+_INVISIBLE = re.compile("[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
+"""Soft hyphens, spaces without width, joiners, marks of direction and byte-order marks: they stand within words."""
 _NOTICE = re.compile(
     r"^The following text is extracted and transformed from the \S+ privacy policy that was archived on "
     r"\d{4}-\d{2}-\d{2}\b"
@@ -55,10 +56,8 @@ class Line:
 
 
 def normalise(text: str) -> str:
-    """Replace each run of white space and invisible characters by one space; remove soft hyphens and outer space."""
-    if text.isascii():  # the usual case, and several times faster
-        return " ".join(text.split())
-    return _SPACE.sub(" ", text.replace("\u00ad", "")).strip()
+    """Replace each run of white space by one space; remove invisible characters and outer space."""
+    return " ".join((text if text.isascii() else _INVISIBLE.sub("", text)).split())
 
 
 def linked(runs: Iterable[Run]) -> tuple[str, tuple[Link, ...]]:

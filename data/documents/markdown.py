@@ -1,4 +1,7 @@
-"""Markdown (CommonMark and tables) to blocks: links become their text, markers and rules are left out."""
+"""Markdown (CommonMark and tables) to blocks: links become their text, markers and rules are left out.
+
+So are struck-out text (``~~five~~``, ``<del>``), the modules that MDX imports, and front matter, except for its title.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 _ATX_HEADING = re.compile(r"^ {0,3}#{1,6}\s+\S", re.MULTILINE)
 _LINK = re.compile(r"\[[^\[\]\n]++\]\((?:https?:|mailto:|/|#|www\.)[^)\s\[]*+(?:\s++\"[^\"\[\n]*+\")?\)")
 _SETEXT_HEADING = re.compile(r"^\S[^\n]*\n(?:=){3,}\s*$", re.MULTILINE)
+_STRUCK_TAG = re.compile(r"<(/?)(?:del|s|strike)\b", re.IGNORECASE)
+_ENTRY = re.compile(r"[ \t#\-\[\]{}]|$|(?:[a-z_][\w.-]{0,60}|Title)\s*+[:=]")
+"""The start of a line of front matter: a key, or what belongs to one. Keys with spaces would be text between rules."""
+_TITLE = re.compile(r"title\s*+[:=]\s*+(?:\"([^\"]+)|'([^']+)|(\S.*))", re.IGNORECASE)
+_MODULE = re.compile(r"(?:import\s[^\n]{0,200}from\s*+|import\s++)['\"]|export\s++(?:const|default|function|let)\s")
 _LINE_BREAK_TAG = re.compile(r"<br\b", re.IGNORECASE)
 _KINDS: dict[str, BlockKind] = {
     "heading": "heading",
@@ -53,7 +61,7 @@ def markdown_blocks(text: str) -> list[RawBlock]:
             blocks.extend(html_blocks(token.content))
         elif token.type == "inline" and kinds[-1] == "table_cell":
             rows[-1][len(rows[-1])] = _inline_blocks(token.children or [], kinds[-1])
-        elif token.type == "inline":
+        elif token.type == "inline" and not _MODULE.match(token.content):
             blocks.extend(_inline_blocks(token.children or [], kinds[-1], level=levels))
         elif token.type == "tr_open":
             rows.append({})
@@ -72,14 +80,49 @@ def _parser() -> MarkdownIt:
     # Imported here because few inputs are Markdown.
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark").enable("table")
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def without_front_matter(text: str) -> str | None:
+    """The Markdown below front matter in YAML or TOML, with the title as its heading; None if there is none."""
+    text = text.lstrip("\ufeff \r\n")
+    mark, *lines = text.splitlines() if text.startswith(("---", "+++")) else [""]
+    if mark.rstrip() not in ("---", "+++"):
+        return None
+    title = ""
+    for number, line in enumerate(lines):
+        if number and line.rstrip() in (mark.rstrip(), "..."):
+            body = "\n".join(lines[number + 1 :]).lstrip("\n")
+            return body if not title or body.startswith("# ") else f"# {title}\n\n{body}"
+        if not _ENTRY.match(line):
+            return None
+        if found := _TITLE.match(line):
+            title = (found[1] or found[2] or found[3]).strip()
+    return None
+
+
+def _is_struck(token: Token) -> int:
+    """1 where struck-out text begins, -1 where it ends."""
+    if token.type in ("s_open", "s_close"):
+        return 1 if token.type == "s_open" else -1
+    tag = _STRUCK_TAG.match(token.content) if token.type == "html_inline" else None
+    return 0 if tag is None else -1 if tag[1] else 1
 
 
 def _inline_blocks(tokens: Sequence[Token], kind: BlockKind, level: int = 0) -> list[RawBlock]:
     """One block for each line of a paragraph, heading, list item or table cell."""
     runs: list[list[Run]] = [[]]
     href: str | None = None
+    struck = 0
+    closing = sum(_is_struck(token) < 0 for token in tokens)
     for token in tokens:
+        strike = _is_struck(token)
+        closing -= strike < 0
+        struck = (
+            max(0, struck + strike) if strike <= 0 or closing else struck
+        )  # a tag that is not closed strikes nothing
+        if struck:
+            continue
         if token.type == "hardbreak" or (token.type == "html_inline" and _LINE_BREAK_TAG.match(token.content)):
             runs.append([])
         elif token.type == "softbreak":

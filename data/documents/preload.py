@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import docx
-import docx.oxml  # noqa: F401
-import lxml.etree  # noqa: F401
-
 from clausetag.data.documents.isolated import read_to_json
 from clausetag.data.documents.quality import quality_flags
 from clausetag.data.documents.sniff import extract_text
+from clausetag.data.documents.word import reader  # noqa: F401
 from clausetag.data.segment import segment
 
 _TEXT = "# Privacy policy\n\nWe collect your name and e-mail address when you open an account, as [described](#here).\n"

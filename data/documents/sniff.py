@@ -24,11 +24,11 @@ from clausetag.data.documents.formats import (
     refuse_suffix,
 )
 from clausetag.data.documents.html.reader import html_blocks, read_page
-from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks
+from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks, without_front_matter
 from clausetag.data.documents.mhtml import looks_like_mhtml, mhtml_pages
 from clausetag.data.documents.plain import plain_blocks
 from clausetag.data.documents.quality import page_flags
-from clausetag.data.errors import DocumentError
+from clausetag.data.errors import DocumentError, MissingExtraError
 from clausetag.data.records import Document
 from clausetag.data.text import SURROGATE
 
@@ -47,7 +47,9 @@ def extract_text(policy: str, text: str, markdown: bool | None = None) -> Docume
     """Read plain text or Markdown; with None, headings and links in the text decide."""
     # Lone surrogates (JSON can contain them) and control characters cannot be written to every output.
     clean = _CONTROL.sub(" ", SURROGATE.sub("\ufffd", text))
-    is_markdown = looks_like_markdown(clean) if markdown is None else markdown
+    below = without_front_matter(clean) if markdown is not False else None
+    is_markdown = below is not None or (looks_like_markdown(clean) if markdown is None else markdown)
+    clean = clean if below is None else below
     if is_markdown:
         document = assemble(policy, markdown_blocks(clean))
         # The Markdown parser leaves out very deeply nested text.
@@ -108,8 +110,12 @@ def read_document(policy: str, content: bytes | str, kind: str = "", limits: Lim
     return require_text((extract_html if kind == "html" else extract_text)(policy, content))
 
 
-def document_from_bytes(policy: str, content: bytes, suffix: str = "", limits: Limits = LIMITS) -> Document:
+def document_from_bytes(
+    policy: str, content: bytes, suffix: str = "", limits: Limits = LIMITS, nested: int = 3
+) -> Document:
     """Read one document of any supported kind; `suffix` is its file's, in any case, and empty if there is none.
+
+    `nested` is the number of levels to which documents that are embedded in Word files are read.
 
     Raises:
         DocumentError: it cannot be read; see `FailedInput` for the codes.
@@ -120,7 +126,7 @@ def document_from_bytes(policy: str, content: bytes, suffix: str = "", limits: L
     if not content or content.isspace():
         raise DocumentError("empty", "there is nothing in it")
     if kind := _binary_kind(content, suffix):
-        return require_text(_read_binary(kind, policy, content))
+        return require_text(_read_binary(kind, policy, content, limits, nested))
     if suffix in MHTML_SUFFIXES or looks_like_mhtml(content[:HEAD]):
         return _read_mhtml(policy, content)
     text = decode(content)
@@ -163,7 +169,7 @@ def _binary_kind(content: bytes, suffix: str) -> str:
         return "PDF" if suffix == ".pdf" else "Word"
     refuse_suffix(suffix)
     if suffix == ".doc":
-        raise DocumentError("unsupported", "old Word files are not supported; save it as .docx")
+        raise DocumentError("unsupported", "the .doc of Word 97 to 2003 is not supported; save it as .docx or PDF")
     if head.startswith(_ZIP_MARK):
         raise DocumentError("unsupported", "this is an archive, not a document; give it as a file named .zip")
     return ""
@@ -177,15 +183,20 @@ def _has_word_document(content: bytes) -> bool:
         return False
 
 
-def _read_binary(kind: str, policy: str, content: bytes) -> Document:
+def _read_binary(kind: str, policy: str, content: bytes, limits: Limits, nested: int) -> Document:
+    def read_embedded(content: bytes, suffix: str) -> Document:
+        if not nested:
+            raise DocumentError("too_large", "Word files are embedded in each other too deeply")
+        return document_from_bytes(policy, content, suffix, limits, nested - 1)
+
     try:
         # Imported here because most documents need neither.
         if kind == "PDF":
             from clausetag.data.documents.pdf.reader import pdf_document
 
             return pdf_document(policy, content)
-        from clausetag.data.documents.docx import docx_document
+        from clausetag.data.documents.word.reader import word_document
 
-        return docx_document(policy, content)
-    except ModuleNotFoundError as error:
-        raise DocumentError("unsupported", f"reading {kind} needs the package {error.name}: install it") from None
+        return word_document(policy, content, read_embedded)
+    except ImportError as error:
+        raise DocumentError("unsupported", str(MissingExtraError(f"reading {kind}", error.name))) from None

@@ -19,6 +19,7 @@ FLAG_MEANINGS = {
     "not_a_document": "this looks like an error page or a check for robots, and not like a document",
     "too_little_text": "this page has next to no text; a script may load it",
     "text_set_aside": "text that speaks of data was left out, because it looks like no part of the document",
+    "embedded_unread": "a document embedded in this Word file cannot be read; what it says is missing",
     "partly_scanned": "some pages are pictures without a text layer; what they say is missing",
 }
 

@@ -126,7 +126,7 @@ class TaggedPolicy(Strict):
     sha256: str = Field(description="SHA-256 of the text's UTF-8 bytes.")
     flags: list[str] = Field(
         description="Quality flags: not_english, not_privacy_policy, not_a_document, "
-        "too_little_text, text_set_aside, partly_scanned."
+        "too_little_text, text_set_aside, embedded_unread, partly_scanned."
     )
     sentences: list[TaggedSentence]
     summary: dict[Label, int] = Field(description="Number of sentences with each category.")

@@ -29,6 +29,7 @@
   };
   const FLAGS = {
     not_english: "This does not look like English; the marks mean little.",
+    embedded_unread: "A document embedded in this Word file cannot be read; what it says is missing.",
     partly_scanned: "Some pages are pictures without a text layer; what they say is missing.",
     not_a_document: "This looks like an error page or a check for robots, and not like a document.",
     too_little_text: "This page has next to no text; a script may load it.",

@@ -141,3 +141,10 @@ def test_a_sentence_that_is_broken_into_lines_is_joined() -> None:
 )
 def test_lines_that_stay_apart(text: str) -> None:
     assert len(_blocks(text)) == 2
+
+
+@pytest.mark.parametrize("inside", ["\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u202a"])
+def test_characters_without_width_stand_within_words(inside: str) -> None:
+    assert normalise(f"{inside}per{inside}sonal{inside} data ") == "personal data"
+    document = extract_text("p", f"{inside}We collect per{inside}sonal data{inside}.\n\nWe {inside} keep it.")
+    assert document.text == "We collect personal data.\n\nWe keep it."

@@ -22,7 +22,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clausetag.data.documents.docx import docx_document
 from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.documents.pdf import pdfium
 from clausetag.data.documents.pdf.blocks import line_blocks
@@ -30,6 +29,7 @@ from clausetag.data.documents.pdf.layout import ordered_lines
 from clausetag.data.documents.pdf.lines import Line, Page, pages_of
 from clausetag.data.documents.quality import quality_flags
 from clausetag.data.documents.sniff import document_from_bytes, extract_html, extract_text
+from clausetag.data.documents.word.reader import word_document
 from clausetag.data.errors import DocumentError
 from clausetag.data.records import Document, FailedInput
 from clausetag.data.segment import segment, sentence_spans
@@ -304,7 +304,7 @@ def test_word(effort: int) -> None:
 
     def test(content: bytes) -> None:
         try:
-            document = docx_document("p", content)
+            document = word_document("p", content)
         except DocumentError as error:
             known(error)
         else:

@@ -172,15 +172,17 @@ def office(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bytes]]:
     """Stand-ins for the readers of PDF and Word: what they were asked for."""
     asked: list[tuple[str, str, bytes]] = []
 
-    def reader(kind: str) -> Callable[[str, bytes], Document]:
-        def read(policy: str, content: bytes) -> Document:
+    def reader(kind: str) -> Callable[..., Document]:
+        def read(policy: str, content: bytes, *_: object) -> Document:
             asked.append((kind, policy, content))
             return extract_text(policy, f"We read this {kind}.")
 
         return read
 
     monkeypatch.setitem(sys.modules, "clausetag.data.documents.pdf.reader", SimpleNamespace(pdf_document=reader("PDF")))
-    monkeypatch.setitem(sys.modules, "clausetag.data.documents.docx", SimpleNamespace(docx_document=reader("Word")))
+    monkeypatch.setitem(
+        sys.modules, "clausetag.data.documents.word.reader", SimpleNamespace(word_document=reader("Word"))
+    )
     return asked
 
 

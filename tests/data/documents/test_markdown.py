@@ -1,0 +1,61 @@
+"""Markdown: front matter, struck-out text, and what MDX adds."""
+
+from __future__ import annotations
+
+import pytest
+
+from clausetag.data.documents.sniff import document_from_bytes, extract_text
+
+
+def _texts(text: str, suffix: str = ".md") -> list[str]:
+    return document_from_bytes("p", text.encode(), suffix).text.split("\n\n")
+
+
+@pytest.mark.parametrize("suffix", [".md", ".txt", ""])
+@pytest.mark.parametrize(
+    "front",
+    [
+        "---\ntitle: Privacy Policy\npermalink: /privacy/\n---",
+        "\ufeff---\n# ours\nlayout: page\ntitle:  'Privacy Policy'\ntags:\n  - law\n- more\nmenu: {a: 1}\n\n---  ",
+        '---\r\ntitle: "Privacy Policy"\r\ndescription: >\r\n  Long, and\r\n  longer.\r\n...\r\n',
+        '+++\ntitle = "Privacy Policy"\ndate = 2024-01-02\n[menu]\nname = "a"\n+++',
+    ],
+)
+def test_front_matter_is_left_out_but_for_its_title(front: str, suffix: str) -> None:
+    assert _texts(f"{front}\n\nWe sell *nothing*.", suffix) == ["Privacy Policy", "We sell nothing."]
+    assert _texts(f"{front}\n\n# Our Privacy\n\nWe sell *nothing*.", suffix) == ["Our Privacy", "We sell nothing."]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\nEffective date: 1 May 2024\n---\nWe sell nothing.",
+        "---\nWe sell nothing.\n---\nWe keep nothing.",
+        "---\nlayout: page\nWe sell nothing.",
+        "---\n---\nWe sell nothing.",
+        "----\nlayout: page\n----\nWe sell nothing.",
+    ],
+)
+def test_text_between_rules_is_no_front_matter(text: str) -> None:
+    words = [word for word in text.replace("-", " ").split() if word.isalpha()]
+    found = extract_text("p", text, markdown=True).text
+    assert all(word in found for word in words)
+
+
+@pytest.mark.parametrize("struck", ["~~five~~", "<del>five</del>", "<s>five</s>", "<DEL datetime='x'>*five*</DEL>"])
+def test_struck_out_text_is_left_out(struck: str) -> None:
+    assert _texts(f"We keep data for {struck} **seven** years.") == ["We keep data for seven years."]
+
+
+def test_a_tag_that_is_not_closed_strikes_nothing_out() -> None:
+    assert _texts("We keep <del>data for seven years.") == ["We keep data for seven years."]
+    assert _texts("We keep</del> data ~~for ~~seven years.")[0].startswith("We keep data")
+    assert _texts("We <s>keep</s> <s>your data.") == ["We your data."]
+
+
+def test_modules_of_mdx_are_left_out() -> None:
+    modules = "import Layout from '../layout'\n\nexport const meta = {a: 1}\n\n"
+    text = "We export data, and import some from you."
+    assert _texts(f"{modules}# Privacy\n\n{text}", ".mdx") == ["Privacy", text]
+    page = "<!doctype html><html><body><h1>Privacy</h1><p>We sell nothing.</p></body></html>"
+    assert _texts(page, ".mdx") == ["Privacy", "We sell nothing."]
