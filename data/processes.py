@@ -12,10 +12,12 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from clausetag.data.errors import one_line
@@ -25,6 +27,7 @@ _MARGIN = 5.0
 _RETIRED = 400_000_000
 """Bytes of memory from which a process is not used again: Python and libxml2 give little of it back."""
 _MAX_ANSWER = 500_000_000
+_STARTING = threading.Lock()
 
 
 class ProcessTimeout(Exception):
@@ -58,7 +61,8 @@ class WorkerProcess:
         self._connection, child = context.Pipe()
         try:
             self._process = context.Process(target=_work, args=(child, memory, nice), daemon=True)
-            self._process.start()
+            with _without_main_module():
+                self._process.start()
         except BaseException:
             self._connection.close()
             raise
@@ -123,6 +127,21 @@ class WorkerProcess:
         self._process.join()
         self._process.close()
         self._connection.close()
+
+
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Hide the program's script from multiprocessing, whose new processes would run it again.
+
+    They need nothing from it; and it may be standard input, a notebook, or a script that isn't written for that.
+    """
+    with _STARTING:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 def _work(connection: Connection, memory: int, nice: int) -> None:

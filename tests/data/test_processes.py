@@ -117,3 +117,16 @@ def test_a_process_ends_with_the_program_that_waits_for_it(tmp_path: Path) -> No
     program.stdout.close()
     program.stdin.close()
     until_gone(pid)
+
+
+@pytest.mark.parametrize("by", ["file", "standard input"])
+def test_the_programs_script_is_not_run_again(tmp_path: Path, by: str) -> None:
+    code = (
+        "from clausetag.data.documents.isolated import IsolatedReader\n"
+        "with IsolatedReader(seconds=60) as reader:\n    print(reader.read('a', b'<p>We keep it.</p>', '.html').text)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    command = [sys.executable, *([str(script)] if by == "file" else [])]
+    done = subprocess.run(command, input=code if by != "file" else "", capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("We keep it.\n", "")

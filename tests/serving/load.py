@@ -19,13 +19,16 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from clausetag.data.corpora.five import read_source
 from clausetag.data.errors import ClausetagError
+from clausetag.data.processes import WorkerProcess
 from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
+from clausetag.serving.runtime.prepare import ModelFiles, PolicySource, TextLimits, prepare, prepared
 from tests.serving.process import exchange, service
 
 POLICIES = {"short": "000_sagenext", "long": "002_clicentrix"}
@@ -82,6 +85,22 @@ def bare(tagger: Tagger, text: str, seconds: float) -> list[float]:
     return found
 
 
+def isolation(tagger: Tagger, text: str, times: int = 100) -> tuple[float, float]:
+    """Median milliseconds to prepare a text for the network (in this process, in another), one after the other."""
+    model = ModelFiles(tagger.artifact.folder, tagger.hash)
+    arguments = (model, PolicySource(text, "text", "text"), TextLimits(10**6, 10**6))
+    process = WorkerProcess("clausetag.serving.preload", 10**9)
+    here: list[float] = []
+    there: list[float] = []
+    for _ in range(times + 1):
+        for found, call in ((here, prepare), (there, partial(process.call, prepare, seconds=60))):
+            start = time.perf_counter()
+            prepared(call(*arguments))
+            found.append(1000 * (time.perf_counter() - start))
+    process.close()
+    return median(here[1:]), median(there[1:])  # without the first, which loads the tokenizer
+
+
 def main() -> int:
     """Measure and print the table; returns 1 if the service keeps too little or adds too much."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -96,6 +115,8 @@ def main() -> int:
         text = read_source(policy)
         tagger = Tagger.load(threads=arguments.threads)
         tagger.tag(text)
+        here, there = isolation(tagger, text)
+        print(f"{kind}: reading takes {here:.1f} ms in the process, {there:.1f} in another", file=sys.stderr)
         alone = bare(tagger, text, arguments.seconds / 2)
         loads: list[Load] = []
         with (

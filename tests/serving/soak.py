@@ -5,8 +5,8 @@ python -m tests.serving.soak 60            # tried in small
 
 Six clients send what clients send: policies as text, HTML, sentences, lists and PDF, requests that are wrong, too large
 or given up half-way, and more at once than the queue holds. After the first minute, and not before each client has sent
-each request once, the resident memory may not grow by more than a tenth until the end, nor the number of open files by
-more than a few. Linux only (/proc).
+each request once, the memory of all processes together may not grow by more than a tenth until the end, nor the
+number of open files of the first by more than a few. Linux only (/proc).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 from statistics import median
 
 from clausetag.data.corpora.five import FIVE, read_source
@@ -79,12 +78,6 @@ def _ask_on(running: Process, seed: int, end: threading.Event, seen: Counter[int
             end.wait(chance.uniform(0.1, 0.5))
 
 
-def _resident(pid: int) -> float:
-    """Resident memory in MB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 def main() -> int:
     """Run it; returns 0 if nothing grew and every answer was one that the requests deserve."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -107,7 +100,7 @@ def main() -> int:
         while (now := time.monotonic() - start) < seconds and running.process.poll() is None:
             if len(warm) == CLIENTS and now > min(WARM_UP, seconds / 3):
                 warm_up = min(warm_up, now)
-            memory.append((now, _resident(pid), len(os.listdir(f"/proc/{pid}/fd"))))
+            memory.append((now, memory(running), len(os.listdir(f"/proc/{pid}/fd"))))
             if len(memory) % 60 == 0:
                 print(
                     f"{now:5.0f} s  {memory[-1][1]:6.0f} MB  {memory[-1][2]:3} files  {seen.total():,} answers",
@@ -129,7 +122,7 @@ def main() -> int:
     )
     growth = after / before - 1
     print(f"answers by status: {dict(sorted(seen.items()))}")
-    print(f"resident after {warm_up:.0f} s {before:.0f} MB, after {seconds:.0f} s {after:.0f} MB: {growth:+.1%}")
+    print(f"memory after {warm_up:.0f} s {before:.0f} MB, after {seconds:.0f} s {after:.0f} MB: {growth:+.1%}")
     print(f"open files {files_before:g}, then {files_after:g}")
     good = alive and growth <= GROWTH and files_after <= files_before + MORE_FILES and seen.keys() <= EXPECTED
     print("passed" if good else "FAILED")
