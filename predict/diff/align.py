@@ -171,7 +171,7 @@ class Similarity:
             rank[place] += 1
             near = there[max(middle - _NEIGHBOURS, 0) : middle + _NEIGHBOURS + 1]
             for i in self._likely(j, near, holders):
-                similarity = self._of(i, j)
+                similarity = self.of(i, j)
                 margin = similarity - (SAME_PLACE if self._places.same(i, j) else ELSEWHERE)
                 if margin >= 0:
                     distance = abs(i / len(self._old) - j / len(self._new))
@@ -195,7 +195,8 @@ class Similarity:
             shared.update(holders[word])
         return [i for i, _ in shared.most_common(_COMPARED)]
 
-    def _of(self, i: int, j: int) -> float:
+    def of(self, i: int, j: int) -> float:
+        """The similarity of an old and a new sentence, from 0 to 1."""
         old, new = self._old[i], self._new[j]
         both = sum(self._weight[word] * min(count, new[word]) for word, count in old.items() if word in new)
         total = sum(self._weight[word] * count for bag in (old, new) for word, count in bag.items())

@@ -2,7 +2,8 @@
 
 1. Sentences whose normalised text is equal are aligned in order: unchanged.
 2. Of the rest, equal sentences in different places: moved.
-3. Of the rest, the most similar pairs: changed. What remains was added or removed.
+3. Of the rest, sentences that differ only in a date ("Last updated: …"), and then the most similar pairs: changed.
+   What remains was added or removed.
 
 `clausetag.predict.diff.align` finds the pairs.
 """
@@ -12,12 +13,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, get_args
 
 from clausetag.data.documents.blocks import normalise
+from clausetag.data.documents.structure.dates import without_date
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.predict.diff.align import Pair, Places, Similarity, common_subsequence, others
@@ -135,11 +137,16 @@ def diff_sentences(
     kept = common_subsequence(old_keys, new_keys)
     left_old = others(len(old), (i for i, _ in kept))
     left_new = others(len(new), (j for _, j in kept))
-    moved = _equal_pairs(old_keys, new_keys, left_old, left_new)
+    moved = _equal_pairs(dict(enumerate(old_keys)), dict(enumerate(new_keys)), left_old, left_new)
     moved_old, moved_new = {i for i, _ in moved}, {j for _, j in moved}
     places = Places(kept)
-    similar = Similarity([s.text for s in old], [s.text for s in new], places).pairs(
-        [i for i in left_old if i not in moved_old], [j for j in left_new if j not in moved_new]
+    similarity_of = Similarity([s.text for s in old], [s.text for s in new], places)
+    left_old = [i for i in left_old if i not in moved_old]
+    left_new = [j for j in left_new if j not in moved_new]
+    dated = _equal_pairs(_without_dates(old, left_old), _without_dates(new, left_new), left_old, left_new)
+    redated = {i for i, _ in dated}, {j for _, j in dated}
+    similar = {pair: similarity_of.of(*pair) for pair in dated} | similarity_of.pairs(
+        [i for i in left_old if i not in redated[0]], [j for j in left_new if j not in redated[1]]
     )
     pairs: dict[int, tuple[int, Status, float | None]] = {j: (i, "unchanged", None) for i, j in kept}
     pairs |= {j: (i, "moved", None) for i, j in moved}
@@ -202,11 +209,18 @@ def _only(side: Sentence | None, other: Sentence | None) -> tuple[str, ...]:
     return tuple(label for label in (side.labels or () if side else ()) if label not in there)
 
 
+def _without_dates(sentences: Sequence[Sentence], left: Iterable[int]) -> dict[int, Hashable]:
+    """What else the sentences at `left` say that have a date."""
+    keys = {i: without_date(sentences[i].text) for i in left}
+    return {i: key for i, key in keys.items() if key is not None}
+
+
 def _equal_pairs(
-    old_keys: Sequence[str], new_keys: Sequence[str], left_old: Iterable[int], left_new: Iterable[int]
+    old_keys: Mapping[int, Hashable], new_keys: Mapping[int, Hashable], left_old: Iterable[int], left_new: Iterable[int]
 ) -> list[Pair]:
     """Equal sentences in different places: the first with the first, the second with the second."""
-    waiting: defaultdict[str, deque[int]] = defaultdict(deque)
+    waiting: defaultdict[Hashable, deque[int]] = defaultdict(deque)
     for i in left_old:
-        waiting[old_keys[i]].append(i)
-    return [(waiting[key].popleft(), j) for j in left_new if waiting.get(key := new_keys[j])]
+        if i in old_keys:
+            waiting[old_keys[i]].append(i)
+    return [(waiting[key].popleft(), j) for j in left_new if waiting.get(key := new_keys.get(j))]

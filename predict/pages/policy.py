@@ -20,6 +20,7 @@ from clausetag.predict.pages.summary import PolicySummary, not_mentioned, practi
 from clausetag.predict.terminal import counted
 
 _TITLE_SCORES = 4
+_FOLLOWED = ("http://", "https://", "mailto:", "tel:")
 
 
 class Span(NamedTuple):
@@ -30,7 +31,8 @@ class Span(NamedTuple):
     """The labels' places in the palette."""
     labels: Sequence[str]
     title: str
-    text: str
+    pieces: Sequence[tuple[str, str | None]]
+    """Its text in pieces, each with the address that it links to, if any."""
 
 
 class MultiPolicyPage:
@@ -149,7 +151,21 @@ def _span(sentence: Sentence, anchor: str, colours: Palette) -> Span:
     scores = sentence.scores or {}
     labels = sorted(sentence.labels or (), key=lambda label: -scores.get(label, 0.0))
     keys = [colours.key(label) for label in labels]
-    return Span(f"{anchor}{sentence.index}", keys, labels, _scores_line(sentence), sentence.text)
+    return Span(f"{anchor}{sentence.index}", keys, labels, _scores_line(sentence), _pieces(sentence))
+
+
+def _pieces(sentence: Sentence) -> list[tuple[str, str | None]]:
+    """The text of a sentence in pieces, with their links; relative ones would lead nowhere from here."""
+    pieces: list[tuple[str, str | None]] = []
+    at = begin = sentence.start or 0
+    for start, end, href in sentence.links:
+        if href.lower().startswith(_FOLLOWED) and at <= start < end <= begin + len(sentence.text):
+            pieces += [
+                (sentence.text[at - begin : start - begin], None),
+                (sentence.text[start - begin : end - begin], href),
+            ]
+            at = end
+    return [*pieces, (sentence.text[at - begin :], None)]
 
 
 def _scores_line(sentence: Sentence) -> str:

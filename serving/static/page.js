@@ -303,7 +303,8 @@
       const placed = Number.isInteger(start) && Number.isInteger(end);
       if (placed) between(text.slice(at, unit(start))); else close();
       item.number = number;
-      item.node = make("span", { class: "s", tabindex: number ? "-1" : "0", "data-i": number }, item.row.text);
+      item.node = make("span", { class: "s", tabindex: number ? "-1" : "0", "data-i": number },
+        ...(placed ? linked(item.row, unit) : [item.row.text]));
       nodes.push(item.node);
       held.push(item);
       if (placed) at = Math.max(at, unit(end));
@@ -312,6 +313,19 @@
     close();
     stop = items[0] ?? null;
     byId("text").replaceChildren(fragment);
+  }
+
+  // The words of a sentence with its links; relative ones would lead nowhere from here.
+  function linked(row, unit) {
+    const nodes = [];
+    let at = unit(row.start);
+    for (const { start, end, href } of row.links ?? []) {
+      if (!/^(?:https?:\/\/|mailto:|tel:)/i.test(href)) continue;
+      const words = text.slice(unit(start), unit(end));
+      nodes.push(text.slice(at, unit(start)), make("a", { href, rel: "noopener nofollow noreferrer" }, words));
+      at = unit(end);
+    }
+    return [...nodes, text.slice(at, unit(row.end))];
   }
 
   // Offsets count characters; JavaScript counts UTF-16 units, of which characters such as emoji have two.

@@ -105,6 +105,21 @@ def test_another_place_asks_for_more_than_the_same_place() -> None:
     assert there["changed"] == 0 and there["added"] == there["removed"] == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "status"),
+    [
+        ("Last updated: March 7, 2024", "Last updated: 1 June 2025", "changed"),
+        ("Effective 03/07/24", "Effective 2025-06-01", "changed"),
+        ("Last updated: March 7, 2024", "Effective: June 1, 2025", "removed"),
+        ("Seen on March 7, 2024", "Read on June 1, 2025", "removed"),
+    ],
+)
+def test_another_date_is_a_change_wherever_it_stands(old: str, new: str, status: str) -> None:
+    texts = ["We keep it.", "You may ask us."]
+    changes = diff_sentences(_sentences([old, *texts]), _sentences([*texts, new]))
+    assert [change.status for change in changes if change.old and change.old.text == old] == [status]
+
+
 def test_unrelated_sentences_in_one_place_are_no_change() -> None:
     assert _statuses(["We encrypt backups."], ["Contact our office in Chennai."]) == {"removed": 1, "added": 1}
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from lxml import html as lxml_html
 
-from clausetag.data.documents.sniff import extract_text
+from clausetag.data.documents.sniff import extract_html, extract_text
 from clausetag.data.labels import CHOICE, DO_NOT_TRACK, FIRST_PARTY, GENERIC, LABELS, SECURITY
 from clausetag.data.palette import CODES, palette
 from clausetag.data.records import Document, FailedInput, Sentence
@@ -67,6 +67,23 @@ def test_text_between_and_without_sentences_is_kept() -> None:
     (text,) = tree.find_class("text")
     assert "It rains." in text.text_content()
     assert "We keep data safe." in text.text_content()
+
+
+def test_links_lead_to_other_sites_only() -> None:
+    html = (
+        '<p>See <a href="https://a.example/?x=1&amp;y=%22">this &lt;page&gt;</a>, <a href="/x">that</a> '
+        'or <a href="mailto:a@b.example">mail</a>. <a href="https://c.example">Both</a>.</p>'
+    )
+    document = extract_html("p", html)
+    tree = _tree(render_page([(document, segment(document))]))
+    links = tree.xpath("//div[@class='text']//a")
+    assert [(link.text, link.get("href")) for link in links] == [
+        ("this <page>", "https://a.example/?x=1&y=%22"),
+        ("mail", "mailto:a@b.example"),
+        ("Both", "https://c.example"),
+    ]
+    assert {link.get("rel") for link in links} == {"noopener nofollow noreferrer"}
+    assert tree.find_class("text")[0].text_content().split() == document.text.split()
 
 
 def test_legend_badges_and_summary() -> None:

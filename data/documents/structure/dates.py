@@ -1,8 +1,9 @@
-"""Lines that only say when a policy was made, changed or came into force."""
+"""Dates: lines that only say when a policy was changed or came into force, and texts that differ only in a date."""
 
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 _MONTHS = (
     "jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov "
@@ -32,3 +33,11 @@ def is_date_line(line: str) -> bool:
     if not all(word.isdigit() or word in _KNOWN for word in words):
         return False
     return not _OCCASION.isdisjoint(words) or all(word.isdigit() or word in MONTHS for word in words)
+
+
+def without_date(text: str) -> tuple[str, ...] | None:
+    """The words of a text with a date, "#" in place of numbers and months; None if it has no date."""
+    if not _YEAR.search(text):
+        return None
+    words = ("#" if word[0].isdigit() or word in MONTHS else word for word in _WORD.findall(text.lower()))
+    return tuple(word for word, _ in groupby(words))
