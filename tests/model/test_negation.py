@@ -1,6 +1,14 @@
-"""Minimal pairs for Does and Does Not: (category, sentence, the values that it has)."""
+"""Minimal pairs for Does and Does Not: (category, sentence, the values that it has), read by the shipped models."""
 
 from __future__ import annotations
+
+import pytest
+
+from clausetag.data.attributes import DOES as SAYS
+from clausetag.data.attributes import DOES_NOT as DENIES
+from clausetag.data.records import Sentence
+from clausetag.model.attributes import value_scores
+from clausetag.model.tagger import Tagger
 
 DOES, NOT, BOTH, NONE = ("Does",), ("Does Not",), ("Does", "Does Not"), ()
 FIRST, THIRD = "First Party Collection/Use", "Third Party Sharing/Collection"
@@ -72,3 +80,26 @@ UNLIKE_TRAINING = [
     (THIRD, "Data about your allotment are collected by our partners.", DOES),
 ]
 """Sentences about things that no policy of the training data speaks of."""
+
+
+@pytest.mark.parametrize("model", ["standard", "fast"])
+@pytest.mark.parametrize("pairs", [LIKE_TRAINING, UNLIKE_TRAINING], ids=["like training", "unlike training"])
+def test_statements_and_denials_are_told_apart(model: str, pairs: list[tuple[str, str, tuple[str, ...]]]) -> None:
+    tagger = Tagger.load(model)
+    values = tagger.artifact.values_of("guide")
+    assert values is not None
+    rows = [Sentence(f"policy {number}", 0, text) for number, (_, text, _) in enumerate(pairs)]
+    scores = value_scores(tagger.value_logits(rows)[:, values[0]], values[1])[:, :2]
+    found = [
+        tuple(name for name, has in zip((SAYS, DENIES), row, strict=True) if has)
+        for row in scores >= values[1].thresholds[:2]
+    ]
+    right = sum(said == expected for said, (_, _, expected) in zip(found, pairs, strict=True))
+    assert right >= 25, [
+        (text, said) for said, (_, text, expected) in zip(found, pairs, strict=True) if said != expected
+    ]
+    for said, (_, text, expected) in zip(found, pairs, strict=True):
+        if expected == DOES:
+            assert said != NOT, text
+        if expected == NOT:
+            assert said != DOES, text
