@@ -55,10 +55,10 @@ BoolArray = npt.NDArray[np.bool_]
 class Settings:
     """Of the training of attribute heads."""
 
-    epochs: int = 10
+    epochs: int = 12
     lr: float = 2e-3
-    rank: int = 64
-    """Dimensions to which hidden states are projected."""
+    rank: int = 128
+    """Dimensions to which hidden states are projected: more are better and slower."""
     seed: int = 1
 
 
@@ -77,6 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_arguments(parser, "names the data")
     parser.add_argument("--model", help="the trained model: a folder or a shipped name (default: the shipped one)")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the new model")
+    parser.add_argument(
+        "--rank",
+        type=int,
+        default=Settings().rank,
+        help="dimensions of the heads; fewer are faster (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=Settings().seed)
 
 
@@ -85,11 +91,13 @@ def main(arguments: argparse.Namespace) -> int:
     target = Path(arguments.output)
     if target.exists():
         raise ClausetagError(f"{target}: exists; give another -o")
+    if not 1 <= arguments.rank <= 1024:
+        raise RecipeError(f"--rank {arguments.rank}: must be from 1 to 1024")
     recipe = read_recipe(arguments.recipe, arguments.overrides)
     if recipe.own_labels:
         raise RecipeError("recipe: attributes belong to the twelve categories, not to labels of your own")
     data = assemble(recipe.model_copy(update={"start": "", "distilled": "", "passages": False}))
-    add_attributes(load_artifact(arguments.model), data, target, Settings(seed=arguments.seed))
+    add_attributes(load_artifact(arguments.model), data, target, Settings(rank=arguments.rank, seed=arguments.seed))
     print(f"wrote {target}")
     return 0
 
