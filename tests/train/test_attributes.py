@@ -19,7 +19,8 @@ from clausetag.eval.metrics.values import majority_values, value_votes
 from clausetag.model.onnx.attributes import HiddenStates, add_heads, default_layers
 from clausetag.model.tagger import Tagger
 from clausetag.model.tokenise import encode_sentences
-from clausetag.train.attributes import AttributeHeads, Examples, Settings, fit_values, train_heads
+from clausetag.train.attribute_heads import AttributeHeads, Examples, Settings, train_heads
+from clausetag.train.attributes import fit_values
 
 _PLACES = {value: place for place, value in enumerate(VALUES)}
 _ARGUMENTS = [
