@@ -19,11 +19,12 @@ from clausetag.data.documents.rows import check_row
 from clausetag.data.errors import ArtifactError, DataError, is_machine_error
 from clausetag.data.records import FailedInput
 from clausetag.model.tagger import Tagger
+from clausetag.predict.facts.sheet import SUMMARY
 from clausetag.predict.pages.summary import summarise
 from clausetag.predict.pipeline import Pipeline, Source, TaggedSource, fault
 from clausetag.predict.progress import Progress
 from clausetag.predict.terminal import printable
-from clausetag.predict.writers.rows import load_pyarrow, parquet_schema
+from clausetag.predict.writers.rows import has_attributes, load_pyarrow, parquet_schema
 from clausetag.predict.writers.sink import error_row
 
 PREDICTIONS = "predictions"
@@ -47,22 +48,25 @@ class BatchTagger:
         head: str | None = None,
         strict: bool = False,
         threads: int = 1,
+        attributes: bool = True,
         columns: Mapping[str, str] | None = None,
     ) -> None:
         """Load the model: a folder, the name of a shipped model, or None for the default one.
 
-        `strict` makes an error of a policy that is flagged, `threads` is the number of threads for each batch, and
-        `columns` names the batch's columns if they aren't "id", "text" and "html": ``{"text": "content"}``.
+        `strict` makes an error of a policy that is flagged, `threads` is the number of threads for each batch,
+        `attributes` says whether sentences get them, if the model has them, and `columns` names the batch's columns if
+        they aren't "id", "text" and "html": ``{"text": "content"}``.
 
         Raises:
             ArtifactError: the model cannot be loaded, or it has no such head.
         """
-        tagger = Tagger.load(model, threads=threads)
+        tagger = Tagger.load(model, threads=threads, attributes=attributes)
         self.model = model
         self.head = head or tagger.artifact.default_head
         tagger.head(self.head)
         self.strict = strict
         self.threads = threads
+        self.attributes = attributes
         self.columns = {"id": "id", "text": "text", "html": "html", **(columns or {})}
         self.hash = tagger.hash
         """Of the model's files. A process that would load another model raises ArtifactError."""
@@ -79,7 +83,7 @@ class BatchTagger:
         Raises:
             ArtifactError: it is missing, or it isn't the model of the process that made this object.
         """
-        tagger = Tagger.load(self.model, threads=self.threads)
+        tagger = Tagger.load(self.model, threads=self.threads, attributes=self.attributes)
         if tagger.hash != self.hash:
             raise ArtifactError("this machine has another model than the one that started the run")
         return tagger
@@ -181,6 +185,7 @@ def batch_schema(labels: Sequence[str]) -> Any:
     """
     arrow, _ = load_pyarrow()
     strings = arrow.list_(arrow.string())
+    facts = [(name, arrow.int32() if name == "denials" else strings) for name in SUMMARY]
     return arrow.schema(
         [
             ("policy", arrow.string()),
@@ -193,6 +198,7 @@ def batch_schema(labels: Sequence[str]) -> Any:
             ("shares", arrow.struct([(label, arrow.float64()) for label in labels])),
             ("present", strings),
             ("absent", strings),
+            *([("facts", arrow.struct(facts))] if has_attributes(labels) else []),
             ("flags", strings),
             ("text", arrow.string()),
             ("error", arrow.struct([("code", arrow.string()), ("message", arrow.string())])),

@@ -116,7 +116,7 @@ def main(arguments: argparse.Namespace) -> int:
         # An unfinished run may have written outputs among its inputs already; its journal knows the inputs.
         if not (arguments.resume and RunFolder(writer.target, writer.is_file).journal.exists()):
             _protect_inputs(arguments, writer.places())
-    tagger = Tagger.load(arguments.model, threads=arguments.threads)
+    tagger = Tagger.load(arguments.model, threads=arguments.threads, attributes=not arguments.no_attributes)
     head = arguments.head or tagger.artifact.default_head
     tagger.head(head)
     progress = Progress(sys.stderr, quiet=arguments.quiet)
@@ -207,6 +207,7 @@ def _write(
         "columns": list(reader.columns.names),
         "strict": arguments.strict,
         "document_seconds": arguments.document_seconds,
+        "attributes": not arguments.no_attributes,
         "threads": arguments.threads,
     }
     inputs = tuple(arguments.inputs)

@@ -198,6 +198,8 @@ def _from_json(row: Mapping[str, Any]) -> Result:
 
 
 def _sentence(row: Mapping[str, Any]) -> Sentence:
-    lists = {key: tuple(row[key]) for key in ("labels", "flags") if key in row}
+    lists: dict[str, Any] = {key: tuple(row[key]) for key in ("labels", "flags") if key in row}
     links = tuple(Link(**link) for link in row.get("links", ()))
+    if "attributes" in row:
+        lists["attributes"] = {name: tuple(values) for name, values in row["attributes"].items()}
     return Sentence(**{**row, **lists, "links": links})

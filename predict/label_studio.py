@@ -89,6 +89,6 @@ def _labels_of(
                 "--labels goes without --model, --head and --uncertain-first: no model tags these tasks"
             )
         return read_label_set(arguments.labels), None, segment
-    tagger = Tagger.load(arguments.model)
+    tagger = Tagger.load(arguments.model, attributes=not arguments.no_attributes)
     tagger.head(arguments.head)
     return tagger.labels, tagger.hash, partial(tagger.tag_document, head=arguments.head)

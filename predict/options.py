@@ -8,11 +8,14 @@ from clausetag.data.documents.rows import Columns
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--model` and `--head`."""
+    """`--model`, `--head` and `--no-attributes`."""
     parser.add_argument(
         "--model", metavar="DIR", help="model folder or shipped name (default: CLAUSETAG_MODEL, else the shipped one)"
     )
     parser.add_argument("--head", metavar="HEAD", help="labelling to follow: guide (default) or opp115")
+    parser.add_argument(
+        "--no-attributes", action="store_true", help="labels only: leave out what a sentence says within its categories"
+    )
 
 
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:

@@ -210,7 +210,13 @@ def predict(
     model = arguments.model or os.environ.get("CLAUSETAG_MODEL") or None
     if model is not None and os.path.isdir(model):
         model = os.path.abspath(model)
-    tagger = BatchTagger(model, head=arguments.head, strict=arguments.strict, threads=arguments.threads or 1)
+    tagger = BatchTagger(
+        model,
+        head=arguments.head,
+        strict=arguments.strict,
+        threads=arguments.threads or 1,
+        attributes=not arguments.no_attributes,
+    )
     search = Search(arguments.all)
     found = find(arguments.inputs, search)
     folder = PartFolder.open(arguments.output)
@@ -255,6 +261,7 @@ def predict(
             "all": arguments.all,
             "columns": list(job.columns.names),
             "strict": arguments.strict,
+            "attributes": tagger.attributes,
             "threads": arguments.threads,
             "engine": "ray",
             "workers": workers,

@@ -28,13 +28,14 @@ from clausetag.predict.writers.writer import Format, OutputWriter
 MAX_FAULTS = 20
 """The run stops when so many documents could not be written; after each one, all are written again."""
 
-_FORMAT = 2
+_FORMAT = 3
 _MEANINGS = {
     "format": "by another version of clausetag",
     "version": "by another version of clausetag",
     "model": "with another model",
     "head": "with another --head",
     "strict": "with another choice of --strict",
+    "attributes": "with another choice of --no-attributes",
     "inputs": "with other inputs",
     "all": "with another choice of --all",
     "columns": "with other columns",
@@ -120,6 +121,7 @@ class Run:
             "model": self.pipeline.tagger.hash,
             "head": self.pipeline.head,
             "strict": self.pipeline.strict,
+            "attributes": self.options.get("attributes"),
             "inputs": list(self.inputs),
             "all": self.options.get("all"),
             "columns": self.options.get("columns"),

@@ -51,7 +51,7 @@ def main(arguments: argparse.Namespace) -> int:
     output = _output(arguments.output)
     if arguments.old == arguments.new == "-":
         raise ClausetagError("only one of OLD and NEW can be - (stdin)")
-    tagger = Tagger.load(arguments.model)
+    tagger = Tagger.load(arguments.model, attributes=not arguments.no_attributes)
     head = arguments.head or tagger.artifact.default_head
     tagger.head(head)
     documents = [one_document(given) for given in (arguments.old, arguments.new)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from clausetag.data.labels import LABELS, practice_labels
 from clausetag.data.records import Document, Sentence
+from clausetag.predict.facts.sheet import FactSheet, fact_sheet
 from clausetag.predict.terminal import counted, printable, shorten
 
 FLAG_MEANINGS = {
@@ -51,6 +52,8 @@ class PolicySummary:
     flags: tuple[str, ...]
     set_aside: Mapping[str, int]
     """Words about data that were left out, by where they stand."""
+    facts: FactSheet | None = None
+    """What it says; None if the model has no attributes."""
 
     @property
     def minutes(self) -> float:
@@ -104,6 +107,7 @@ class PolicySummary:
             "shares": {label: round(count / total, 4) if total else None for label, count in self.counts.items()},
             "present": self.present,
             "absent": self.absent,
+            **({"facts": self.facts.summary()} if self.facts else {}),
             "flags": list(self.flags),
         }
 
@@ -120,8 +124,16 @@ def summarise(document: Document, sentences: Sequence[Sentence], labels: Sequenc
             counts[label] += 1
             first.setdefault(label, sentence.index)
     flags = dict.fromkeys((*document.flags, *(flag for sentence in sentences for flag in sentence.flags)))
-    words = word_count(document.text)
-    return PolicySummary(document.policy, len(sentences), words, counts, first, tuple(flags), document.set_aside)
+    return PolicySummary(
+        document.policy,
+        len(sentences),
+        word_count(document.text),
+        counts,
+        first,
+        tuple(flags),
+        document.set_aside,
+        fact_sheet(document.policy, sentences),
+    )
 
 
 def word_count(text: str) -> int:

@@ -75,7 +75,7 @@ class Job:
     def key(self, part: Part) -> str:
         """Names all that a part's files depend on."""
         tagger = self.tagger
-        settings = f"{__version__} {tagger.hash} {tagger.head} {tagger.strict} {part.digest}"
+        settings = f"{__version__} {tagger.hash} {tagger.head} {tagger.strict} {tagger.attributes} {part.digest}"
         return sha256(settings.encode()).hexdigest()
 
     def tag(self, part: Part, begin: Callable[[str], int], finish: Callable[[str], None]) -> dict[str, Any]:

@@ -13,15 +13,22 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from clausetag.data.attributes import BY_NAME
 from clausetag.data.errors import MissingExtraError
 from clausetag.data.jsonl import dump_row, write_text
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, FailedInput, Sentence
+from clausetag.predict.facts.sheet import SUMMARY
 from clausetag.predict.pages.summary import summarise
 from clausetag.predict.writers.sink import Sink, error_row, open_text
 
 GROUP_ROWS = 16_384
 """A Parquet row group has at least so many rows, of whole documents: about 20 MB of memory while they are collected."""
+
+
+def has_attributes(labels: Sequence[str]) -> bool:
+    """Whether tables of a model with these labels have columns for attributes, which belong to the twelve."""
+    return tuple(labels) == LABELS
 
 
 def csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
@@ -30,6 +37,7 @@ def csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
         *("policy", "index", "passage", "start", "end", "text", "heading", "lead_in", "links", "labels", "flags"),
         *("error_code", "error_message"),
         *labels,
+        *((*BY_NAME, "attribute_scores") if has_attributes(labels) else ()),
     )
 
 
@@ -40,6 +48,7 @@ def summary_csv_columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
         *("error_code", "error_message"),
         *labels,
         *(f"{label} (share)" for label in labels),
+        *(SUMMARY if has_attributes(labels) else ()),
     )
 
 
@@ -66,7 +75,7 @@ class JsonlSink(_TextSink):
 class CsvSink(_TextSink):
     """A table with a column for the score of each category.
 
-    Lists are joined by "; ", which no label, flag or address holds; of links there are the addresses.
+    Lists are joined by "; ", which no label, flag, value or address holds; of links there are the addresses.
     """
 
     def __init__(self, path: Path, labels: Sequence[str] = LABELS) -> None:
@@ -79,7 +88,13 @@ class CsvSink(_TextSink):
         for sentence in sentences:
             row = sentence.row()
             hrefs = [link["href"] for link in row.get("links", ())]
-            self._table.writerow(_cells(self._columns, {**row, **row.get("scores", {}), "links": hrefs}))
+            scores = [
+                f"{name}: {value} {score}"
+                for name, values in row.get("attribute_scores", {}).items()
+                for value, score in values.items()
+            ]
+            flat = {**row, **row.get("scores", {}), **row.get("attributes", {})}
+            self._table.writerow(_cells(self._columns, {**flat, "links": hrefs, "attribute_scores": scores}))
 
     def fail(self, failed: FailedInput) -> None:
         self._table.writerow(_cells(self._columns, error_row(failed)))
@@ -135,7 +150,7 @@ class SummarySink(Sink):
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
         row = summarise(document, sentences, self._labels).row()
         shares = {f"{label} (share)": share for label, share in row["shares"].items()}
-        self._write(row, {**row, **row["counts"], **shares})
+        self._write(row, {**row, **row["counts"], **shares, **row.get("facts", {})})
 
     def fail(self, failed: FailedInput) -> None:
         self._write(error_row(failed), error_row(failed))
@@ -190,6 +205,18 @@ def load_pyarrow() -> tuple[Any, Any]:
 def parquet_schema(labels: Sequence[str] = LABELS) -> Any:
     """The `pyarrow.Schema` of the rows: the keys of JSONL in order, then `error`, which only error rows have."""
     arrow, _ = load_pyarrow()
+    attributes = [
+        ("attributes", arrow.struct([(name, arrow.list_(arrow.string())) for name in BY_NAME])),
+        (
+            "attribute_scores",
+            arrow.struct(
+                [
+                    (name, arrow.struct([(value, arrow.float32()) for value in attribute.values]))
+                    for name, attribute in BY_NAME.items()
+                ]
+            ),
+        ),
+    ]
     return arrow.schema(
         [
             ("policy", arrow.string()),
@@ -205,6 +232,7 @@ def parquet_schema(labels: Sequence[str] = LABELS) -> Any:
             ),
             ("labels", arrow.list_(arrow.string())),
             ("scores", arrow.struct([(label, arrow.float32()) for label in labels])),
+            *(attributes if has_attributes(labels) else ()),
             ("flags", arrow.list_(arrow.string())),
             ("error", arrow.struct([("code", arrow.string()), ("message", arrow.string())])),
         ]

@@ -22,6 +22,7 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.predict.run_folder import disk
 from clausetag.predict.writers.card import CardSink
+from clausetag.predict.writers.facts import FACTS, FactsSink
 from clausetag.predict.writers.html import INDEX, PAGES, OnePageSink, SiteSink, index_name
 from clausetag.predict.writers.rows import CsvSink, JsonlSink, ParquetSink, SummarySink, TextsSink, load_pyarrow
 from clausetag.predict.writers.sink import Sink
@@ -68,8 +69,8 @@ class OutputWriter:
 
     A `target` with the suffix .jsonl, .csv, .parquet or .html is one file of that format. Any other is a folder, with
     one or more `formats` (none: JSONL): ``predictions.<format>`` or, for HTML, ``index.html`` and
-    ``html/<policy>.html``; always ``summary.jsonl``, ``summary.csv``, ``texts/<policy>.txt`` and the card. Memory holds
-    one document, and the names of all.
+    ``html/<policy>.html``; always ``summary.jsonl``, ``summary.csv``, ``texts/<policy>.txt`` and the card; and, if the
+    sentences have attributes, ``facts.jsonl`` and ``facts.jsonld``. Memory holds one document, and the names of all.
 
     Raises:
         DataError: `formats` contradict the suffix of the file, or the target cannot be written.
@@ -162,7 +163,10 @@ class OutputWriter:
 
     def _check_names(self) -> None:
         """Find names that cannot be written now, not after hours of work."""
-        files = [*self.results, *([] if self.is_file else [self.target / name for name in (*_SUMMARIES, RUN_JSON)])]
+        files = [
+            *self.results,
+            *([] if self.is_file else [self.target / name for name in (*_SUMMARIES, *FACTS, RUN_JSON)]),
+        ]
         for path in files:
             if path.is_dir():
                 raise DataError(f"{path}: is a folder; move it away or give another -o")
@@ -175,7 +179,7 @@ class OutputWriter:
             self._sinks.append(self._sink(name, work / result.name))
         if not self.is_file:
             card = CardSink(work, self.target, self.formats, self._labels)
-            self._sinks += [SummarySink(work, self._labels), TextsSink(work / TEXTS), card]
+            self._sinks += [SummarySink(work, self._labels), FactsSink(work), TextsSink(work / TEXTS), card]
 
     def _sink(self, name: Format, path: Path) -> Sink:
         match name:
@@ -192,11 +196,15 @@ class OutputWriter:
 
     def _commit(self, work: Path) -> None:
         pages = sum(1 for _ in work.glob("index*.html"))
+        # An earlier run may have left facts that this one has none of.
+        stale = [] if self.is_file else [self.target / name for name in FACTS if not (work / name).exists()]
         _move(work, self.target.parent if self.is_file else self.target)
         # Pages left by an earlier run with a longer index would show policies that are not part of this run.
-        while not self.is_file and pages and (stale := self.target / index_name(pages + 1)).exists():
-            stale.unlink()
+        while not self.is_file and pages and (page := self.target / index_name(pages + 1)).exists():
+            stale.append(page)
             pages += 1
+        for path in stale:
+            path.unlink(missing_ok=True)
 
     def _discard(self, work: Path) -> None:
         for sink in self._sinks:

@@ -10,6 +10,7 @@ import pydantic_core
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.params import Depends
 
+from clausetag.data.attributes import ATTRIBUTES
 from clausetag.model.provenance import package_version
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
@@ -20,7 +21,7 @@ from clausetag.serving.http.schemas import Info, Label, Status
 from clausetag.serving.http.streaming import StreamedAnswer, wants_stream
 from clausetag.serving.observability.metrics import CONTENT_TYPE
 from clausetag.serving.runtime.answer import model_info
-from clausetag.serving.runtime.prepare import TagRequest
+from clausetag.serving.runtime.prepare import FactsForm, TagRequest
 from clausetag.serving.runtime.service import Service, Write
 
 VERSION = "/v1"
@@ -52,9 +53,11 @@ def predict_route(service: Service) -> Callable[..., Any]:
         request: Request,
         head: Annotated[str | None, Query(description=openapi.QUERY)] = None,
         scores: Annotated[bool | None, Query(description=openapi.QUERY)] = None,
+        attributes: Annotated[bool | None, Query(description=openapi.QUERY)] = None,
+        facts: Annotated[FactsForm | None, Query(description=openapi.QUERY)] = None,
         categories: Annotated[list[Label] | None, Query(description=openapi.QUERY)] = None,
     ) -> Response:
-        given = {"head": head, "scores": scores, "categories": categories}
+        given = {"head": head, "scores": scores, "attributes": attributes, "facts": facts, "categories": categories}
         check_names(request.query_params, given, "query")
         query = {name: value for name, value in given.items() if value is not None}
 
@@ -80,6 +83,7 @@ def add_api(app: FastAPI, service: Service) -> None:
             "version": package_version(),
             "model": model,
             "labels": list(head["thresholds"]),
+            "attributes": {a.name: list(a.values) for a in ATTRIBUTES if service.tagger.attributes},
             **head,
             "limits": service.settings.limits(),
             "content_types": list(CONTENT_TYPES),

@@ -72,7 +72,8 @@ class InferRequest(Message):
 
     id: str | None = None
     parameters: dict[str, Any] = Field(
-        default_factory=dict, description="The options head, thresholds, categories, scores and context of /predict."
+        default_factory=dict,
+        description="The options head, thresholds, categories, scores, attributes and context of /predict.",
     )
     inputs: list[InferInput]
     outputs: list[RequestedOutput] = Field(default_factory=list, description="Empty: all.")

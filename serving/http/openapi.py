@@ -53,6 +53,8 @@ _FORM = {
         "file": {"type": "string", "format": "binary", "description": "Its name's suffix says what it is."},
         "head": {"type": "string"},
         "scores": {"type": "boolean"},
+        "attributes": {"type": "boolean"},
+        "facts": {"type": "string", "enum": ["", "json", "jsonld"]},
         "categories": {"type": "array", "items": {"type": "string", "enum": list(LABELS)}},
     },
 }

@@ -35,6 +35,7 @@ _OUTPUTS = {
     "sentence": "BYTES",
     "labels": "BYTES",
     "scores": "FP32",
+    "attributes": "BYTES",
 }
 _SEPARATOR = "; "
 _IGNORED = frozenset({"binary_data_output", "content_type"})
@@ -157,7 +158,15 @@ def _outputs(policies: list[dict[str, Any]], wanted: list[str]) -> list[dict[str
         if "error" in policy:
             raise ApiError(400, policy["error"]["code"], policy["error"]["message"], field=f"inputs.{number}")
         rows += [
-            {**row, "policy": number, "sentence": row["text"], "labels": _SEPARATOR.join(row["labels"])}
+            {
+                **row,
+                "policy": number,
+                "sentence": row["text"],
+                "labels": _SEPARATOR.join(row["labels"]),
+                "attributes": _SEPARATOR.join(
+                    f"{name}: {value}" for name, values in row.get("attributes", {}).items() for value in values
+                ),
+            }
             for row in policy["sentences"]
         ]
     found = []

@@ -186,7 +186,9 @@ def _answer_options(given: Options, tagger: Tagger) -> AnswerOptions:
             raise ApiError(422, "invalid", "no such category; /info lists them", field=field[:200])
     categories = tuple(label for label in labels if label in given.categories)
     head = given.head or tagger.artifact.default_head
-    return AnswerOptions(head, given.thresholds, categories, given.scores)
+    if given.facts and (given.categories or not given.attributes):
+        raise ApiError(422, "invalid", "facts need attributes and all categories", field="facts")
+    return AnswerOptions(head, given.thresholds, categories, given.scores, given.attributes, given.facts)
 
 
 def _policies(given: PoliciesRequest, max_policies: int) -> tuple[PolicySource, ...]:

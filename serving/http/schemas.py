@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from clausetag.data.attributes import BY_NAME
 from clausetag.data.labels import LABELS
+from clausetag.serving.runtime.prepare import FactsForm
 
 Label = Annotated[str, WithJsonSchema({"type": "string", "enum": list(LABELS)})]
 """One of the model's labels, which `clausetag.serving.http.requests` checks; the schema lists the twelve."""
+AttributeName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(BY_NAME)})]
+"""An attribute's name."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -33,7 +37,13 @@ class Options(Strict):
     categories: list[Label] = Field(
         default_factory=list, description="Categories in the answer; the others are left out. Empty: all."
     )
-    scores: bool = Field(True, description="Whether sentences have `scores`.")
+    scores: bool = Field(True, description="Whether sentences have `scores` and `attribute_scores`.")
+    attributes: bool = Field(True, description="Whether sentences have `attributes`, if the model has them.")
+    facts: FactsForm = Field(
+        "",
+        description="A fact sheet, as in OUTPUTS.md, of models with attributes: json, or jsonld with terms of the W3C "
+        "Data Privacy Vocabulary. It needs attributes and all categories.",
+    )
 
 
 class TextRequest(Options):
@@ -115,6 +125,14 @@ class TaggedSentence(Strict):
     links: list[TextLink] | None = Field(None, description="The links on its text; absent if there are none.")
     labels: list[Label]
     scores: dict[Label, Share] | None = Field(None, description="Calibrated probabilities; absent if scores is false.")
+    attributes: dict[AttributeName, list[str]] | None = Field(
+        None,
+        description="What it says within its categories: the values of each attribute that has any. Absent if "
+        "attributes is false, or the model has none.",
+    )
+    attribute_scores: dict[AttributeName, dict[str, Share]] | None = Field(
+        None, description="Calibrated probabilities of these values; absent if scores is false."
+    )
     flags: list[str] | None = Field(None, description="The policy's quality flags; absent if there are none.")
 
 
@@ -130,6 +148,9 @@ class TaggedPolicy(Strict):
     )
     sentences: list[TaggedSentence]
     summary: dict[Label, int] = Field(description="Number of sentences with each category.")
+    facts: dict[str, Any] | None = Field(
+        None, description="The fact sheet; absent unless it is asked for, and null if the model has no attributes."
+    )
 
 
 class ItemError(Strict):
@@ -262,6 +283,7 @@ class Info(Strict):
     labels: list[Label] = Field(description="In the order of all lists and tables.")
     thresholds: dict[Label, float] = Field(description="Of the default head.")
     min_labels: int = Field(description="Of the default head.")
+    attributes: dict[AttributeName, list[str]] = Field(description="The values of each; empty if the model has none.")
     limits: dict[str, int | float]
     content_types: list[str] = Field(description="Content types that POST /predict accepts.")
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from clausetag.data.corpora.five import text_sha256
+from clausetag.data.records import Sentence
 from clausetag.model.provenance import package_version
 from clausetag.model.tagger import Tagger
 from clausetag.model.tokenise import FloatArray, empty_logits, scatter_logits
+from clausetag.predict.facts.dpv import document as jsonld
+from clausetag.predict.facts.dpv import policy_node
+from clausetag.predict.facts.sheet import FactSheet, fact_sheet
 from clausetag.serving.runtime.prepare import AnswerOptions, PreparedDocument
 
 LICENCE = "Code: MIT. Weights: as their card says; the shipped ones are for non-commercial research (OPP-115's terms)."
 _VERSION = package_version()
+_FORMS: Mapping[str, Callable[[FactSheet], dict[str, Any]]] = {
+    "json": FactSheet.row,
+    "jsonld": lambda sheet: jsonld([policy_node(sheet)]),
+}
 
 
 class DocumentAnswer:
@@ -25,6 +33,8 @@ class DocumentAnswer:
         self._options = options
         self._rows, self._no_passages = (empty_logits(n, tagger.width) for n in (len(prepared.sentences), 0))
         self._windows = self._made = 0
+        self._tagged: list[Sentence] = []
+        """Kept for the fact sheet alone."""
         self.summary = dict.fromkeys(options.categories or tagger.labels, 0)
 
     def document(self) -> dict[str, Any]:
@@ -63,11 +73,20 @@ class DocumentAnswer:
         for sentence in tagged:
             for label in sentence.labels or ():
                 self.summary[label] += 1
+        if options.facts:
+            self._tagged += tagged
         return [replace(sentence, flags=self._prepared.flags).row() for sentence in tagged]
+
+    def end(self) -> dict[str, Any]:
+        """What is known after the last sentence: the summary and, if it is wanted, the fact sheet."""
+        if not self._options.facts:
+            return {"summary": self.summary}
+        sheet = fact_sheet(self._prepared.policy, self._tagged)
+        return {"summary": self.summary, "facts": sheet and _FORMS[self._options.facts](sheet)}
 
     def whole(self, outputs: Sequence[FloatArray]) -> dict[str, Any]:
         """All of it; `outputs` as for `take`, of all its windows."""
-        return {**self.document(), "sentences": self.take(outputs), "summary": self.summary}
+        return {**self.document(), "sentences": self.take(outputs), **self.end()}
 
 
 def model_info(tagger: Tagger) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 from tokenizers import Tokenizer
 
@@ -22,6 +22,8 @@ from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, inferen
 from clausetag.model.windows import Unit, Window
 from clausetag.serving.errors import ApiError
 
+FactsForm = Literal["", "json", "jsonld"]
+"""Of the fact sheet in an answer; empty: none."""
 DEFAULT_ID = "text"
 """The id of a policy that was sent without one, as in `Tagger.tag`."""
 
@@ -42,6 +44,8 @@ class AnswerOptions:
     """Labels in the answer; empty for all."""
     scores: bool = True
     attributes: bool = True
+    facts: FactsForm = ""
+    """The form of the fact sheet, if one is wanted."""
 
 
 @dataclass(frozen=True, slots=True)

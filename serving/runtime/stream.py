@@ -69,7 +69,7 @@ async def _document(
             yield rows
     finally:
         await outputs.aclose()
-    yield [{"policy": item.policy, "summary": answer.summary}]
+    yield [{"policy": item.policy, **answer.end()}]
 
 
 def _progress(policies: int, record: MutableMapping[str, Any], of: int) -> dict[str, Any]:

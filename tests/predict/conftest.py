@@ -13,7 +13,13 @@ from tests.predict.run_fixture import FakeTagger, write_policies
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs tag without a model."""
-    monkeypatch.setattr(Tagger, "load", lambda *_, **__: FakeTagger())
+
+    def load(*_: object, attributes: bool = True, **__: object) -> FakeTagger:
+        tagger = FakeTagger()
+        tagger.attributes = attributes
+        return tagger
+
+    monkeypatch.setattr(Tagger, "load", load)
 
 
 @pytest.fixture

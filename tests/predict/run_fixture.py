@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from clausetag.cli import main
+from clausetag.data.attributes import BY_NAME, VALUES
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, Sentence
 from clausetag.data.segment import segment
@@ -24,6 +26,7 @@ class FakeTagger:
     """Labels and scores that depend on the text alone, at once."""
 
     labels = LABELS
+    attributes = True
     hash = "fake"
     config: dict[str, Any] = {"name": "fake", "figures": ()}  # noqa: RUF012
     artifact = SimpleNamespace(default_head="guide")
@@ -44,7 +47,15 @@ class FakeTagger:
         for sentence in segment(document):
             digest = sha256(sentence.text.encode()).digest()
             scores = {label: round(digest[number] / 255, 4) for number, label in enumerate(LABELS)}
-            tagged.append(sentence.with_prediction([LABELS[digest[20] % 12]] if digest[21] % 5 else [], scores))
+            labels = [LABELS[digest[20] % 12]] if digest[21] % 5 else []
+            one = sentence.with_prediction(labels, scores)
+            if self.attributes:
+                name, value = VALUES[digest[22] % len(VALUES)]
+                fits = set(BY_NAME[name].categories) & set(labels)
+                stated = {name: (value,)} if fits else {}
+                shares = {name: {value: 0.75} for name in stated}
+                one = replace(one, attributes=stated, attribute_scores=shares)
+            tagged.append(one)
         return tagged
 
 

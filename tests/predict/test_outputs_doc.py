@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from clausetag.cli import main
+from clausetag.data.attributes import ATTRIBUTES
 from clausetag.data.documents.formats import LIMITS
 from clausetag.data.documents.sniff import extract_text
 from clausetag.data.labels import LABELS, SECURITY
 from clausetag.data.records import FailedInput
 from clausetag.data.segment import segment
+from clausetag.predict.facts.sheet import SUMMARY
 from clausetag.predict.pages.summary import FLAG_MEANINGS, WORDS_A_MINUTE
 from clausetag.predict.writers.html import PAGE_POLICIES
 from clausetag.predict.writers.rows import GROUP_ROWS
@@ -43,7 +46,11 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "out"
     document = extract_text("shop", "Security\n\nWe keep:\n• your data, see us@shop.example.\n")
     scores = dict.fromkeys(LABELS, 0.25)
-    sentences = [s.with_prediction((SECURITY,), scores, ("not_english",)) for s in segment(document)]
+    stated = {
+        "attributes": {"Security Measure": ("Generic",)},
+        "attribute_scores": {"Security Measure": {"Generic": 0.5}},
+    }
+    sentences = [replace(s.with_prediction((SECURITY,), scores, ("not_english",)), **stated) for s in segment(document)]
     with OutputWriter(folder, FORMATS) as writer:
         writer.add(document, sentences)
         writer.fail(FailedInput("gone", "missing", "gone.txt: no such file"))
@@ -72,14 +79,15 @@ def test_every_file_is_listed(out: Path) -> None:
 def test_jsonl(out: Path) -> None:
     assert columns("predictions.jsonl") == keys(out / "predictions.jsonl")
     assert columns("summary.jsonl") == keys(out / "summary.jsonl")
+    assert columns("facts.jsonl") == keys(out / "facts.jsonl")
 
 
 def test_types_of_jsonl(out: Path) -> None:
     names = {str: "string", int: "integer", float: "number", list: "list of strings", dict: "object"}
-    for file in ("predictions.jsonl", "summary.jsonl"):
+    for file in ("predictions.jsonl", "summary.jsonl", "facts.jsonl"):
         lines = (out / file).read_text(encoding="utf-8").splitlines()
         found = {key: names[type(value)] for line in lines for key, value in json.loads(line).items()}
-        found |= {"links": "list of objects"} if "links" in found else {}
+        found |= {key: "list of objects" for key in ("links", "contacts") if key in found}
         assert {row[0]: row[1] for row in documented(file)} == found
 
 
@@ -87,8 +95,10 @@ def test_csv(out: Path) -> None:
     assert columns("predictions.csv") == header(out / "predictions.csv")
     written = header(out / "summary.csv")
     start = written.index(LABELS[0])
-    assert columns("summary.csv") == [*written[:start], "<category>", "<category> (share)"]
-    assert written[start:] == [*LABELS, *(f"{label} (share)" for label in LABELS)]
+    assert columns("summary.csv") == [*written[:start], "<category>", "<category> (share)", *SUMMARY]
+    assert written[start:] == [*LABELS, *(f"{label} (share)" for label in LABELS), *SUMMARY]
+    short = section("summary.jsonl").rpartition("`facts` lists")[2]
+    assert re.findall(r"`(\w+)`", short) == list(SUMMARY)
 
 
 def test_parquet(out: Path) -> None:
@@ -101,6 +111,13 @@ def test_parquet(out: Path) -> None:
         if name == "scores":
             assert kind == "struct of twelve float, named by the categories"
             assert written == f"struct<{', '.join(f'{label}: float' for label in LABELS)}>"
+        elif name == "attributes":
+            assert kind == "struct of eleven list<string>, named by the attributes"
+            assert written == f"struct<{', '.join(f'{one.name}: list<string>' for one in ATTRIBUTES)}>"
+        elif name == "attribute_scores":
+            assert kind == "struct of eleven struct of float, named by the attributes and their values"
+            parts = (f"{a.name}: struct<{', '.join(f'{value}: float' for value in a.values)}>" for a in ATTRIBUTES)
+            assert written == f"struct<{', '.join(parts)}>"
         else:
             assert kind == written
 

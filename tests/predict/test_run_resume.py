@@ -49,6 +49,7 @@ def test_without_resume_a_run_starts_anew_and_says_so(
     [
         (lambda a, i: [*a, "--strict"], "started with another choice of --strict"),
         (lambda a, i: [*a, "--head", "opp115"], "started with another --head"),
+        (lambda a, i: [*a, "--no-attributes"], "started with another choice of --no-attributes"),
         (lambda a, i: [*a, "--all"], "started with another choice of --all"),
         (lambda a, i: [*a, "--text-column", "body"], "started with other columns"),
         (lambda a, i: [a[0], str(i / "000.md"), *a[2:]], "started with other inputs"),

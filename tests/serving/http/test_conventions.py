@@ -171,7 +171,7 @@ def test_unknown_keys_are_refused_with_the_nearest_name(client: TestClient) -> N
         message = refused(client.post(f"/predict?{key}=1", json={"text": TEXT}), 422, "invalid", f"query.{key}")
         assert message == f"unknown; did you mean {nearest}?"
     message = refused(client.post("/v1/predict?xyz=1", json={"text": TEXT}), 422, "invalid", "query.xyz")
-    assert message == "unknown; there are head, scores, categories"
+    assert message == "unknown; there are head, scores, attributes, facts, categories"
     message = refused(client.post("/predict", json={"text": TEXT, "threshold": {}}), 422, "invalid", "threshold")
     assert message == "unknown; did you mean thresholds?"
 
