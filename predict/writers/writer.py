@@ -158,7 +158,7 @@ class OutputWriter:
         """The files, and the folders of files, that a run with this target writes in any format."""
         if self.is_file:
             return [self.target]
-        names = (*map(_file_name, FORMATS), *_SUMMARIES, RUN_JSON, TEXTS, PAGES)
+        names = (*map(_file_name, FORMATS), *_SUMMARIES, *FACTS, RUN_JSON, TEXTS, PAGES)
         return [*(self.target / name for name in names), *self.target.glob("index-*.html")]
 
     def _check_names(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from clausetag.data.attributes import ATTRIBUTES, VALUES, grouped, possible_values, read_values
@@ -74,3 +76,13 @@ def test_rows_carry_attributes_and_their_scores() -> None:
 def test_bad_attributes_of_a_row_are_named(key: str, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         sentence_from_row({"policy": "a", "index": 0, "text": "We.", "labels": [FIRST_PARTY], key: value})
+
+
+def test_the_guide_lists_every_value_in_order() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "ATTRIBUTE_GUIDE.md").read_text(encoding="utf-8")
+    table = guide.partition("## Values")[2].partition("## Rules")[0]
+    listed: dict[str, list[str]] = {}
+    for line in [line for line in table.splitlines() if line.startswith("|")][2:]:
+        name, _, value, _ = (cell.strip() for cell in line.split("|")[1:-1])
+        listed.setdefault(name or list(listed)[-1], []).append(value)
+    assert listed == {attribute.name: list(attribute.values) for attribute in ATTRIBUTES}
