@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clausetag.data.attributes import BY_NAME
 from clausetag.data.jsonl import write_text
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, FailedInput, Sentence
+from clausetag.predict.writers.rows import has_attributes
 from clausetag.predict.writers.sink import Sink
 
 CARD = "README.md"
@@ -33,12 +35,17 @@ rows = datasets.load_dataset("THIS FOLDER")["train"]
 
 def jsonl_features(labels: Sequence[str] = LABELS) -> dict[str, Any]:
     """The columns of `predictions.jsonl`: a type's name, a list of one type, or the types of an object's keys."""
+    attributes = {
+        "attributes": {name: ["string"] for name in BY_NAME},
+        "attribute_scores": {name: dict.fromkeys(one.values, "float32") for name, one in BY_NAME.items()},
+    }
     return {
         **dict.fromkeys(("policy", "text", "heading", "lead_in"), "string"),
         **dict.fromkeys(("index", "passage", "start", "end"), "int32"),
         "links": [{"start": "int32", "end": "int32", "href": "string"}],
         "labels": ["string"],
         "scores": dict.fromkeys(labels, "float32"),
+        **(attributes if has_attributes(labels) else {}),
         "flags": ["string"],
         "error": {"code": "string", "message": "string"},
     }
