@@ -16,6 +16,10 @@ Label = Annotated[str, WithJsonSchema({"type": "string", "enum": list(LABELS)})]
 AttributeName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(BY_NAME)})]
 """An attribute's name."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Facts = Annotated[
+    dict[str, Any] | None,
+    Field(description="The fact sheet; absent unless it is asked for, and null if the model has no attributes."),
+]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -148,9 +152,7 @@ class TaggedPolicy(Strict):
     )
     sentences: list[TaggedSentence]
     summary: dict[Label, int] = Field(description="Number of sentences with each category.")
-    facts: dict[str, Any] | None = Field(
-        None, description="The fact sheet; absent unless it is asked for, and null if the model has no attributes."
-    )
+    facts: Facts = None
 
 
 class ItemError(Strict):
@@ -201,6 +203,7 @@ class SummaryLine(Strict):
 
     policy: str
     summary: dict[Label, int]
+    facts: Facts = None
 
 
 class FailureLine(Strict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -72,6 +73,8 @@ def test_facts_are_an_option(stating: TestClient) -> None:
     assert graph["@graph"][0]["dpv:hasProcess"][0]["clausetag:sentences"] == [0]
     answer = post(stating, {"policies": [{"id": "a", "text": TEXT}], "facts": "json"})
     assert answer["policies"][0]["facts"]["policy"] == "a"
+    lines = stating.post("/predict?facts=json", json={"text": TEXT}, headers={"Accept": "application/x-ndjson"}).text
+    assert [json.loads(line)["facts"] for line in lines.splitlines() if '"summary"' in line] == [facts]
 
 
 @pytest.mark.parametrize("other", [{"attributes": False}, {"categories": [LABELS[0]]}])
