@@ -172,7 +172,8 @@ def hidden_elements(root: Any, blocks: Iterable[TextBlock]) -> set[Any]:
     controlled = {name for element in root.iter() for name in _controlled_ids(element)}
     for group in panels.values():
         can_be_opened = any(element.get("id") in controlled or _is_panel(element) for element in group)
-        if _is_policy([block for element in group for block in blocks_in[element]], can_be_opened):
+        has_title = any(map(_has_title, group))
+        if _is_policy([block for element in group for block in blocks_in[element]], can_be_opened, has_title):
             for element in group:
                 hidden.difference_update(element.iter())
     return hidden
@@ -189,14 +190,23 @@ def _is_panel(element: Any) -> bool:
     return above.tag in (*HEADINGS, "button", "summary", "label", "dt") or above.get("role") in ("button", "tab")
 
 
-def _is_policy(panels: Sequence[TextBlock], can_be_opened: bool) -> bool:
-    """Whether the text of panels of the same kind is to be read."""
+def _has_title(element: Any) -> bool:
+    """Whether a short text stands above it, which may open it."""
+    above = element.getprevious()
+    if above is None or "floating" in meanings(element):
+        return False
+    text = " ".join("".join(above.itertext()).split())
+    return 1 <= len(text.split()) <= _MAX_TITLE_WORDS and text[-1] not in ".!,;:"
+
+
+def _is_policy(panels: Sequence[TextBlock], can_be_opened: bool, has_title: bool) -> bool:
+    """Whether the text of panels of the same kind is to be read; with a mere title above it, it must be about data."""
     prose = [block for block in panels if block.prose]
     words = sum(block.prose for block in prose)
     density = 100 * sum(block.mentions for block in prose) / max(1, words)
     if can_be_opened:
         return any(map(is_sentence, panels)) and (words < _DOCUMENT_WORDS or density >= _MIN_DENSITY_OPENED)
-    return words >= _MIN_WORDS and density >= _MIN_DENSITY
+    return (words >= _MIN_WORDS or has_title) and density >= _MIN_DENSITY
 
 
 def _is_for_screen_readers(element: Any) -> bool:

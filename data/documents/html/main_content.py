@@ -156,8 +156,8 @@ def _before(page: _Page, chosen: set[int], first: int, title: int | None) -> lis
         if place not in is_open or block.link_only or _EDGE.search(block.text) or asks_for_cookies(block.text):
             touching = False
             continue
-        if title is None and not touching:
-            break
+        if title is None and not touching and not _is_about_data(block):
+            continue
         if (touching and (block.heading or is_sentence(block))) or _is_date(block) or (block.prose and block.mentions):
             found.append(place)
     if title is None:
@@ -219,7 +219,7 @@ def _set_right(page: _Page, main: Any, title: int | None, chosen: set[int]) -> l
         if not group:
             continue
         blocks = [page.blocks[place] for place in group]
-        is_between = (title or prose[0]) < group[0] < prose[-1]
+        is_between = (prose[0] if title is None else title) < group[0] < prose[-1]
         about_data = any((block.prose and block.mentions) or _CONTACT.search(block.text) for block in blocks)
         is_text = any(map(is_sentence, blocks)) and not any(block.link_only for block in blocks) and not asks(element)
         if (about_data and (is_between or element in elements)) or (is_between and is_text):

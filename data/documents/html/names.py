@@ -40,7 +40,7 @@ _VOCABULARY = {
     "animation": "wow aos animate animated animation reveal appear sal inview scrollreveal waypoint fadein fadeinup",
 }
 _CONSENT_TOOL = re.compile(
-    r"(?:^|\s)(?:onetrust-(?:consent|banner|pc)|optanon|ot-sdk-container|cybotcookiebotdialog|trustarc-banner"
+    r"(?:^|\s)(?:onetrust-(?:consent|banner|pc)|optanon|cybotcookiebotdialog|trustarc-banner"
     r"|truste[-_]consent|consent_blackbar|qc-cmp|didomi-(?:host|notice|popup)|usercentrics|uc-banner|osano-cm"
     r"|iubenda-cs|cmplz-cookiebanner|cky-(?:consent|modal|overlay)|cc-(?:window|banner|revoke)|fc-consent|sp_message"
     r"|klaro|borlabs-?cookie|moove_gdpr|cookie-law-info|cli-modal|tarteaucitron|axeptio|hs-eu-cookie|catapult-cookie"

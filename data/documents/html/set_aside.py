@@ -15,7 +15,6 @@ BESIDE = "beside the text"
 _POSITIONED = re.compile(r"position\s*+:\s*+absolute", re.IGNORECASE)
 _SET_SHARE = 0.8
 """Share of the blocks that are placed one by one, from which the page is a PDF turned into HTML."""
-_SET_BLOCKS = 4
 
 
 def outside(blocks: Sequence[TextBlock], elements: Set[Any]) -> list[TextBlock]:
@@ -44,8 +43,8 @@ def words_set_aside(
 
 def has_set_lines(root: Any, blocks: Sequence[TextBlock]) -> bool:
     """Whether each block is a line of a PDF, as converters write it."""
-    if len(blocks) < _SET_BLOCKS:
-        return False
     if any("pdf2htmlex" in (meta.get("content") or "").lower() for meta in root.iter("meta")):
         return True
-    return sum(bool(_POSITIONED.search(b.element.get("style") or "")) for b in blocks) >= _SET_SHARE * len(blocks)
+    return bool(blocks) and sum(
+        bool(_POSITIONED.search(b.element.get("style") or "")) for b in blocks
+    ) >= _SET_SHARE * len(blocks)

@@ -32,6 +32,9 @@ _INLINE = frozenset(_INLINE_TAGS.split())
 _DISPLAY_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item|flow-root)", re.IGNORECASE)
 _BESIDE_STEPS = 8
 """Elements that are looked at in search of the text beside one."""
+_LINES = frozenset({"span", "label"})
+"""Elements that can be lines of their own; bold type and the like is part of a word."""
+_GLUED_LETTERS = 3
 _GLUED_WORDS = 3
 """Words of an element from which, right behind another one and without a space, it is laid out on its own."""
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -247,14 +250,14 @@ def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] 
 def _is_glued(element: Any, current: TextBlock) -> bool:
     """Whether an inline element has a line of its own, right behind another one: "1. Who we areWe are Acme"."""
     before = element.getprevious()
-    if before is None or before.tail or before.tag not in _INLINE or element.tag not in _INLINE:
+    if before is None or before.tail or before.tag not in _LINES or element.tag not in _LINES:
         return False
     left = current.runs[-1].text
     right = next(iter(element.itertext()), "")
     return (
         right[:1].isupper()
         and (left[-1:].isalnum() or left[-1:] in ".:!?")
-        and len(left.split()) >= _GLUED_WORDS
+        and len(left.strip()) >= _GLUED_LETTERS
         and len(right.split()) >= _GLUED_WORDS
     )
 

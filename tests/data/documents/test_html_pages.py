@@ -503,3 +503,17 @@ def test_folded_text_needs_one_mention_of_data_per_100_words() -> None:
 def test_a_block_is_a_link_if_four_fifths_of_its_letters_are(linked: int, kept: bool) -> None:
     line = f"<p><a href='/x'>{'a' * linked}</a> {'b' * (100 - linked)}</p>"
     assert len(_texts(f"<div>{_TEXT}{line}</div>")) == 4 + kept
+
+
+def test_an_introduction_above_a_menu_comes_back_without_a_title() -> None:
+    intro = f"<div><p>{_TWO} {_FOUR}</p></div>"
+    assert _texts(f"{intro}<nav>Contents</nav><div>{_TEXT * 9}</div>")[0] == f"{_TWO} {_FOUR}"
+    assert _texts(f"<div><p>{_OTHER}</p></div><nav>Contents</nav><div>{_TEXT * 9}</div>")[0] == _ONE
+
+
+def test_a_panel_below_a_short_text_is_read_if_it_is_about_data() -> None:
+    for text, kept in ((_TWO, True), (_OTHER, False)):
+        panel = f'<div><b>More</b></div><div style="display:none"><p>{text}</p></div>'
+        assert (text in _texts(f"<main>{_TEXT.replace(_TWO, _FOUR) * 9}{panel}</main>")[36:]) is kept
+    tooltip = f'<div>More</div><div class="tooltip" style="display:none"><p>{_TWO}</p></div>'
+    assert _TWO not in _texts(f"<main>{_TEXT.replace(_TWO, _FOUR) * 9}{tooltip}</main>")

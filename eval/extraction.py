@@ -1,11 +1,14 @@
 """Measure the HTML reader: how much of a policy it keeps, and how much else.
 
-    python -m clausetag.eval.research.extraction HTML_DIR SANITIZED_DIR [--pages] [--sentences PAGE]
+    python -m clausetag.eval.extraction tests/data/pages [--pages] [--sentences PAGE]
+    python -m clausetag.eval.extraction HTML_DIR SANITIZED_DIR
 
-compares crawled pages with the texts that OPP-115's annotators read (the corpus's `sanitized_policies`). A page and a
-text belong together if their names have the same number before the first "_". Pages with another version of the policy,
-judged by the words of their source, are not part of the means. `--pages` adds a row for each page; `--sentences` prints
-the lost and the extra sentences of one page. trafilatura is measured too if it is installed.
+The first compares pages with what their readers see: each `.html` has a `.txt` beside it. The second compares crawled
+pages with the texts that OPP-115's annotators read (the corpus's `sanitized_policies`). A page and a text belong
+together if their names have the same number before the first "_". Pages with another version of the policy, judged by
+the words of their source, are not part of the means. `--pages` adds a row for each page; `--sentences` prints the lost
+and the extra sentences of one page. trafilatura, resiliparse and jusText are measured too if they are installed, as
+they are with `clausetag[dev]`.
 
 A word counts as found if it is part of four consecutive words that are also in the other text; a sentence counts as
 found if half of its words do.
@@ -17,8 +20,10 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from html import unescape
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from html import escape, unescape
+from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, median
 
@@ -141,22 +146,35 @@ def whole_page(html: str) -> list[str]:
 
 
 def extractors() -> dict[str, Extractor]:
-    """The extractors to compare, by name; trafilatura only if it is installed."""
+    """The extractors to compare, by name; other packages only if they are installed."""
     found: dict[str, Extractor] = {"clausetag": own}
-    try:
+    with suppress(ImportError):
         import trafilatura
-    except ImportError:
-        pass
-    else:
+
         read: Callable[..., str | None] = trafilatura.extract
 
         def reader(**options: bool) -> Extractor:
             return lambda html: (read(html, include_tables=True, **options) or "").splitlines()
 
-        version = trafilatura.__version__
-        found[f"trafilatura {version}"] = reader()
-        found[f"trafilatura {version}, favouring recall"] = reader(favor_recall=True)
-        found[f"trafilatura {version}, favouring precision"] = reader(favor_precision=True)
+        name = f"trafilatura {trafilatura.__version__}"
+        found[name] = reader()
+        found[f"{name}, favouring recall"] = reader(favor_recall=True)
+        found[f"{name}, favouring precision"] = reader(favor_precision=True)
+    with suppress(ImportError):
+        from resiliparse.extract.html2text import extract_plain_text
+
+        found[f"resiliparse {version('resiliparse')}"] = lambda html: extract_plain_text(
+            html, main_content=True, list_bullets=False
+        ).splitlines()
+    with suppress(ImportError):
+        import justext
+
+        stop_words = justext.get_stoplist("English")
+        found[f"jusText {version('justext')}"] = lambda html: [
+            part.text
+            for part in justext.justext(html.encode(), stop_words, encoding="utf-8")
+            if not part.is_boilerplate
+        ]
     found["whole page"] = whole_page
     return found
 
@@ -175,6 +193,22 @@ def pages_with_reference(html_dir: Path, sanitized_dir: Path) -> list[tuple[str,
     ]
     if not pairs:
         raise DataError(f"{html_dir}: no page whose number has a text in {sanitized_dir}")
+    return pairs
+
+
+def pages_with_text(folder: Path) -> list[tuple[str, str, str]]:
+    """(name, page, text in the form of a sanitized policy) of every page that has a text beside it.
+
+    Raises:
+        DataError: there is none.
+    """
+    pairs = [
+        (page.stem, page.read_text("utf-8"), "|||".join(map(escape, text.read_text("utf-8").splitlines())))
+        for page in sorted(folder.glob("*.html"))
+        if (text := page.with_suffix(".txt")).is_file()
+    ]
+    if not pairs:
+        raise DataError(f"{folder}: no .html file with a .txt file beside it")
     return pairs
 
 
@@ -208,16 +242,19 @@ def page_table(pages: Iterable[PageResult]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m clausetag.eval.research.extraction", description=__doc__.splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m clausetag.eval.extraction", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "html_dir", type=Path, help="pages: <name>.html with <name>.txt, or as crawled, <number>_….html"
     )
-    parser.add_argument("html_dir", type=Path, help="pages as crawled, <number>_….html")
-    parser.add_argument("sanitized_dir", type=Path, help="OPP-115's sanitized_policies")
+    parser.add_argument("sanitized_dir", type=Path, nargs="?", help="OPP-115's sanitized_policies")
     parser.add_argument("--pages", action="store_true", help="print a row for each page too")
     parser.add_argument("--sentences", metavar="PAGE", help="print the lost and the extra sentences of this page")
     given = parser.parse_args(argv)
     try:
-        pairs = pages_with_reference(given.html_dir, given.sanitized_dir)
+        if given.sanitized_dir is None:
+            pairs = pages_with_text(given.html_dir)
+        else:
+            pairs = pages_with_reference(given.html_dir, given.sanitized_dir)
         if given.sentences is not None:
             pairs = [pair for pair in pairs if pair[0] == given.sentences]
             if not pairs:
@@ -226,6 +263,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("\n".join([*(f"- {text}" for text in result.lost), *(f"+ {text}" for text in result.more)]))
             return 0
         results = {name: [measure_page(*pair, extract) for pair in pairs] for name, extract in extractors().items()}
+        if given.sanitized_dir is None:
+            results = {name: [replace(page, same_version=True) for page in pages] for name, pages in results.items()}
     except (ClausetagError, OSError) as error:
         print(f"clausetag: {error}", file=sys.stderr)
         return 2

@@ -8,10 +8,17 @@ from statistics import mean, median
 
 import pytest
 
-from clausetag.eval.research import extraction
-from clausetag.eval.research.extraction import main, measure_page, pages_with_reference, share_covered, words
+from clausetag.eval import extraction
+from clausetag.eval.extraction import (
+    main,
+    measure_page,
+    pages_with_reference,
+    pages_with_text,
+    share_covered,
+    words,
+)
 
-_SHARED = Path(__file__).resolve().parents[3].parent / "shared"
+_SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 _CORPUS = Path(os.environ.get("OPP115_DIR") or _SHARED / "opp115")  # which the folder's tests are kept from by default
 
 _ONE = "We collect the name and the postal address that you give us when you open an account."
@@ -72,6 +79,35 @@ def test_what_is_missing_is_one_line(extra: list[str], folders: list[str], capsy
     arguments = [*folders, *extra] if extra else [folders[0], folders[0] + "/none"]
     assert main(arguments) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+_PAGES = Path(__file__).resolve().parents[1] / "data" / "pages"
+
+
+def test_there_are_pages_of_many_makes() -> None:
+    assert len(pages_with_text(_PAGES)) >= 40
+
+
+@pytest.mark.parametrize("pair", pages_with_text(_PAGES), ids=lambda pair: pair[0])
+def test_pages_of_every_make_are_kept(pair: tuple[str, str, str]) -> None:
+    """The gate: what readers see of the policy is kept, and next to nothing else."""
+    page = measure_page(*pair)
+    assert page.kept >= 0.995, page.lost
+    assert page.extra <= 0.01, page.more
+
+
+def test_the_command_on_pages_with_texts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "extractors", lambda: {"clausetag": extraction.own, "none": lambda html: []})
+    (tmp_path / "a.html").write_text(_PAGE)
+    assert main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    (tmp_path / "a.txt").write_text(f"Privacy policy\n{_ONE}\n{_TWO}\n")
+    assert main([str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "| clausetag | 1.000 | 1.000 | 0.000 | 0.000 | 0 of 3 | 0 |" in lines
+    assert "| none | 0.000 | 0.000 | 0.000 | 0.000 | 3 of 3 | 0 |" in lines
 
 
 def test_real_pages() -> None:
