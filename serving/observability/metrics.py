@@ -41,7 +41,12 @@ class Metrics:
         self.duration = seconds(
             "clausetag_request_seconds", "Seconds from a POST request's headers to its answer", ("path", "status")
         )
-        self.model = gauge("clausetag_model_info", "The labels say which model is loaded", ("name", "hash", "version"))
+        self.model = gauge(
+            "clausetag_model_info",
+            "1; the labels say which model is loaded",
+            ("name", "hash", "version"),
+            multiprocess_mode="livemax",
+        )
         self.stages = seconds("clausetag_stage_seconds", _STAGES, ("stage",))
         self.queue = gauge("clausetag_queue_requests", "Requests being answered or waiting")
         self.streams = gauge("clausetag_streams", "Answers being sent line by line")

@@ -1,7 +1,7 @@
 """All pages as people meet them: on a desktop, on phones, light and dark; with a screen reader's rules (axe-core).
 
 The pages are the service's, and those that `clausetag predict`, `diff` and `eval` write. The rules need axe-core, of
-npm: `npm install axe-core` in the checkout, or AXE_CORE with the path of its axe.min.js.
+npm: `npm install --no-save axe-core` in the checkout, or AXE_CORE with the path of its axe.min.js.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def visit(browser: Any, address: str, files: dict[str, Path]) -> Iterator[Callab
 def axe() -> str:
     path = Path(os.environ.get("AXE_CORE") or ROOT / "node_modules" / "axe-core" / "axe.min.js")
     if not path.is_file():
-        pytest.skip("needs axe-core: npm install axe-core, or AXE_CORE with the path of its axe.min.js")
+        pytest.skip("needs axe-core: npm install --no-save axe-core, or AXE_CORE with the path of its axe.min.js")
     return path.read_text(encoding="utf-8")
 
 
