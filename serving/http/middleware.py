@@ -71,7 +71,7 @@ class RequestMiddleware:
         state: dict[str, Any] = scope.setdefault("state", {})
         state.update(request_id=_request_id(headers), record={}, reason=None)
         if method == "HEAD":
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET"}  # of its answer, the server leaves out the body
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -83,8 +83,6 @@ class RequestMiddleware:
                     headers.setdefault(name, value)
                 headers["x-request-id"] = state["request_id"]
                 headers["server-timing"] = trace.server_timing()
-            elif method == "HEAD":
-                message = {**message, "body": b""}
             await send(message)
 
         async def refuse(error: ApiError) -> None:
