@@ -32,8 +32,7 @@ from clausetag.eval.people.annotators import compare_with_people
 from clausetag.eval.statistics.bootstrap import bootstrap_intervals
 from clausetag.eval.statistics.resample import Interval, Resampler, resampler
 from clausetag.eval.tables import Table, number, with_interval
-from clausetag.model.attributes import value_scores
-from clausetag.model.decision import BoolArray, FloatArray
+from clausetag.model.decision import BoolArray, FloatArray, value_scores
 from clausetag.model.tagger import Tagger
 
 NAMES = tuple(f"{name}: {value}" for name, value in VALUES)

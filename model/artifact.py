@@ -26,7 +26,7 @@ import numpy.typing as npt
 from clausetag.data.errors import ArtifactError
 from clausetag.data.jsonl import write_text
 from clausetag.data.labels import check_label_set
-from clausetag.model.attributes import ValueSettings, read_settings
+from clausetag.model.decision import ValueSettings, read_settings
 
 FORMAT = 1
 MANIFEST = "manifest.json"

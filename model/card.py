@@ -40,6 +40,6 @@ def render_card(config: Mapping[str, Any]) -> str:
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:.3f}"
     template = environment.from_string(files("clausetag.model").joinpath("card.md").read_text(encoding="utf-8"))
     return template.render(
-        **{"name": recipe["name"], "untuned": (), "start": None, **config, "recipe": recipe},
+        **{"name": recipe["name"], "untuned": (), "start": None, "attributes": None, **config, "recipe": recipe},
         **{"own": tuple(config["labels"]) != LABELS, "licence": LICENCE, "widget": _WIDGET, "measured": measured},
     ).replace("\n\n\n", "\n\n")

@@ -19,8 +19,7 @@ from tokenizers import Tokenizer
 from clausetag.data.errors import ArtifactError, DocumentError, first_line
 from clausetag.data.records import Document, Sentence
 from clausetag.model.artifact import Artifact, HeadSettings, TrainedOn, load_artifact
-from clausetag.model.attributes import decide_values, value_scores
-from clausetag.model.decision import calibrate, decide
+from clausetag.model.decision import calibrate, decide, decide_values, value_scores
 from clausetag.model.runtime import Runtime
 from clausetag.model.tagged import Tagged
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences, encode_texts

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from clausetag.data.attributes import VALUES
 from clausetag.data.errors import DataError
-from clausetag.model.attributes import SOURCES
+from clausetag.model.decision import SOURCES
 from clausetag.model.network import MAX_ATTENTION
 from clausetag.model.onnx.attributes import HeadWeights, Hidden
 

@@ -31,9 +31,8 @@ from clausetag.data.labels import LABELS
 from clausetag.eval.metrics.thresholds import expected_f1_thresholds, fit_calibration
 from clausetag.eval.metrics.values import guide_values, majority_values, value_f1, value_votes
 from clausetag.model.artifact import Artifact, load_artifact, write_manifest, write_trained_on
-from clausetag.model.attributes import SOURCES, ValueSettings, default_values, value_scores
 from clausetag.model.card import write_card
-from clausetag.model.decision import calibrate
+from clausetag.model.decision import SOURCES, ValueSettings, calibrate, default_values, value_scores
 from clausetag.model.onnx.attributes import HiddenStates, add_heads, default_layers, layer_count
 from clausetag.model.runtime import Runtime
 from clausetag.model.tokenise import EncodedPolicies, SubwordTokenizer

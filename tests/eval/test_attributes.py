@@ -17,7 +17,7 @@ from clausetag.data.records import Sentence
 from clausetag.eval.attributes import NAMES, evaluate_attributes, tables, write_attributes
 from clausetag.eval.benchmarks.benchmark import Benchmark
 from clausetag.model.artifact import TrainedOn
-from clausetag.model.attributes import default_values
+from clausetag.model.decision import default_values
 
 _CONTACT = NAMES.index("Personal Information Type: Contact")
 _GENERIC = NAMES.index("Security Measure: Generic")

@@ -7,7 +7,7 @@ import pytest
 from clausetag.data.attributes import DOES as SAYS
 from clausetag.data.attributes import DOES_NOT as DENIES
 from clausetag.data.records import Sentence
-from clausetag.model.attributes import value_scores
+from clausetag.model.decision import value_scores
 from clausetag.model.tagger import Tagger
 
 DOES, NOT, BOTH, NONE = ("Does",), ("Does Not",), ("Does", "Does Not"), ()
