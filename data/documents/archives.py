@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from clausetag.data.documents.formats import HEAD, LIMITS, Limits, folder_order
-from clausetag.data.errors import DocumentError, is_machine_error, one_line
+from clausetag.data.errors import DocumentError, MissingExtraError, is_machine_error, one_line
 
 _CHUNK = 1 << 16
 _ZSTD_CHUNK = 1024
@@ -189,7 +189,7 @@ def _unpack_zstd(file: io.BufferedReader) -> Iterator[bytes]:
     try:
         import zstandard
     except ModuleNotFoundError:
-        raise DocumentError("unsupported", "reading .zst needs zstandard: pip install zstandard") from None
+        raise DocumentError("unsupported", str(MissingExtraError("reading .zst", "zstandard"))) from None
 
     # zstandard's own file reader does not notice a file that is cut off.
     unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from clausetag.data.documents.blocks import RawBlock, demote_last, looks_like_heading, normalise
+from clausetag.data.documents.blocks import RawBlock, Run, demote_last, linked, looks_like_heading
 from clausetag.data.documents.pdf.layout import SAME_PLACE
 from clausetag.data.documents.pdf.lines import Line
 from clausetag.data.documents.structure.markers import strip_markers
@@ -62,7 +62,7 @@ def line_blocks(lines: Sequence[Line]) -> list[RawBlock]:
     guesses: list[bool] = []  # whether only the text of a block suggests a heading
     left, item_left = 0.0, None
     for paragraph in _paragraphs(lines):
-        text = normalise(_joined(paragraph.lines, join))
+        text, links = linked(_joined(paragraph.lines, join))
         body, marked = strip_markers(text)
         if not any(map(str.isalnum, body)):
             continue
@@ -76,7 +76,7 @@ def line_blocks(lines: Sequence[Line]) -> list[RawBlock]:
         looks_so = kind == "paragraph" and len(paragraph.lines) == 1 and looks_like_heading(body)
         if item_left is None and kind == "list_item":
             kind = "paragraph"  # `assemble` judges the marker, which only the whole document shows to be one
-        blocks.append(RawBlock(text, kind if item_left is None else "list_item"))
+        blocks.append(RawBlock(text, kind if item_left is None else "list_item", links))
         guesses.append(looks_so and item_left is None)
     for number, block in enumerate(blocks):
         # Several such lines in a row are an address or the like.
@@ -219,16 +219,30 @@ def _most_common(weighted: Iterable[tuple[float, int]], step: float, default: fl
     return counts.most_common(1)[0][0] * step if counts else default
 
 
-def _joined(lines: Sequence[Line], join: Callable[[str, str], str]) -> str:
-    text = lines[0].text
-    for above, line in pairwise(lines):
-        if above.hyphen:
+def _joined(lines: Sequence[Line], join: Callable[[str, str], str]) -> list[Run]:
+    """The text of lines that follow each other, cut where its links begin and end."""
+    text = ""
+    links: list[tuple[int, int, str]] = []
+    for number, line in enumerate(lines):
+        if number and lines[number - 1].hyphen:
             text = join(text, line.text)
-        else:
+        elif number:
             # pdfium does not mark a hyphen before a digit: "716-" "859".
             apart = not (text.endswith("-") and text[-2:-1].isalnum() and line.text[:1].isalnum())
             text += " " * apart + line.text
-    return text + "-" * lines[-1].hyphen
+        else:
+            text = line.text
+        offset = len(text) - len(line.text)
+        for start, end, href in line.links:
+            if links and links[-1][2] == href and text[links[-1][1] : offset + start].strip(" -") == "":
+                start = links.pop()[0] - offset  # a link goes on in the next line
+            links.append((offset + start, offset + end, href))
+    runs: list[Run] = []
+    place = 0
+    for start, end, href in links:
+        runs += [(text[place:start], None), (text[start:end], href)]
+        place = end
+    return [*runs, (text[place:] + "-" * lines[-1].hyphen, None)]
 
 
 def _hyphen_joiner(lines: Sequence[Line]) -> Callable[[str, str], str]:

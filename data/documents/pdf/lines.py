@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clausetag.data.errors import DocumentError
+from clausetag.data.errors import DocumentError, MissingExtraError
 
 _SCRIPT = Path(__file__).with_name("pdfium.py")
 
@@ -50,6 +51,8 @@ class Line:
     """Whether a hyphen at its end is left out of `text`."""
     parts: int
     """The number of parts of its line; with 2 or more it is a cell of a table, or in one of several columns."""
+    links: Sequence[tuple[int, int, str]] = ()
+    """Start and end, as offsets in `text`, and address of each link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def read_pages(content: bytes, limits: PdfLimits = PDF_LIMITS) -> list[Page]:
     except ValueError:
         reason = "the PDF is broken, or needs too much memory"
         if b"ModuleNotFoundError" in done.stderr:
-            reason = "pypdfium2 is not installed; install it with: pip install pypdfium2"
+            reason = str(MissingExtraError("reading PDF", "pypdfium2"))
         raise DocumentError("unreadable", reason) from None
     if "code" in answer:
         raise DocumentError(answer["code"], answer["message"])

@@ -14,9 +14,11 @@ import json
 import math
 import re
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from contextlib import suppress
+from itertools import groupby, pairwise
 from statistics import median, median_low
 from typing import Any
 
@@ -34,8 +36,8 @@ _WORD_GAP = 0.06
 """White space between two glyphs, in font sizes and beyond what is usual in their line, that separates two words.
 Kerning is up to 0.05; words that are set close have 0.12, where pdfium wants 0.16."""
 _EVEN = 0.04
-"""Font sizes by which the white space within words differs from the usual one, in the median; where it is more, the
-file has the wrong widths of its glyphs, and pdfium's spaces are kept."""
+"""Font sizes by which the white space within words differs, in the median; where it is more, the file has wrong widths
+of its glyphs, and pdfium's spaces are kept."""
 _LETTER_SPACING = 0.6
 """White space within words, in font sizes, of text that is set apart; glyphs further from each other are words."""
 _FAR = 1e6
@@ -43,12 +45,12 @@ _FAR = 1e6
 _BOLD = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 _MARKER_ALONE = re.compile(r"\W{0,2}(?:\d{1,3}(?:\.\d{1,2})*|[a-zA-Z]|[ivxIVX]{1,5})?[.)]?\W?")
 """A bullet or number; it belongs to its item, however far apart they are."""
-_LIGATURES = str.maketrans(
-    {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
-)
+_LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 _HYPHENS = "\x02\ufffe\u00ad"
 """Characters that pdfium returns for a hyphen at the end of a line (the first two), and the soft hyphen."""
 _LINE_ENDS = (10, 13)
+_MAX_LINKS, _MAX_HREF = 500, 4096
+"""Links of a page that are read, and bytes of their addresses."""
 
 
 def read(content: bytes, max_pages: int, max_characters: int) -> dict[str, Any]:
@@ -61,8 +63,7 @@ def read(content: bytes, max_pages: int, max_characters: int) -> dict[str, Any]:
         return {"code": "unreadable", "message": "not a PDF, or a broken one"}
     if len(document) > max_pages:
         return {"code": "too_large", "message": f"the PDF has {len(document)} pages; at most {max_pages} are read"}
-    pages: list[dict[str, Any]] = []
-    characters = 0
+    pages, characters = [], 0
     for number in range(len(document)):
         try:
             page = document[number]
@@ -72,9 +73,7 @@ def read(content: bytes, max_pages: int, max_characters: int) -> dict[str, Any]:
         characters += text_page.count_chars()
         if characters > max_characters:
             return {"code": "too_large", "message": f"the PDF has more than {max_characters} characters"}
-        pages.append(_read_page(page, _Characters(text_page)))
-        text_page.close()
-        page.close()
+        pages.append(_read_page(page, _Characters(text_page, list(_links(document, page)))))
     if not pages:
         return {"code": "unreadable", "message": "no page of the PDF can be read"}
     return {"pages": pages}
@@ -89,7 +88,7 @@ def _read_page(page: Any, characters: _Characters) -> dict[str, Any]:
             lengths[turn] += len(values[0])
     # Text in another direction is a stamp or a watermark.
     main_turn = lengths.most_common(1)[0][0] if lengths else 0
-    bottom, *_, top = sorted(_turned(x, y, main_turn)[1] for x, y in _corners(box))
+    bottom, *_, top = sorted(_turned(*corner, main_turn)[1] for corner in _corners(box))
     return {
         "bottom": bottom,
         "top": top,
@@ -99,17 +98,29 @@ def _read_page(page: Any, characters: _Characters) -> dict[str, Any]:
     }
 
 
+def _links(document: Any, page: Any) -> Iterator[tuple[Box, str]]:
+    """The place and address of each link of a page that leads out of the file."""
+    start, link, box = ctypes.c_int(0), raw.FPDF_LINK(), raw.FS_RECTF()
+    for _ in range(_MAX_LINKS):
+        if not raw.FPDFLink_Enumerate(page, start, link):
+            return
+        action = raw.FPDFLink_GetAction(link)
+        if not action or raw.FPDFAction_GetType(action) != raw.PDFACTION_URI:
+            continue
+        address = ctypes.create_string_buffer(_MAX_HREF)
+        size = raw.FPDFAction_GetURIPath(document, action, address, _MAX_HREF)
+        if 1 < size <= _MAX_HREF and raw.FPDFLink_GetAnnotRect(link, box):
+            yield (box.left, box.bottom, box.right, box.top), address.value.decode("utf-8", "replace")
+
+
 def _is_scan(page: Box, shown: Any) -> bool:
     """Whether an object on a page is a picture with at least half the page's size."""
-    if shown.type != raw.FPDF_PAGEOBJ_IMAGE:
-        return False
-    left, bottom, right, top = shown.get_bounds()
+    left, bottom, right, top = shown.get_bounds() if shown.type == raw.FPDF_PAGEOBJ_IMAGE else (0, 0, 0, 0)
     return bool(2 * (right - left) * (top - bottom) >= (page[2] - page[0]) * (page[3] - page[1]))
 
 
 def _corners(box: Box) -> list[tuple[float, float]]:
-    left, bottom, right, top = box
-    return [(left, bottom), (left, top), (right, bottom), (right, top)]
+    return [(x, y) for x in box[::2] for y in box[1::2]]
 
 
 def _turned(x: float, y: float, turn: int) -> tuple[float, float]:
@@ -120,8 +131,9 @@ def _turned(x: float, y: float, turn: int) -> tuple[float, float]:
 class _Characters:
     """The characters of a page with their places and fonts."""
 
-    def __init__(self, text_page: Any) -> None:
+    def __init__(self, text_page: Any, links: Sequence[tuple[Box, str]] = ()) -> None:
         self._page = text_page
+        self._links = links
         self._cell = raw.FS_RECTF()
         self.codes: list[int] = [raw.FPDFText_GetUnicode(text_page, i) for i in range(text_page.count_chars())]
 
@@ -133,6 +145,25 @@ class _Characters:
     def words(self, spans: Sequence[Span]) -> str:
         """The text of words, with a space between them, and without those that pdfium has put into them."""
         return " ".join("".join(self.text(*span).split()) for span in spans)
+
+    def links(self, spans: Sequence[Span]) -> list[tuple[int, int, str]]:
+        """Start, end and address of the links on the text of `words`."""
+        found: list[tuple[int, int, str]] = []
+        place = 0
+        for first, end in spans if self._links else ():
+            for href, group in groupby(range(first, end), self._href):
+                indices = list(group)
+                size = len("".join(self.text(indices[0], indices[-1] + 1).split()))
+                if href and size:
+                    found.append((place, place + size, href))
+                place += size
+            place += 1  # the space
+        return found
+
+    def _href(self, index: int) -> str | None:
+        left, bottom, right, top = self.box(index)
+        x, y = (left + right) / 2, (bottom + top) / 2
+        return next((href for (a, b, c, d), href in self._links if a <= x <= c and b <= y <= d), None)
 
     def is_space(self, index: int) -> bool:
         return chr(self.codes[index]).isspace()
@@ -205,7 +236,7 @@ def _lines(characters: _Characters) -> Iterator[tuple[int, list[Any]]]:
             if text.strip() and all(abs(value) < _FAR for value in (left, right, y, size)):
                 ends_in_hyphen = hyphen and number == len(parts)
                 bold = all(map(characters.is_bold, letters))
-                yield turn, [text, left, right, y, size, bold, ends_in_hyphen, len(parts)]
+                yield turn, [text, left, right, y, size, bold, ends_in_hyphen, len(parts), characters.links(words)]
         start = index + 1
 
 
@@ -253,12 +284,10 @@ def _words(characters: _Characters, start: int, stop: int) -> list[Span]:
 def main() -> None:
     """Read standard input and write standard output; see the module."""
     max_pages, max_characters, max_memory = map(int, sys.argv[1:])
-    try:
+    with suppress(ImportError, ValueError, OSError):  # Windows, and systems without this limit
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (max_memory, max_memory))
-    except (ImportError, ValueError, OSError):
-        pass  # Windows, and systems without this limit
     try:
         answer = read(sys.stdin.buffer.read(), max_pages, max_characters)
     except MemoryError:

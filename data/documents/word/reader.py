@@ -35,7 +35,7 @@ from clausetag.data.documents.structure.links import moved
 from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.documents.word.package import WORD_LIMITS, Package, WordLimits
 from clausetag.data.documents.word.styles import Look, Styles, W, is_on, is_outlined, value
-from clausetag.data.errors import DocumentError
+from clausetag.data.errors import DocumentError, is_machine_error
 from clausetag.data.records import BlockKind, Document
 
 EMBEDDED_UNREAD = "embedded_unread"
@@ -68,7 +68,9 @@ def word_document(
     try:
         walker = _Walker(package, read_embedded)
         blocks = walker.document()
-    except _BROKEN:
+    except _BROKEN as error:
+        if is_machine_error(error):
+            raise
         raise DocumentError("unreadable", "not a Word file, or a broken one") from None
     document = assemble(policy, blocks, (EMBEDDED_UNREAD,) if walker.unread else ())
     if not any(map(str.isalpha, document.text)):

@@ -21,6 +21,12 @@ class PageOfText:
     """The content of one page; `text` puts a line on it."""
 
     content: list[bytes] = field(default_factory=list)
+    links: list[bytes] = field(default_factory=list)
+
+    def link(self, left: float, bottom: float, right: float, top: float, action: str) -> None:
+        """A rectangle that leads to an action: `/S /URI /URI (https://…)`."""
+        entries = f"/Type /Annot /Subtype /Link /Rect [{left} {bottom} {right} {top}] /A << {action} >>"
+        self.links.append(f"<< {entries} >>".encode())
 
     def text(self, x: float, y: float, text: str, size: float = 10, bold: bool = False, turned: bool = False) -> None:
         shown = text.encode("cp1252", "replace")
@@ -57,7 +63,8 @@ def write_pdf(
         form = b" /X 6 0 R" if shared else b""
         objects.append(
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R /Resources << /Font << /F1 3 0 R "
-            b"/F2 4 0 R >> /XObject << /Im0 5 0 R%s >> >> >>" % (WIDTH, HEIGHT, first + 2 * number + 1, form)
+            b"/F2 4 0 R >> /XObject << /Im0 5 0 R%s >> >> /Annots [%s] >>"
+            % (WIDTH, HEIGHT, first + 2 * number + 1, form, b" ".join(page.links))
         )
         content = b"\n".join(page.content)
         objects.append(_stream(zlib.compress(content, 1), b"/Filter /FlateDecode") if compress else _stream(content))

@@ -127,7 +127,7 @@ def _pdf(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _word(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     docx = pytest.importorskip("docx")
     docx.Document().save(str(folder / "a.docx"))
-    monkeypatch.setattr(docx, "Document", _raises)
+    monkeypatch.setattr(zipfile.ZipFile, "read", _raises)
     return folder / "a.docx"
 
 

@@ -376,3 +376,36 @@ def test_where_the_file_has_wrong_widths_its_spaces_count() -> None:
 
 def test_digits_far_from_each_other_are_no_word() -> None:
     assert _blocks([_set_apart("a 1 2 3 4 5", 0, 0.9)])[0][0] == "a 1 2 3 4 5"
+
+
+def test_links_are_those_on_the_text_under_their_rectangles() -> None:
+    page = PageOfText()
+    lines = ["You may opt out of this on our choices page at any time, or write to", "us, as we say in the terms."]
+    for number, line in enumerate(lines):
+        page.text(72, 700 - 12 * number, line)
+
+    def over(line: int, words: str, action: str) -> None:
+        left = 72 + 6 * lines[line].index(words)
+        y = 700 - 12 * line
+        page.link(left, y - 3, left + 6 * len(words), y + 8, action)
+
+    over(0, "opt out", "/S /URI /URI (https://a.example/opt-out?a=1)")
+    over(0, "write to", "/S /URI /URI (mailto:us@a.example)")
+    over(1, "us", "/S /URI /URI (mailto:us@a.example)")
+    over(1, "terms", "/S /GoTo /D [0 /Fit]")
+    page.link(300, 100, 400, 120, "/S /URI /URI (https://nowhere.example/)")
+    document = pdf_document("p", write_pdf([page]))
+    assert document.text == " ".join(lines)
+    links = [(document.text[link.start : link.end], link.href) for link in document.blocks[0].links]
+    assert links == [("opt out", "https://a.example/opt-out?a=1"), ("write to us", "mailto:us@a.example")]
+
+
+def test_a_link_on_a_word_that_is_broken_at_the_end_of_its_line() -> None:
+    page = PageOfText()
+    page.text(72, 700, "We collect the name that you give us, and further infor-")
+    page.text(72, 688, "mation that is needed, and we keep all of it.")
+    page.link(72 + 6 * 50, 697, 72 + 6 * 56, 708, "/S /URI /URI (https://a.example/)")
+    page.link(72, 685, 72 + 6 * 6, 696, "/S /URI /URI (https://a.example/)")
+    (block,) = pdf_document("p", write_pdf([page])).blocks
+    document = pdf_document("p", write_pdf([page]))
+    assert [document.text[link.start : link.end] for link in block.links] == ["information"]
