@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from clausetag.data.durable import replace_file
 from clausetag.data.errors import DataError
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence, sentence_from_row
@@ -82,6 +83,6 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, target)
+        replace_file(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

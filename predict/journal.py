@@ -12,13 +12,14 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from clausetag.data.durable import sync_folder
 from clausetag.data.records import Block, Document, FailedInput, Link, Sentence
 from clausetag.predict.writers.sink import error_row
 
@@ -83,14 +84,18 @@ class Journal:
         """How many files were not read, by suffix; known if `complete`."""
         self._synced = clock()
         self._end = 0
-        for kind, packed in self._entries():
-            if kind == _HEAD:
-                self.head = _unpack(packed)
-            self.results += kind == _DONE
-            if kind == _END:
-                self.complete, self.passed_over = True, _unpack(packed)
-            self._end += _ENTRY.size + len(packed)
-        self._file.truncate(self._end)
+        try:
+            for kind, packed in self._entries():
+                if kind == _HEAD:
+                    self.head = _unpack(packed)
+                self.results += kind == _DONE
+                if kind == _END:
+                    self.complete, self.passed_over = True, _unpack(packed)
+                self._end += _ENTRY.size + len(packed)
+            self._file.truncate(self._end)
+        except BaseException:
+            self._file.close()  # Windows removes no open file
+            raise
 
     def __enter__(self) -> Journal:
         return self
@@ -106,6 +111,9 @@ class Journal:
         self.results, self.complete, self.passed_over, self._end = 0, False, {}, 0
         self.head = head
         self._append(_HEAD, head)
+        self._sync(self._file.fileno())
+        for folder in (self._path.parent, self._path.parent.parent):  # so that a power cut doesn't take its name
+            sync_folder(folder)
 
     def start_session(self, started: str) -> None:
         """Append that the command was started."""
@@ -126,13 +134,14 @@ class Journal:
         self._sync(self._file.fileno())
         self.complete = True
 
-    def entries(self) -> Iterator[Session | Result]:
-        """The sessions and results in order, read one at a time."""
-        for kind, packed in self._entries():
-            if kind == _SESSION:
-                yield Session(_unpack(packed))
-            elif kind == _DONE:
-                yield _from_json(_unpack(packed))
+    def entries(self) -> Generator[Session | Result, None, None]:
+        """The sessions and results in order, read one at a time; the file is open until the generator is closed."""
+        with closing(self._entries()) as entries:
+            for kind, packed in entries:
+                if kind == _SESSION:
+                    yield Session(_unpack(packed))
+                elif kind == _DONE:
+                    yield _from_json(_unpack(packed))
 
     def _append(self, kind: bytes, value: Any) -> None:
         packed = zlib.compress(json.dumps(value).encode("ascii"), 1)
@@ -147,7 +156,7 @@ class Journal:
             raise
         self._end += _ENTRY.size + len(packed)
 
-    def _entries(self) -> Iterator[tuple[bytes, bytes]]:
+    def _entries(self) -> Generator[tuple[bytes, bytes], None, None]:
         """Kind and compressed content of every complete entry."""
         with self._path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size

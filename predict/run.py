@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,10 +149,11 @@ class Run:
         if not journal.complete:
             # Once all are finished, the inputs are not read again: outputs may have been written among them by now.
             progress.start("checked", journal.results)
-            results = (entry for entry in journal.entries() if isinstance(entry, Result))
-            for number, result in enumerate(results, 1):
-                self._check(number, result.source, next(found, None))
-                progress.step()
+            with closing(journal.entries()) as entries:  # Windows removes no file that is open
+                results = (entry for entry in entries if isinstance(entry, Result))
+                for number, result in enumerate(results, 1):
+                    self._check(number, result.source, next(found, None))
+                    progress.step()
         with disk(self.target):
             journal.start_session(now())
         if journal.complete:
@@ -198,8 +200,12 @@ class Run:
         tally = Tally(labels=dict.fromkeys(self.pipeline.tagger.labels, 0), passed_over=journal.passed_over)
         starts: list[str] = []
         earlier = last = 0.0
-        with OutputWriter(self.target, self.formats, self.quality, scratch, self.pipeline.tagger.labels) as writer:
-            for entry in journal.entries():
+        labels = self.pipeline.tagger.labels
+        with (
+            closing(journal.entries()) as entries,
+            OutputWriter(self.target, self.formats, self.quality, scratch, labels) as writer,
+        ):
+            for entry in entries:
                 if isinstance(entry, Session):
                     starts.append(entry.started)
                     earlier, last = earlier + last, 0.0

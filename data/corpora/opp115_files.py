@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from clausetag.data.attributes import ATTRIBUTES, BY_NAME, VALUES, Value
+from clausetag.data.durable import replace_file
 from clausetag.data.errors import DataError
 from clausetag.data.labels import CONTACT, GENERIC, LABELS, NOT_COVERED
 
@@ -108,7 +109,7 @@ def download_opp115(cache: str | os.PathLike[str], url: str = OPP115_URL) -> Pat
             shutil.copyfileobj(response, file)
         if not zipfile.is_zipfile(temporary):
             raise DataError(f"{url} did not send a zip file; {_HELP}")
-        os.replace(temporary, target)
+        replace_file(temporary, target)
     except OSError as error:
         raise DataError(f"OPP-115 could not be downloaded ({error}); {_HELP}") from None
     finally:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 
 from clausetag.data.corpora.opp115_files import cache_dir
+from clausetag.data.durable import replace_file
 from clausetag.data.errors import RecipeError, first_line
 from clausetag.data.labels import LABELS
 from clausetag.model.artifact import sha256_of
@@ -95,7 +96,7 @@ def _store(entry: Path, vectors: Vectors) -> None:
         try:
             with temporary.open("wb") as stream:
                 np.savez(stream, vectors=vectors)
-            os.replace(temporary, entry)
+            replace_file(temporary, entry)
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, get_args
 
+from clausetag.data.durable import sync_folder, sync_tree
 from clausetag.data.errors import DataError
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, FailedInput, Sentence
@@ -198,7 +199,10 @@ class OutputWriter:
         pages = sum(1 for _ in work.glob("index*.html"))
         # An earlier run may have left facts that this one has none of.
         stale = [] if self.is_file else [self.target / name for name in FACTS if not (work / name).exists()]
-        _move(work, self.target.parent if self.is_file else self.target)
+        sync_tree(work)
+        folder = self.target.parent if self.is_file else self.target
+        _move(work, folder)
+        sync_folder(folder.parent)  # which may have got the folder in this run
         # Pages left by an earlier run with a longer index would show policies that are not part of this run.
         while not self.is_file and pages and (page := self.target / index_name(pages + 1)).exists():
             stale.append(page)
@@ -227,10 +231,14 @@ class OutputWriter:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move everything in `source` to `target`, folders first: once a file is there, the texts and pages are too."""
+    """Move everything in `source` to `target`, folders first: once a file is there, the texts and pages are too.
+
+    The content is on the disk already; the names are when this returns.
+    """
     for entry in sorted(source.iterdir(), key=lambda path: (not path.is_dir(), path.name)):
         place = target / entry.name
         if entry.is_dir() and place.is_dir():
             _move(entry, place)
         else:
             os.replace(entry, place)
+    sync_folder(target)

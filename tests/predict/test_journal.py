@@ -139,6 +139,7 @@ def test_what_is_written_is_synced_to_the_disk_every_few_seconds_and_at_the_end(
 
     with Journal(path, sync=sync, clock=lambda: now) as journal:
         journal.begin(_HEAD)
+        assert synced.pop() == (0, path.stat().st_size)
         journal.add(_result(0))
         now = SYNC_SECONDS
         journal.add(_result(1))

@@ -51,7 +51,7 @@ def run(inputs: Path, target: Path, lock: FileLock | None, tagger: FakeTagger | 
     pipeline = Pipeline(cast(Any, tagger or FakeTagger()), "guide", False, Progress(io.StringIO()))
     formats = () if target.suffix else FORMATS
     found = read_inputs([str(inputs)], io.BytesIO())
-    made = Run(target, formats, "", (str(inputs),), pipeline, {}, (), lambda *_: None, lock)
+    made = Run(target, formats, "", (str(inputs),), pipeline, {}, (), lambda *_: None, lock=lock)
     made.execute(found, None, resume=True)
 
 
