@@ -1,9 +1,10 @@
 """Compares the time of a training step under transformers' Trainer with that of a plain loop, on the same batches.
 
-python -m scripts.step_time                      # one thread; on an otherwise idle machine
+python -m scripts.step_time                      # one thread
 python -m scripts.step_time --threads 2 --steps 60
 
-Both arms train the recipe `quick` from the same weights, in turn, several times. The plain loop has nothing but
+Time is the process's CPU time, which other work on the machine hardly changes; with one thread it is the time that a
+step takes. Both arms train the recipe `quick` from the same weights, in turn, several times. The plain loop has only
 forward, loss, backward, clipping and the optimiser: what a hand-written loop costs at least.
 """
 
@@ -33,14 +34,14 @@ from clausetag.train.training_data import assemble
 
 class _Clock(TrainerCallback):
     def __init__(self) -> None:
-        self.times = [time.perf_counter()]
+        self.times = [time.process_time()]
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
-        self.times = [time.perf_counter()]
+        self.times = [time.process_time()]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         control.should_save = control.should_evaluate = False
-        self.times.append(time.perf_counter())
+        self.times.append(time.process_time())
 
 
 def network(start: str) -> SentenceTagger:
@@ -52,13 +53,13 @@ def network(start: str) -> SentenceTagger:
 
 
 def plain(recipe: Recipe, examples: Examples, steps: Steps[Any], count: int, start: str, pad_id: int) -> list[float]:
-    """Seconds of each step of a plain loop."""
+    """CPU seconds of each step of a plain loop."""
     model = network(start)
     optimiser = torch.optim.AdamW(parameter_groups(model, recipe), fused=True)
     schedule = LambdaLR(optimiser, partial(warmup_factor, total=count, warmup=recipe.warmup))
     collate, bf16 = UnitCollator(examples, pad_id), native_bf16()
     model.train()
-    times = [time.perf_counter()]
+    times = [time.process_time()]
     for number in range(count):
         inputs = collate([steps[number]])
         labels = inputs.pop("labels")
@@ -71,12 +72,12 @@ def plain(recipe: Recipe, examples: Examples, steps: Steps[Any], count: int, sta
         optimiser.step()
         schedule.step()
         float(loss.detach())
-        times.append(time.perf_counter())
+        times.append(time.process_time())
     return np.diff(times).tolist()
 
 
 def trainer(recipe: Recipe, examples: Examples, steps: Steps[Any], count: int, start: str, pad_id: int) -> list[float]:
-    """Seconds of each step under Trainer."""
+    """CPU seconds of each step under Trainer."""
     model, clock = network(start), _Clock()
     with TemporaryDirectory() as folder:
         arguments = training_arguments(Path(folder), quiet=True, max_steps=count, max_grad_norm=recipe.max_norm)
@@ -119,7 +120,9 @@ def main() -> None:
     best = {name: np.min(rounds, axis=0) for name, rounds in arms.items()}
     for name, rounds in arms.items():
         each = ", ".join(f"{np.mean(one):.4f}" for one in rounds)
-        print(f"{name}: {np.mean(best[name]):.4f} s a step (each step's fastest of {options.rounds}; rounds: {each})")
+        print(
+            f"{name}: {np.mean(best[name]):.4f} CPU s a step (each step's fastest of {options.rounds}; rounds: {each})"
+        )
     print(f"trainer / plain: {best['trainer'].sum() / best['plain'].sum():.3f}")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clausetag.data.attributes import BY_NAME
+from clausetag.data.corpora.dataset import content_version
 from clausetag.data.jsonl import write_text
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Document, FailedInput, Sentence
@@ -51,15 +52,12 @@ def jsonl_features(labels: Sequence[str] = LABELS) -> dict[str, Any]:
     }
 
 
-def render_card(formats: Sequence[str], labels: Sequence[str] = LABELS) -> str:
-    """The card of a folder with `formats`, of which the library reads one; empty if it reads none."""
-    found = next((name for name in _ROWS if name in formats), None)
-    if found is None:
-        return ""
-    lines = ["---", "configs:", "- config_name: default", f"  data_files: predictions.{found}"]
-    if found == "jsonl":  # Parquet has types of its own
-        lines += ["dataset_info:", "  config_name: default", "  features:"]
-        lines += _members(jsonl_features(labels), "  ")
+def render_card(name: str, version: str, labels: Sequence[str] = LABELS) -> str:
+    """The card of a folder whose rows are in the file `name`; `version` changes with its content."""
+    lines = ["---", "configs:", "- config_name: default", f"  data_files: {name}"]
+    lines += ["dataset_info:", "  config_name: default", f"  version: {version}"]
+    if name.endswith(".jsonl"):  # Parquet has types of its own
+        lines += ["  features:", *_members(jsonl_features(labels), "  ")]
     return "\n".join([*lines, "---", "", _TITLE]) + "\n" + _TEXT
 
 
@@ -82,7 +80,9 @@ class CardSink(Sink):
     def __init__(self, folder: Path, target: Path, formats: Sequence[str], labels: Sequence[str] = LABELS) -> None:
         present = target / CARD
         ours = not present.is_file() or _TITLE in present.read_text(encoding="utf-8", errors="replace")
-        self._path, self._text = folder / CARD, render_card(formats, labels) if ours else ""
+        found = next((name for name in _ROWS if name in formats), None)
+        self._rows = folder / f"predictions.{found}" if found and ours else None
+        self._labels = labels
 
     def add(self, document: Document, sentences: Sequence[Sentence], name: str) -> None:
         """The card does not depend on the documents."""
@@ -91,8 +91,9 @@ class CardSink(Sink):
         """The card does not depend on the documents."""
 
     def finish(self) -> None:
-        if self._text:
-            write_text(self._path, self._text)
+        if self._rows is not None:  # complete by now: this sink is the last
+            text = render_card(self._rows.name, content_version(self._rows), self._labels)
+            write_text(self._rows.with_name(CARD), text)
 
     def close(self) -> None:
         """No file stays open."""

@@ -54,6 +54,15 @@ def test_the_card_names_every_column() -> None:
     assert set(jsonl_features(("x",))["scores"]) == {"x"}
 
 
+def test_a_second_run_is_not_read_from_the_librarys_cache(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    for rows in (3, 1):
+        with OutputWriter(tmp_path / "out") as writer:
+            writer.add(Document("a", SENTENCE.text, (Block(0, 11),)), [SENTENCE] * rows)
+        found = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+        assert len(found["train"]) == rows
+
+
 def test_a_readme_of_the_user_stays(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("# Mine\n", encoding="utf-8")
     write(tmp_path, ("jsonl",))

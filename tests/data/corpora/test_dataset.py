@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,15 @@ def test_a_row_comes_back_as_it_was(tmp_path: Path) -> None:
     back = [sentence for _, _, sentence in read_dataset(tmp_path)]
     assert back[1:] == [BARE, EMPTY]
     assert back[0].row() == {**ALL.row(), "labels": [LABELS[0], LABELS[4]]}
+
+
+def test_another_folder_of_the_same_name_is_another_dataset(tmp_path: Path) -> None:
+    """The library's cache goes by the folder's name and card."""
+    for number, rows in enumerate((1, 3, 3)):
+        folder = tmp_path / str(number) / "built"
+        write_dataset(folder, {"train": [to_row(replace(BARE, text=f"Text {number}."), "guide")] * rows}, "# Mine\n")
+        found = open_dataset(folder)["train"]
+        assert (len(found), found[0]["text"]) == (rows, f"Text {number}.")
 
 
 def test_the_card_says_what_the_folder_holds(tmp_path: Path) -> None:
