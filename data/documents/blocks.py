@@ -133,11 +133,14 @@ def _parts(block: RawBlock) -> Iterator[RawBlock]:
         yield replace(block, text=block.text[start:end].rstrip(), kind=kind, links=moved(links, -start))
 
 
-def assemble(policy: str, raw: Iterable[RawBlock], flags: tuple[str, ...] = ()) -> Document:
+def assemble(
+    policy: str, raw: Iterable[RawBlock], flags: tuple[str, ...] = (), *, heading_numbers: bool = False
+) -> Document:
     """Join blocks into a `Document`, with an empty line between them; an archive's notice at the top is kept apart.
 
     List markers are removed; a paragraph that has one is a list item. A date is no heading. The items of a list within
-    a paragraph become blocks.
+    a paragraph become blocks. With `heading_numbers` the numbers of headings, which other sections refer to, stay in
+    the text, in front of their blocks; in plain text and Markdown they don't, as published offsets refer to that text.
     """
     given = [part for block in raw if (body := normalise(block.text)) for part in _parts(replace(block, text=body))]
     notice = given.pop(0).text if given and _NOTICE.match(given[0].text) else None
@@ -148,8 +151,11 @@ def assemble(policy: str, raw: Iterable[RawBlock], flags: tuple[str, ...] = ()) 
     for block in given:
         body, marked = markers.strip(block.text)
         kind = "list_item" if marked and block.kind == "paragraph" else block.kind
-        links = moved(kept_links(body, moved(block.links, len(body) - len(block.text))), position)
-        blocks.append(Block(position, position + len(body), kind, links, block.lead_in, block.level))
-        parts.append(body)
-        position += len(body) + 2
+        removed = block.text[: len(block.text) - len(body)]
+        number = removed if heading_numbers and kind == "heading" and any(map(str.isalnum, removed)) else ""
+        start = position + len(number)
+        links = moved(kept_links(body, moved(block.links, -len(removed))), start)
+        blocks.append(Block(start, start + len(body), kind, links, block.lead_in, block.level))
+        parts.append(number + body)
+        position = start + len(body) + 2
     return Document(policy, "\n\n".join(parts), tuple(blocks), notice, flags)

@@ -61,7 +61,7 @@ def extract_text(policy: str, text: str, markdown: bool | None = None) -> Docume
 def extract_html(policy: str, html: str) -> Document:
     """Read the main content of an HTML page or fragment, with flags that say whether something is missing."""
     page = read_page(SURROGATE.sub("\ufffd", html))
-    document = replace(assemble(policy, page.blocks), set_aside=page.set_aside)
+    document = replace(assemble(policy, page.blocks, heading_numbers=True), set_aside=page.set_aside)
     is_whole = bool(_HTML_START.match(html))
     return replace(document, flags=page_flags(document, page.shown, is_whole))
 

@@ -119,3 +119,13 @@ def test_a_page_that_is_folded_up_is_unfolded() -> None:
 def test_damaged_pages_never_raise(html: str) -> None:
     for body, _ in _blocks(html):
         body.encode("utf-8")
+
+
+def test_the_text_keeps_the_numbers_of_headings_in_front_of_their_blocks() -> None:
+    who = "<h2>1. Who <a href='https://a.example'>we</a> are</h2><p>Acme.</p>"
+    page = f"{who}<h2>2. Data</h2><ol><li>1. All</li><li>2. None</li></ol>"
+    document = extract_html("p", page)
+    assert document.text == "1. Who we are\n\nAcme.\n\n2. Data\n\nAll\n\nNone"
+    (link,) = (link for block in document.blocks for link in block.links)
+    assert document.text[link.start : link.end] == "we"
+    assert [text for text, kind in _blocks(page) if kind == "heading"] == ["Who we are", "Data"]
