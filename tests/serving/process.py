@@ -45,7 +45,8 @@ class Process:
         assert self.process.stderr is not None
         with self.process.stderr as stream:
             for line in stream:
-                self.log.append(json.loads(line))
+                if line.startswith(b"{"):  # a stack of the last resort is none
+                    self.log.append(json.loads(line))
 
     def said(self, event: str) -> bool:
         assert self.process.poll() is None or event != "ready", self.log

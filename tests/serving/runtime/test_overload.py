@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -175,20 +173,3 @@ def test_huge_and_broken_bodies() -> None:
             client.sendall(length % 100 + b"{")
         until(lambda: running.count("request", status=499) >= 1 and metric(running, "clausetag_uploads") == 0)
         assert exchange(running.address, whole).status == 200
-
-
-@linux
-@pytest.mark.slow
-def test_more_connections_than_open_files_are_allowed() -> None:
-    """The system lets no more connections in; when those go, the service goes on."""
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
-    with service("--read-seconds", "2", code=limit) as running:
-        with ExitStack() as stack:
-            for _ in range(150):
-                stack.enter_context(socket.create_connection(running.address, timeout=60))
-            until(lambda: open_files(running) >= 60)
-        with urllib.request.urlopen(f"{running.url}readyz", timeout=60) as response:
-            assert response.status == 200
-        assert exchange(running.address, SHORT).status == 200
-        running.process.send_signal(signal.SIGTERM)
-        assert running.wait() == 0

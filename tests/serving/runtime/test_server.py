@@ -68,6 +68,16 @@ def test_a_second_signal_stops_at_once() -> None:
             each.close()
 
 
+def test_it_ends_after_the_grace_though_the_service_itself_hangs() -> None:
+    code = (
+        "import time\nfrom clausetag.serving.runtime.service import Service\n"
+        "async def stop(_): time.sleep(600)\nService.stop = stop"
+    )
+    with service("--grace-seconds", "1", code=code) as running:
+        running.process.send_signal(signal.SIGTERM)
+        assert running.wait() == 1
+
+
 def test_a_model_that_cannot_be_loaded_is_exit_code_1() -> None:
     code = (
         "from clausetag.data.errors import ArtifactError\nfrom clausetag.model.tagger import Tagger\n"
