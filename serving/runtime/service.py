@@ -204,7 +204,7 @@ class Service:
             self._tagger = tagger = await self.in_thread(self._load)
             source = PolicySource(_WARM_UP.encode(), ".html", "body")
             readers = ReaderLimits(
-                max(2, self.cores // 4), _LONG_READERS, settings.reader_seconds, settings.reader_bytes
+                max(4, self.cores // 2), _LONG_READERS, settings.reader_seconds, settings.reader_bytes
             )
             waiting = ConcurrencyLimiter(
                 max(_LONG_READERS, settings.max_queue // 4), "taking long to read", self.metrics.long_readings
