@@ -79,6 +79,8 @@ def parse(header: str, body: bytes | Upload, query: Mapping[str, Any], tagger: T
         ApiError: 400 if it is not what the header says, 422 if it is not a valid request; `field` says where.
     """
     kind = content_type(header)
+    # An invalid query is an error even if the body overrides it.
+    in_query = _answer_options(validate(Options, query), tagger)
     if isinstance(body, Upload):
         upload = body
         options = _answer_options(validate(Options, {**query, **upload.fields}, strict=False), tagger)
@@ -86,8 +88,7 @@ def parse(header: str, body: bytes | Upload, query: Mapping[str, Any], tagger: T
         policy = upload.name[:1000] or DEFAULT_ID
         return TagRequest((PolicySource(upload.content, suffix.lower(), "file", policy),), options)
     if kind != JSON_TYPE:
-        options = _answer_options(validate(Options, query), tagger)
-        return TagRequest((PolicySource(body, DOCUMENT_TYPES[kind], "body"),), options)
+        return TagRequest((PolicySource(body, DOCUMENT_TYPES[kind], "body"),), in_query)
     return parse_object(json_object(body), query, tagger, max_policies)
 
 
@@ -103,8 +104,6 @@ def parse_object(value: Mapping[str, Any], query: Mapping[str, Any], tagger: Tag
         raise ApiError(422, "invalid", message, field=keys[1] if keys else "body")
     given = validate(REQUESTS[keys[0]], {**query, **value})
     options = _answer_options(given, tagger)
-    if query:  # an invalid query is an error even if the body overrides it
-        _answer_options(validate(Options, query), tagger)
     match given:
         case PoliciesRequest():
             return TagRequest(_policies(given, max_policies), options, many=True)

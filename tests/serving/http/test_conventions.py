@@ -88,6 +88,9 @@ def test_forms_that_are_not_one_file(client: TestClient) -> None:
     refused(client.post("/predict", files={"file": file}, data={"head": ["guide", "guide"]}), 422, "invalid", "head")
     refused(client.post("/predict", files={"file": ("a.pdf", b"no", "")}), 422, "unreadable", "file")
     refused(client.post("/predict", files={"file": ("a.doc", b"no", "")}), 415, "unsupported", "file")
+    # An invalid query is an error even if the form overrides it.
+    answer = client.post("/predict?categories=x", files={"file": file}, data={"categories": [CHOICE]})
+    refused(answer, 422, "invalid", "categories.0")
     many = [(f"f{number}", (None, b"x")) for number in range(70)]
     refused(client.post("/predict", files=many), 422, "invalid", "body")
     for kind, body in (
