@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clausetag.predict.diff import align
-from clausetag.predict.diff.align import MAX_PAIRS, common_subsequence, increasing_chain
+from clausetag.predict.diff.align import MAX_PAIRS, Places, Similarity, common_subsequence, increasing_chain
 
 _LETTERS = st.text("abcd", max_size=14)
 
@@ -73,3 +73,15 @@ def test_the_longest_chain() -> None:
     assert increasing_chain([(2, 0), (1, 1), (0, 2)]) in ([(0, 2)], [(1, 1)], [(2, 0)])
     assert increasing_chain([(0, 0), (0, 1), (1, 0), (1, 1)]) == [(0, 0), (1, 1)]
     assert increasing_chain([(0, 5), (1, 1), (2, 2), (3, 0), (4, 3)]) == [(1, 1), (2, 2), (4, 3)]
+
+
+def test_repeated_words_count_as_often_as_both_have_them() -> None:
+    similarity = Similarity(["data data data"], ["data"], Places([]))
+    assert similarity.of(0, 0) == pytest.approx(0.5)
+
+
+def test_of_equally_similar_sentences_the_nearest_is_the_pair() -> None:
+    old = ["red green blue one"] * 3
+    new = ["a b c d", "e f g h", "red green blue two"]
+    assert list(Similarity(old, new, Places([])).pairs(range(3), range(3))) == [(2, 2)]
+    assert list(Similarity(old, new[::-1], Places([])).pairs(range(3), range(3))) == [(0, 0)]

@@ -181,3 +181,14 @@ def test_nothing_on_a_side(old: list[str], new: list[str]) -> None:
 
 def test_a_change_that_is_no_pair_has_no_edits() -> None:
     assert Change("added", None, _VTIGER[0]).edits() == ()
+
+
+def test_a_changed_sentence_from_elsewhere_does_not_pull_removed_ones_along() -> None:
+    """What was removed between two unchanged sentences stays between them."""
+    moved = (
+        "We share your postal address, your name and your telephone number with the carriers that deliver your order"
+    )
+    old = ["We collect names.", "This line goes away entirely.", "We keep nothing.", f"{moved}."]
+    new = [f"{moved} today.", "We collect names.", "We keep nothing."]
+    said = [(status, i, j) for status, i, j in _said(old, new)]
+    assert said == [("changed", 3, 0), ("unchanged", 0, 1), ("removed", 1, None), ("unchanged", 2, 2)]

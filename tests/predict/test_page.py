@@ -201,3 +201,21 @@ def test_shorten() -> None:
     assert shorten("one two", 7) == "one two"
     assert shorten("one two three", 9) == "one two…"
     assert len(shorten("x" * 50, 10)) == 10
+
+
+def test_badges_are_in_the_order_of_their_scores() -> None:
+    document = extract_text("shop", "We collect data and keep it safe.")
+    (sentence,) = segment(document)
+    for first, second in ((FIRST_PARTY, SECURITY), (SECURITY, FIRST_PARTY)):
+        scores = {**dict.fromkeys(LABELS, 0.1), first: 0.9, second: 0.8}
+        tagged = sentence.with_prediction((FIRST_PARTY, SECURITY), scores)
+        shown = _tree(render_page([(document, [tagged])])).get_element_by_id(f"p1s{sentence.index}")
+        assert shown.get("data-l") == f"{LABELS.index(first)} {LABELS.index(second)}"
+
+
+def test_a_word_has_a_letter_or_a_digit() -> None:
+    text = "We sell — nothing … 24/7 ¶ “x” ... it’s, e-mail\u00a0us * 5% \u4e2d\u6587"
+    document = Document("a", text, ())
+    assert summarise(document, ()).words == len(
+        ["We", "sell", "nothing", "24/7", "“x”", "it’s,", "e-mail", "us", "5%", "中文"]
+    )

@@ -69,15 +69,16 @@ def test_a_run_removes_its_journal_when_all_outputs_are_on_the_disk(
     pipeline = Pipeline(cast(Any, FakeTagger()), "guide", False, Progress(io.StringIO()))
     summaries = (tmp_path / "run.json",) if target.suffix else (target / "run.json",)
     run = Run(target, formats, "", (str(inputs),), pipeline, {}, summaries, lambda *_: None)
-    run.execute(read_inputs([str(inputs)], io.BytesIO()), None, resume=False)
+    for _ in range(2):  # the second run moves files into folders that are there
+        events.clear()
+        run.execute(read_inputs([str(inputs)], io.BytesIO()), None, resume=False)
     journal = next(number for number, (kind, path) in enumerate(events) if kind == "remove" and path.name == "journal")
     renames = [(number, path) for number, (kind, path) in enumerate(events) if kind == "rename"]
     assert {path.name for _, path in renames} >= {summaries[0].name, target.name if target.suffix else "summary.csv"}
     for number, path in renames:
         assert number < journal
         assert ("sync", path.parent) in events[number:journal], f"the name {path} can be lost with the journal gone"
-    folder = target if not target.suffix else tmp_path
-    assert ("sync", folder.parent) in events[renames[0][0] : journal]
+    assert ("sync", (tmp_path if target.suffix else target).parent) in events[renames[0][0] : journal]
 
 
 def test_the_name_of_a_new_journal_is_on_the_disk_before_the_first_document(
