@@ -118,9 +118,8 @@ def _inline_blocks(tokens: Sequence[Token], kind: BlockKind, level: int = 0) -> 
     for token in tokens:
         strike = _is_struck(token)
         closing -= strike < 0
-        struck = (
-            max(0, struck + strike) if strike <= 0 or closing else struck
-        )  # a tag that is not closed strikes nothing
+        if strike < 0 or closing:  # a tag that is not closed strikes nothing
+            struck = max(0, struck + strike)
         if struck:
             continue
         if token.type == "hardbreak" or (token.type == "html_inline" and _LINE_BREAK_TAG.match(token.content)):
@@ -128,6 +127,8 @@ def _inline_blocks(tokens: Sequence[Token], kind: BlockKind, level: int = 0) -> 
         elif token.type == "softbreak":
             runs[-1].append((" ", href))
         elif token.type in ("link_open", "link_close"):
+            if token.type == "link_open" and runs[-1] and runs[-1][-1][1]:
+                runs[-1].append((" ", None))  # links that touch are entries of a menu
             href = str(token.attrs["href"]) if token.type == "link_open" else None
         elif token.type not in ("image", "html_inline"):
             runs[-1].append((token.content, href))

@@ -59,3 +59,7 @@ def test_modules_of_mdx_are_left_out() -> None:
     assert _texts(f"{modules}# Privacy\n\n{text}", ".mdx") == ["Privacy", text]
     page = "<!doctype html><html><body><h1>Privacy</h1><p>We sell nothing.</p></body></html>"
     assert _texts(page, ".mdx") == ["Privacy", "We sell nothing."]
+
+
+def test_links_that_touch_are_apart() -> None:
+    assert _texts("[Example](#a)[Alumni](#b) are [two](#c) [tabs](#d).") == ["Example Alumni are two tabs."]
