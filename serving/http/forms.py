@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -42,6 +43,8 @@ def parse_form(header: str, body: bytes) -> Upload:
         if len(files) + len(fields) > _MAX_FIELDS:
             raise ApiError(422, "invalid", f"a form has at most {_MAX_FIELDS} fields", field="body")
 
+    # It writes to stderr what clients sent; the error that follows says the same. Set here, in whichever process it is.
+    logging.getLogger("python_multipart.multipart").disabled = True
     config = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}  # a larger file would be written to disk
     try:
         parser = create_form_parser(

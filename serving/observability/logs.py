@@ -85,6 +85,3 @@ def configure_logging() -> None:
         logger.setLevel(logging.INFO)
         logger.propagate = False
     logging.getLogger("asyncio").handlers[:] = [handler]
-    # It quotes what clients sent, and the error that follows says the same.
-    logging.getLogger("python_multipart").disabled = True
-    logging.getLogger("python_multipart.multipart").disabled = True

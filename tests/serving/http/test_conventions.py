@@ -12,8 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from clausetag.data.labels import CHOICE
+from clausetag.serving.errors import ApiError
 from clausetag.serving.http.app import create_app
 from clausetag.serving.http.encoding import accepts_gzip
+from clausetag.serving.http.forms import parse_form
 from clausetag.serving.observability.traces import SpanExporter
 from clausetag.serving.runtime.service import Service
 from clausetag.serving.settings import Settings
@@ -102,6 +104,13 @@ def test_forms_that_are_not_one_file(client: TestClient) -> None:
     cut = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nWe ke'
     answer = client.post("/predict", content=cut, headers={"Content-Type": "multipart/form-data; boundary=x"})
     refused(answer, 422, "invalid", "file")
+
+
+def test_a_broken_form_writes_nothing_of_itself_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    for body in (b"--x\r\nContent-Dis\rposition: form-data\r\n\r\n", b"nothing"):
+        with pytest.raises(ApiError):
+            parse_form("multipart/form-data; boundary=x", body)
+    assert caplog.records == []
 
 
 def test_answers_are_compressed_for_those_who_accept_it(client: TestClient) -> None:
