@@ -15,6 +15,7 @@ from markupsafe import Markup
 from clausetag.data.labels import LABELS
 from clausetag.data.palette import Palette, palette
 from clausetag.data.records import Block, Document, FailedInput, Sentence
+from clausetag.predict.pages.facts import render_facts
 from clausetag.predict.pages.rendering import generate, macro
 from clausetag.predict.pages.summary import PolicySummary, not_mentioned, practices, summarise
 from clausetag.predict.terminal import counted
@@ -114,12 +115,14 @@ def _section(
     document: Document, sentences: Sequence[Sentence], summary: PolicySummary, colours: Palette, number: int = 0
 ) -> Markup:
     anchor = f"p{number}s" if number else "s"
+    headings = {place for place, block in enumerate(document.blocks) if block.kind == "heading"}
     policy: dict[str, Any] = {
         "number": number,
         "summary": summary,
         "anchor": anchor,
         "practices": practices(document, sentences, colours.labels),
         "missing": not_mentioned(sentences, colours.labels),
+        "facts": render_facts(summary.facts, sentences, anchor, headings) if summary.facts else None,
         "blocks": _block_runs(document, sentences, anchor, colours),
     }
     return macro("section.html", "section")(policy, colours)

@@ -63,7 +63,8 @@ def _breakable(name: str) -> Markup:
 def stylesheet(name: str, labels: tuple[str, ...] = LABELS) -> str:
     """The rules that all pages share, those of the page `name`, and the colours of the labels."""
     colours = palette(labels)
-    rules = [(TEMPLATES / f"{file}.css").read_text(encoding="utf-8").strip() for file in dict.fromkeys(("base", name))]
+    files = ("base", name, *(["facts"] if name == "policy" else []))
+    rules = [(TEMPLATES / f"{file}.css").read_text(encoding="utf-8").strip() for file in dict.fromkeys(files)]
     codes = (f'.l{colours.key(label)} {{ --code: "{code}"; }}' for label, code in colours.codes.items())
     return "\n".join((*rules, *map(colours.hue_rules, labels), *codes))
 

@@ -6,11 +6,11 @@
   const chips = all(".chip");
   const blocks = all(".text > *, .text li, .cells > div");
   const chosen = new Set();
-  let words = "", hits = sentences, current = -1;
+  let words = "", picked = null, hits = sentences, current = -1;
 
   function apply() {
-    const active = chosen.size > 0 || words !== "";
-    hits = sentences.filter((sentence) => (!chosen.size || sentence.dataset.l.split(" ").some((label) => chosen.has(label)))
+    const active = chosen.size > 0 || words !== "" || picked !== null;
+    hits = sentences.filter((sentence) => (!picked || picked.has(sentence.id)) && (!chosen.size || sentence.dataset.l.split(" ").some((label) => chosen.has(label)))
       && (!words || sentence.firstChild.data.toLowerCase().includes(words)));
     const kept = new Set(hits);
     for (const sentence of sentences) sentence.classList.toggle("dim", !kept.has(sentence));
@@ -25,6 +25,7 @@
     chosen.clear();
     for (const chip of chips) chip.setAttribute("aria-pressed", "false");
     words = byId("find").value = "";
+    picked = null;
     apply();
   }
 
@@ -62,6 +63,17 @@
     current = hits.indexOf(event.target);
     go(step);
   });
+
+  // A number on the fact sheet picks its sentences; without this script it leads to the first. On paper it is open.
+  for (const link of all("[data-s]")) {
+    link.addEventListener("click", () => {
+      clear();
+      picked = new Set(link.dataset.s.trim().split(" "));
+      apply();
+      current = 0;
+    });
+  }
+  addEventListener("beforeprint", () => { for (const sheet of all(".facts")) sheet.open = true; });
 
   // A title shows on hover only: keyboard and touch get the same text in a bar.
   const bar = byId("scores");
