@@ -1,7 +1,11 @@
 """Repairs the sentence boundaries that nupunkt finds: abbreviations, brands, list numbers, reference marks.
 
 nupunkt learnt from court decisions. Privacy policies write other abbreviations ("EU-U.S. DPF", "e.g. IP address"), put
-numbered lists into running text and lose spaces after full stops. All patterns look at a bounded piece of the text.
+numbered lists into running text and lose spaces after full stops. `python -m clausetag.eval.research.cuts` counts the
+boundaries that are probably still wrong.
+
+All patterns look at a bounded piece of the text, so that the time stays linear. Those that end in `$` are searched in
+the text before a boundary, those used with `match` are matched at the text after it.
 """
 
 from __future__ import annotations
@@ -18,38 +22,48 @@ _STARTING = (
     "only except once should may can do does is are was not nothing nobody further in most many more"
 )
 _STARTERS = frozenset(_STARTING.split())
-"""Words that begin a sentence, and no name or title after an abbreviation."""
+"""Words that begin a sentence: after an abbreviation, they are not part of a name or title."""
 _REACH = 24
 """Characters before a boundary that are looked at."""
 _BEFORE = r"(?:^|(?<=[\s(\[\"'“‘/–—-]))"
+"""Where a word begins."""
 _NEVER_ENDS = re.compile(
     _BEFORE
     + r"(?:[eE]\.\s?g|[iI]\.\s?e|[cC]f|[vV]iz|[vV]s|[aA]pprox|[iI]ncl|resp|esp|Dr|Mr|Mrs|Ms|Prof|Ing|h\.\s?c)\.$"
 )
+"""Abbreviations that never end a sentence."""
 _BEFORE_NUMBER = re.compile(
     _BEFORE + r"(?:[nN]os?|[nN]r|[aA]rts?|[sS]ecs?|[sS]ects?|[pP]aras?|[pP]ar|[cC]h|[fF]ig|[vV]ol|[rR]eg|[rR]ec|"
     r"[aA]pp|[sS]ched|[cC]l|[sS]ubs|lit|pp?|ss?|Ex|Tel|Ext|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$"
 )
+"""Abbreviations that do not end a sentence if a number or letter follows (`_NUMBER`): "Art. 6", "Sec. b"."""
 _NUMBER = re.compile(r"[\d§#(+]|[ivxlIVXL]{1,6}\b|[a-zA-Z]\b")
 _MAY_END = re.compile(
     r"(?:\b(?:[A-Za-z]\.\s?){1,4}[A-Za-z]|\b[ap]\.\s?m|\bPh\.\s?D|"
     + _BEFORE
     + r"(?:St|Ave|Blvd|Ste|Dept|Univ|Assn|Bros|Pvt|Pty|Cal|Civ|Bus|Gov|Gen|Fed|Ann|Stat|Supp|Code|Reg|Attn))\.$"
 )
+"""Initials and abbreviations that end a sentence only if a word of `_STARTERS` follows: "U.S.", "St."."""
 _COMPANY = re.compile(_BEFORE + r"(?:Inc|Ltd|Corp|Co|LLC|L\.L\.C|GmbH|S\.A|etc)\.$")
+"""Abbreviations that end a sentence unless a bracket, or a lower-case word outside of `_STARTERS`, follows."""
 _BRAND = re.compile(r"(?:\b(?:Yahoo|Joomla|Kahoot|Yum|Jeopardy)|[a-z,]\s[A-Z]\w{0,20})!$")
+"""Names that end in "!": known ones, and capitalised words in the middle of a sentence."""
 _MARKER = re.compile(r"\(?(?:\d{1,3}|[ivxlIVXL]{1,6}|[a-zA-Z])[.)]")
+"""The number of a list item: "1.", "(iv)", "a)"."""
 _ITEM = re.compile(r"[:;,]\s\(?(?:\d{1,2}|[a-z])[.)]$")
 """The number of an item after a lead-in."""
 _REFERENCE = re.compile(r"(?:\[\d{1,2}\]|\d{1,2}|[*†‡¹²³⁰⁴-⁹]{1,3})\s[A-Z]")
+"""A reference mark right after a full stop; it belongs to the sentence before it."""
 _WORD = re.compile(r"[\"'“‘(\[]{0,3}([^\W\d_]+)")
 _CLOSES = re.compile(r"[)\]”’,;:]")
 _DOMAINS = frozenset(("Net", "Com", "Org", "Io", "Co", "Js", "Edu", "Gov", "Eu", "Uk"))
+"""Not the beginning of a sentence after a full stop without a space: "Example.Com"."""
 _STOP = re.compile(
     r"[.!?](?P<mark>\[\d{1,2}\]|\d{1,2}|[*†‡¹²³⁰⁴-⁹]{1,3})?(?P<space>\s)?(?=(?P<word>[A-Z][a-z]{0,20})(?P<after>\W))"
 )
 """The end of a sentence that nupunkt may have missed, with a reference mark after the stop, or without a space."""
 _LAST_WORD = re.compile(r"(?<![\w.@/])(?:(?P<word>[a-z]{2,30})\)?|(?<!-)(?P<company>Inc|Ltd|LLC|Corp|U\.S))$")
+"""The word before a full stop that may end a sentence."""
 _SHORT = "etc vs cf viz no nos nr art sec sect para par fig vol reg app lit incl al ext tel ca"
 _SHORT_ABBREVIATIONS = frozenset(_SHORT.split())
 _PLAIN = "we you your our the this these if it they please when by to in for as any all"
@@ -58,7 +72,10 @@ _STRONG = frozenset(_PLAIN.split())
 
 
 def repaired(text: str, starts: Iterable[int], end: int) -> list[int]:
-    """Where the sentences of a block begin, given where nupunkt says so; the block ends at `end`."""
+    """Offsets at which the sentences of a block begin.
+
+    `starts` are the offsets that nupunkt found; the block begins at the first of them and ends at `end`.
+    """
     found = sorted(starts)
     if not found:
         return []
@@ -71,7 +88,7 @@ def repaired(text: str, starts: Iterable[int], end: int) -> list[int]:
 
 
 def _missed(text: str, start: int, end: int) -> Iterator[int]:
-    """Where nupunkt misses the beginning of a sentence."""
+    """Offsets at which sentences begin that nupunkt did not find."""
     for match in _STOP.finditer(text, start, end):
         at = match.start()
         last = _LAST_WORD.search(text[max(start, at - 2 * _REACH) : at])
@@ -83,7 +100,7 @@ def _missed(text: str, start: int, end: int) -> Iterator[int]:
         elif match["mark"]:
             begins = match["space"]
         elif match["space"]:
-            # It takes short words for abbreviations.
+            # nupunkt takes short words for abbreviations.
             begins = len(last["word"]) <= 4 and word in _STARTERS and last["word"] not in _SHORT_ABBREVIATIONS
         else:
             begins = len(word) > 1 and match["word"] not in _DOMAINS and match["after"] in " ,’'"
@@ -92,7 +109,7 @@ def _missed(text: str, start: int, end: int) -> Iterator[int]:
 
 
 def _belongs_together(text: str, left: int, start: int, end: int) -> bool:
-    """Whether the boundary at `start`, between the sentences from `left` and to `end`, is none."""
+    """Whether there should be no boundary at `start`: `text[left:start]` and `text[start:end]` are one sentence."""
     stop = len(text[left:start].rstrip()) + left
     tail = text[max(left, stop - _REACH) : stop]
     if _CLOSES.match(text, start) or _MARKER.fullmatch(text, left, stop) or _ITEM.search(tail):

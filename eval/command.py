@@ -30,18 +30,14 @@ from clausetag.eval.seeds import over_seeds, write_seeds
 from clausetag.eval.seeds import terminal as seeds_terminal
 from clausetag.model.tagger import Tagger
 
-EPILOG = """\
-more commands:
-  clausetag eval compare A B        is one run better than another: paired tests over policies
-  clausetag eval leakage [DATA …]   exact and near duplicates between splits
-"""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `clausetag eval`."""
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("data", metavar="DATA", help="opp115, privacyglue, policies, or a labelled JSONL file")
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="opp115, privacyglue, policies (the five), a labelled JSONL file, or a folder that `data build` wrote",
+    )
     parser.add_argument("--split", help="opp115: train, validation or test (default); JSONL: rows with this 'split'")
     parser.add_argument(
         "--model",

@@ -1,6 +1,6 @@
 """`clausetag predict`: reads documents and writes their tagged sentences, in order; a bad input never stops the others.
 
-clausetag predict policy.html                      # a table in the terminal
+clausetag predict policy.html                      # a summary in the terminal
 clausetag predict folder/ 'more/*.md' -o out       # out/predictions.jsonl, out/summary.csv and out/texts/
 cat policy.txt | clausetag predict - -o page.html  # one page with every sentence highlighted
 clausetag predict crawl.jsonl.zst -o out --resume  # resumes an interrupted run
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="OUT",
-        help=f"file with suffix {', '.join('.' + f for f in FORMATS)}, or a folder; without -o a table is printed",
+        help=f"file with suffix {', '.join('.' + f for f in FORMATS)}, or a folder; without -o, a summary is printed",
     )
     parser.add_argument(
         "--format",
@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="time to read one document, after which it counts as failed (default: %(default)g)",
     )
-    parser.add_argument("--table", action="store_true", help="with -o, print the table too")
+    parser.add_argument("--table", action="store_true", help="with -o, print the summaries too")
     parser.add_argument(
         "--resume", action="store_true", help="continue an unfinished run of the same command (default: start anew)"
     )

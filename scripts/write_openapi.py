@@ -1,4 +1,4 @@
-"""Writes `serving/static/openapi.json`, after a change to the HTTP contract: `python scripts/write_openapi.py`."""
+"""Writes `serving/static/openapi.json`, after a change to the HTTP contract: `make openapi`."""
 
 from __future__ import annotations
 

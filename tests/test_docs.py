@@ -72,7 +72,8 @@ def test_the_python_of_the_readme_runs(
 
 def test_the_row_of_the_readme_is_a_row() -> None:
     (row,) = (json.loads(block) for block in blocks(ROOT / "README.md", "json"))
-    assert list(row) == ["policy", "index", "passage", "start", "end", "text", "heading", "labels", "scores"]
+    names = ["policy", "index", "passage", "start", "end", "text", "heading", "labels", "scores"]
+    assert list(row) == [*names, "attributes", "attribute_scores"]
     assert list(row["scores"]) == list(LABELS)
     assert row["end"] - row["start"] == len(row["text"])
 

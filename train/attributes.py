@@ -47,7 +47,9 @@ BoolArray = npt.NDArray[np.bool_]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `clausetag attributes`."""
     add_recipe_arguments(parser, "names the data")
-    parser.add_argument("--model", help="the trained model: a folder or a shipped name (default: the shipped one)")
+    parser.add_argument(
+        "--model", metavar="DIR", help="the trained model: a folder or a shipped name (default: the shipped one)"
+    )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the new model")
     parser.add_argument(
         "--rank",
@@ -55,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Settings().rank,
         help="dimensions of the heads; fewer are faster (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=Settings().seed)
+    parser.add_argument("--seed", type=int, default=Settings().seed, help="random seed (default: %(default)s)")
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_recipe_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     """The arguments that name a recipe and override its keys."""
-    parser.add_argument("recipe", help=f"{what}: a .toml file, or one of {', '.join(shipped_recipes())}")
+    parser.add_argument(
+        "recipe", metavar="RECIPE", help=f"{what}: a .toml file, or one of {', '.join(shipped_recipes())}"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a key of the recipe"
     )

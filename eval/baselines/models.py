@@ -1,4 +1,4 @@
-"""The baselines: always the commonest label, and logistic regression on words or on frozen embeddings.
+"""The baselines: always the most frequent label, and logistic regression on words or on frozen embeddings.
 
 for baseline in fit_baselines(train_sentences, validation_sentences):
     scores = baseline.score(test_sentences)

@@ -1,4 +1,7 @@
-"""What is done to each part of a run: skip it if it is done already, otherwise tag it and make its files."""
+"""The work on each part (up to 128 policies) of a run on many machines: skip it if it is done, otherwise tag it.
+
+The same `Job` is sent to every worker. It does not depend on Ray, which only decides where each part is tagged.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,17 @@ from clausetag.predict.pipeline import TaggedSource
 from clausetag.predict.run_summary import Tally
 
 _PART_ATTEMPTS = 2
-"""How often a part may be begun before its policies are watched one by one: machines come and go."""
+"""How often a part may be started before each of its policies is counted too. Until then, a lost machine is the
+likely reason that a part did not finish; after that, a policy that kills its worker."""
 _POLICY_ATTEMPTS = 2
-"""How often a watched policy may be begun without being finished."""
+"""How often a policy may be started without being finished; after that, it counts as failed."""
 
 
 class Attempts:
-    """Counts what was begun and not finished. Ray runs it on the machine of the command."""
+    """Counts how often parts and policies were started and not finished.
+
+    With Ray this is one actor on the machine where the command runs, so the counts outlive workers.
+    """
 
     def __init__(self) -> None:
         self._begun: Counter[str] = Counter()
@@ -48,13 +55,13 @@ class Job:
     found: Sequence[Found]
     """The inputs."""
     size: int
-    """Policies of a part at most."""
+    """Largest number of policies in a part."""
     tagger: BatchTagger
     folder: PartFolder
     done: Mapping[str, str]
     """The keys of the parts that are complete already, by name."""
     began: str
-    """When this session of the run began, as in `run.json`."""
+    """When this session of the run started, as `run.json` has it."""
     clock: float
     """The same, in seconds since 1970."""
     columns: Columns = COLUMNS
@@ -73,7 +80,7 @@ class Job:
                 yield part
 
     def key(self, part: Part) -> str:
-        """Names all that a part's files depend on."""
+        """A hash of everything that the part's files depend on: version, model, options and inputs."""
         tagger = self.tagger
         settings = f"{__version__} {tagger.hash} {tagger.head} {tagger.strict} {tagger.attributes} {part.digest}"
         return sha256(settings.encode()).hexdigest()
@@ -81,7 +88,7 @@ class Job:
     def tag(self, part: Part, begin: Callable[[str], int], finish: Callable[[str], None]) -> dict[str, Any]:
         """The part's `name`, and the content of its files by folder.
 
-        `begin` and `finish` are those of `Attempts`, which outlives this process.
+        `begin` and `finish` are methods of an `Attempts` that outlives this process.
 
         Raises:
             ArtifactError: the model cannot be loaded, or is another one than the run's.

@@ -1,4 +1,4 @@
-"""The OpenAPI description: what it says beyond the schemas. `python scripts/write_openapi.py` writes the file."""
+"""The OpenAPI description: what it says beyond the schemas. `make openapi` writes the file."""
 
 from __future__ import annotations
 

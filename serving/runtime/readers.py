@@ -1,8 +1,11 @@
-"""Runs everything that parses what clients send in worker processes, so that no document can stop the service.
+"""Runs everything that parses what clients send in reader processes, so that no document can stop the service.
 
-There are two lanes of processes. The quick one is for documents of usual size, and gives each a fraction of a second.
-What needs longer, or is large, goes to the long lane: a few processes of low priority, with the time and memory that
-the settings allow. So ordinary documents are read at once, however many others take long.
+There are two lanes of processes. The quick lane is for documents of ordinary size, and gives each a fraction of a
+second. Large documents, and those that need longer, go to the long lane: a few processes of low priority, with the
+time and memory that the settings allow. So slow documents do not delay ordinary ones.
+
+`clausetag.data.processes` starts and limits the processes; `clausetag.serving.runtime.prepare` is what they run.
+(`clausetag.serving.runtime.workers` is something else: several processes of the whole service.)
 """
 
 from __future__ import annotations
@@ -27,13 +30,14 @@ from clausetag.serving.runtime.admission import ConcurrencyLimiter
 _T = TypeVar("_T")
 _PRELOAD = "clausetag.serving.preload"
 _QUICK_SECONDS = 0.3
-"""Time in the quick lane, to which that for the bytes is added; ordinary pages take 2 to 30 milliseconds."""
+"""Time for any document in the quick lane; ordinary pages take 2 to 30 milliseconds."""
 _QUICK_SECONDS_PER_BYTE = 4e-6
-"""Some four times what long policies take, so that a busy machine rarely sends them to the long lane."""
+"""Added to that for each byte: about four times what long policies take, so that they rarely go to the long lane even
+on a busy machine."""
 _QUICK_BYTES = 200_000
 """Larger documents go to the long lane at once."""
 _DELAY_PER_BYTE = 1e-6
-"""Seconds by which a document may be overtaken: who sends less is served before."""
+"""Seconds by which a later, smaller document may overtake this one in the queue."""
 _LONG_NICE = 10
 _RETRY_SECONDS = 1.0
 _CLOSING_SECONDS = 2.0
@@ -55,7 +59,7 @@ class ReaderLimits:
 
 
 class Readers:
-    """Worker processes for short and long calls. Belongs to one event loop.
+    """Reader processes for short and long calls. Belongs to one event loop.
 
     `warm_up` is called once in each process before its first call; `waiting` limits the calls in the long lane.
     """
@@ -82,8 +86,9 @@ class Readers:
         """The decoded answer of a call that gets `size` bytes. Cancelling ends the process that works on it.
 
         Raises:
-            DocumentError: the call took too long, needed too much memory, or broke its process, twice if it was short.
-            ApiError: 429, there are too many calls that take long.
+            DocumentError: the call took too long, needed too much memory, or broke its process. (A small document gets
+                a second try, in the long lane.)
+            ApiError: 429, too many calls are in the long lane.
         """
         limits = self._limits
 
@@ -116,7 +121,7 @@ class Readers:
 
 
 class _Lane:
-    """A number of equal processes; one that ended is replaced at once."""
+    """A fixed number of identical processes; one that ends is replaced at once."""
 
     def __init__(self, processes: int, start: Callable[[], WorkerProcess], threads: ThreadPoolExecutor) -> None:
         self._processes = processes
@@ -135,7 +140,7 @@ class _Lane:
             self._free(await self._in_thread(self._start))
 
     async def call(self, call: Callable[[WorkerProcess], _T], delay: float) -> _T:
-        """Run a call in a thread with the next free process; who waits gets one in the order of arrival + `delay`."""
+        """Run a call in a thread with the next free process. Calls wait in the order of their arrival plus `delay`."""
         process = await self._take(delay)
         self._busy.add(process)
         work = asyncio.get_running_loop().run_in_executor(self._threads, call, process)
@@ -177,7 +182,7 @@ class _Lane:
             raise
 
     def _done(self, process: WorkerProcess, work: asyncio.Future[Any]) -> None:
-        work.cancelled() or work.exception()  # nobody else asks for it after the request was cancelled
+        work.cancelled() or work.exception()  # after a cancelled request, nobody else retrieves the exception
         self._busy.discard(process)
         if process.usable and not self._closed:
             self._free(process)
@@ -185,7 +190,7 @@ class _Lane:
             self._replace(process)
 
     def _free(self, process: WorkerProcess) -> None:
-        """Give a process to who waits, or keep it."""
+        """Give a process to the next waiting call, or keep it as idle."""
         while self._waiting:
             _, _, waiter = heappop(self._waiting)
             if not waiter.done():

@@ -1,7 +1,8 @@
-"""Several processes of the service on one port, for what Python's global lock binds to one core in each.
+"""`clausetag serve --workers N`: several processes of the service on one port.
 
-Each is a whole service with its own model, readers and limits. They accept connections from one socket. One that dies
-is replaced; signals are passed on, and every process drains by itself.
+In one process, Python's global lock keeps HTTP, JSON and the writing of answers on one core. Each worker is a whole
+service with its own model, readers and limits, and they accept connections from the same socket. A worker that dies is
+replaced; signals are passed on, and each worker drains by itself.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Worker = Callable[[Settings, socket.socket], int]
 """Serves until SIGTERM; returns the exit code, 1 if the model could not be loaded."""
 _POLL_SECONDS = 0.2
 _PAUSE_SECONDS = 1.0
-"""Before a process that died is replaced, so that one that dies at once does not take all of a core."""
+"""Pause before a process that died is replaced, so that one that always dies at once does not keep a core busy."""
 _LAST_SECONDS = 10.0
 """Time after the grace period until the processes are killed."""
 

@@ -21,7 +21,7 @@ SERVING = Path(__file__).resolve().parents[3] / "serving" / "static"
 
 
 def test_the_checked_in_file_is_the_apps(client: TestClient) -> None:
-    """After a change to the contract: `python scripts/write_openapi.py`."""
+    """After a change to the contract: `make openapi`."""
     checked_in = (SERVING / "openapi.json").read_text(encoding="utf-8")
     assert checked_in == openapi.file_text(create_app(Service(Settings())).openapi())
     assert client.get("/openapi.json").text == checked_in
