@@ -100,6 +100,8 @@ class Change:
             for key in ("policy", "index", "start", "end", "heading", "text"):
                 row[f"{side}_{key}"] = None if sentence is None else getattr(sentence, key)
             row[f"{side}_labels"] = None if sentence is None else list(sentence.labels or ())
+            stated = None if sentence is None else sentence.attributes
+            row[f"{side}_attributes"] = None if stated is None else {name: list(stated[name]) for name in stated}
         edits = [[edit.kind, edit.text] for edit in self.edits()]
         similarity = None if self.similarity is None else round(self.similarity, 4)
         return row | {

@@ -14,6 +14,7 @@ from itertools import groupby
 
 from clausetag.data.labels import LABELS
 from clausetag.predict.diff.diff import STATUSES, CategoryCount, Change, WordEdit, count_categories
+from clausetag.predict.diff.facts import FactChange, fact_changes
 from clausetag.predict.pages.rendering import Inline, generate, stylesheet
 from clausetag.predict.terminal import aligned, counted, printable, shorten
 
@@ -53,6 +54,10 @@ class Report:
         which = f"{counted(number, 'sentence')} with the same text {'is' if number == 1 else 'are'}"
         return f"{which} labelled differently: the model reads a sentence in its surroundings, and those changed."
 
+    def facts(self) -> list[FactChange]:
+        """What only one of the versions says, in the order of the fact sheet."""
+        return fact_changes(self.changes)
+
     def counts(self) -> list[CategoryCount]:
         """The counts of each category that occurs among the changes."""
         return count_categories(self.changes, self.labels)
@@ -74,7 +79,12 @@ def summary(report: Report, width: int = 100) -> str:
         header = [_HEADER[0], *(f"{name:>7}" for name in _HEADER[1:])]
         rows = [[c.label, f"{c.added:,}", f"{c.removed:,}", f"{c.changed:,}"] for c in counts]
         lines += ["", *(f"  {line}" for line in aligned([header, *rows]))]
-    return "\n".join(lines + textwrap.wrap(report.note(), width))
+    if facts := report.facts():
+        lines += ["", "  what it says, new (+) and no longer (-):"]
+        for fact in facts:
+            lines += textwrap.wrap(printable(str(fact)), width, initial_indent="  ", subsequent_indent="      ")
+        lines.append("")
+    return "\n".join(lines + textwrap.wrap(report.note(), width)).rstrip("\n")
 
 
 def terminal(report: Report, width: int) -> str:
@@ -98,6 +108,8 @@ def markdown(report: Report) -> str:
         lines += [f"| {' | '.join(_HEADER)} |", "|---|---|---|---|"]
         lines += [f"| {_safe(c.label)} | {c.added} | {c.removed} | {c.changed} |" for c in counts]
         lines.append("")
+    if facts := report.facts():
+        lines += ["What it says, new (+) and no longer (-):", "", *(f"- {_safe(str(fact))}" for fact in facts), ""]
     lines += [line for text in (report.note(), _safe(report.model)) if text for line in (text, "")]
     for change, heading in report.shown():
         if heading:

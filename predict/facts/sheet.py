@@ -85,6 +85,11 @@ class Saying:
     purposes: tuple[str, ...]
     recipients: tuple[str, ...]
 
+    @property
+    def about(self) -> tuple[tuple[str, ...], ...]:
+        """What it is about, without the sentence."""
+        return self.data, self.purposes, self.recipients
+
     def row(self) -> dict[str, Any]:
         """The JSON object; empty lists are left out."""
         lists = {"data": self.data, "purposes": self.purposes, "recipients": self.recipients}
