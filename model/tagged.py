@@ -20,6 +20,8 @@ _TABLE = """\
 <span style="background: hsl({{ hues[label][0] }} {{ hues[label][1] }}% 50% / 0.25); padding: 0 0.4em; \
 border-radius: 0.4em; white-space: nowrap">{{ label }}</span>{{ " " if not loop.last }}
 {%- endfor -%}
+{%- for name, values in (sentence.attributes or {}).items() %}<br><small>{{ name }}: {{ values | join(", ") }}</small>
+{%- endfor -%}
 </td></tr>
 {%- endfor -%}
 </tbody></table>
@@ -48,7 +50,7 @@ class Tagged(list[Sentence]):
         return f"<{len(self)} sentence{'' if len(self) == 1 else 's'}: {stated or 'no label'}>"
 
     def _repr_html_(self) -> str:
-        """A table for notebooks: each sentence with its labels, and its highest scores as a tooltip."""
+        """A table for notebooks: each sentence with its labels and attributes, and its highest scores as a tooltip."""
         from jinja2 import Environment
 
         rows = []

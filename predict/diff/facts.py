@@ -73,9 +73,9 @@ def _only_in(this: FactSheet, other: FactSheet, touched: Mapping[int, str], sign
         if value not in theirs:
             yield from fact(f"recipients: {value}", others.recipients[value].does)
     for name, topic in this.topics.items():
-        for value, sentences in topic.found.items():
+        for value in topic.found:
             if value not in other.topics[name].found:
-                yield from fact(f"{name.replace('_', ' ')}: {value}", sentences)
+                yield from fact(f"{name.replace('_', ' ')}: {value}", topic.found[value])
 
 
 def _practices(this: PartyFacts, other: PartyFacts, says: str) -> Iterator[tuple[str, list[int]]]:

@@ -6,6 +6,7 @@ import pytest
 
 import clausetag
 from clausetag.data.labels import LABELS
+from clausetag.data.records import Sentence
 from clausetag.model.tagged import Tagged
 
 
@@ -47,3 +48,8 @@ def test_labels_of_ones_own(tagged: Tagged) -> None:
     own = Tagged([dataclasses.replace(tagged[0], labels=("Mine",), scores={"Mine": 0.9})], ("Mine", "Yours"))
     assert own.counts() == {"Mine": 1, "Yours": 0}
     assert 'title="Mine 0.90"' in own._repr_html_()
+
+
+def test_the_table_has_attributes() -> None:
+    one = Sentence("p", 0, "We use it.", labels=(LABELS[0],), attributes={"Purpose": ("Advertising", "Marketing")})
+    assert "<small>Purpose: Advertising, Marketing</small>" in Tagged([one], LABELS)._repr_html_()
