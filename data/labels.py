@@ -52,6 +52,7 @@ _RESERVED = frozenset(
         *("policy", "index", "passage", "start", "end", "text", "heading", "lead_in", "links"),
         *("labels", "scores", "flags", "error"),
         *("error_code", "error_message", "sentences", "words", "minutes", "present", "absent"),
+        *("set_aside", "set_aside_places"),
         # Rows of the evaluation's tables; they also have one for each label.
         *("macro", "micro", "weighted", "macro_f1", "micro_f1"),
     }

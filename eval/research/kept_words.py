@@ -18,12 +18,13 @@ from clausetag.data.documents.sniff import extract_text
 from clausetag.data.documents.tables import table_rows
 
 _UNSEEN = re.compile(r"!\[[^\[\]]*+\]\([^()]*+\)|(?<=\])\([^\s()]*+(?:\s++\"[^\"]*+\")?\)|<[^<>]{1,300}+>")
+_WORD = re.compile(r"[^\W\d_]{3,}")
 _NUMBER = re.compile(r"[ivxIVX]+")
 
 
 def words(text: str) -> Counter[str]:
     """The words that are compared: without numbers, which are list markers too."""
-    found = re.findall(r"[^\W\d_]{3,}", text.replace("\u00ad", ""))
+    found = _WORD.findall(text.replace("\u00ad", ""))
     return Counter(word for word in found if not _NUMBER.fullmatch(word))
 
 

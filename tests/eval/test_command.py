@@ -427,5 +427,5 @@ def test_opp115_test_split(corpus: str, unit: str, fake_tagger: MakeTagger, monk
         assert len(benchmark.sentences) > len(benchmark.units)
         results = evaluate_tagger(fake_tagger(), benchmark, baselines=False).results
         assert results.people is not None
-        assert results.people.pairwise.annotators.macro_f1 == pytest.approx(0.521, abs=0.001)
+        assert results.people.pairwise.annotators.macro_f1 == pytest.approx(0.520, abs=0.001)
         assert results.people.pairwise.annotators.micro_f1 == pytest.approx(0.583, abs=0.001)

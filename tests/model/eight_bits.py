@@ -18,6 +18,7 @@ from clausetag.data.corpora.opp115 import Corpus, find_opp115, read_opp115
 from clausetag.data.corpora.splits import policy_split
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
+from clausetag.data.text import text_hash
 from clausetag.eval.metrics.classification import MultilabelMetrics, multilabel_metrics
 from clausetag.eval.metrics.gold import gold_matrix
 from clausetag.model.artifact import shipped
@@ -49,16 +50,28 @@ def sentences(corpus: Corpus) -> list[Sentence]:
     return [sentence for sentence in corpus.sentences if sentence.policy in held]
 
 
+def matched(rows: list[Sentence], keys: list[str]) -> tuple[list[int], list[int]]:
+    """The labelled rows that are among `keys` (text hashes, in order), and their places there."""
+    left: dict[str, list[int]] = {}
+    for place, key in enumerate(keys):
+        left.setdefault(key, []).append(place)
+    found = [(number, row) for number, row in enumerate(rows) if row.labelled and text_hash(row.text) in left]
+    pairs = [(number, left[key].pop(0)) for number, row in found if left[key := text_hash(row.text)]]
+    return [number for number, _ in pairs], [place for _, place in pairs]
+
+
 def cost(name: str, corpus: Corpus) -> Cost:
     """Measure the shipped model of that name on the corpus."""
     tagger = Tagger.load(shipped(name))
     settings = tagger.head(HEAD)
     rows = sentences(corpus)
     logits, _ = tagger.logits(encode_sentences(rows, tagger.tokenizer, context=True))
-    kept = [number for number, row in enumerate(rows) if row.labelled]
-    after = logits[kept, tagger.artifact.heads.index(settings.output)]
     with np.load(REFERENCE / f"{name}_float.npz") as arrays:
-        before = arrays["logits"].astype(np.float32)
+        before, keys = arrays["logits"].astype(np.float32), arrays["keys"].tolist()
+    # Sentences whose boundaries have changed since the float logits were kept have none.
+    kept, places = matched(rows, keys)
+    before = before[places]
+    after = logits[kept, tagger.artifact.heads.index(settings.output)]
     old, new = (
         decide(calibrate(values, settings.slope, settings.intercept), settings.thresholds, settings.min_labels)
         for values in (before, after)
@@ -108,7 +121,8 @@ def keep(run: str, target: str) -> None:
     )
     kept = [number for number, row in enumerate(rows) if row.labelled]
     output = network.config.heads.index(HEAD)
-    np.savez_compressed(Path(target), logits=logits[kept, output].astype(np.float16))
+    keys = np.array([text_hash(rows[number].text) for number in kept])
+    np.savez_compressed(Path(target), logits=logits[kept, output].astype(np.float16), keys=keys)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def _parse(page: str, scripts: int) -> lxml_html.HtmlElement:
 def _legend(tree: lxml_html.HtmlElement) -> None:
     chips = [chip for chip in tree.find_class("chip") if chip.get("data-l") != "none"]
     assert [chip.get("title") for chip in chips] == list(LABELS)
-    assert [chip.find_class("name")[0].text for chip in chips] == list(LABELS)
+    assert [chip.find_class("name")[0].text_content() for chip in chips] == list(LABELS)
     assert [chip.find_class("b")[0].get("title") for chip in chips] == list(LABELS)
     assert [chip.find_class("b")[0].text for chip in chips] == list(palette(LABELS).codes.values())
 

@@ -93,9 +93,9 @@ def test_an_id_that_no_file_can_hold_is_one_clear_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ('{"id": "p"}', "expected either 'text' or 'html'"),
+        ('{"id": "p"}', "it needs the columns id, and text or html; found id"),
         ('{"id": "p", "html": "<p>We share it.</p>"}', "found 'html'"),
-        ('{"text": "We share it."}', "'id' must be"),
+        ('{"text": "We share it."}', "found text"),
         ("[", "not JSON"),
     ],
 )

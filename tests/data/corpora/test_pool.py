@@ -297,7 +297,7 @@ class TestCommand:
             ({"--held": "empty.jsonl"}, "empty.jsonl: no row has the split validation or test"),
             ({"--held": "nosuch.jsonl"}, "nosuch.jsonl: No such file"),
             ({"POLICIES": "nosuch.jsonl.gz"}, "nosuch.jsonl.gz: No such file"),
-            ({"POLICIES": "train.jsonl"}, "train.jsonl, line 1: 'id' must be a string or an integer"),
+            ({"POLICIES": "train.jsonl"}, "train.jsonl, line 1: it needs the columns id, and text or html"),
             ({"POLICIES": "short.jsonl.gz"}, "no policy in it can be used (2 policies of fewer than 10 sentences)"),
             ({"POLICIES": "empty.jsonl"}, "empty.jsonl: holds no policy"),
             ({"OPP115_DIR": "nosuch"}, "OPP115_DIR names nosuch"),
