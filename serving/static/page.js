@@ -27,6 +27,20 @@
     "Privacy contact information": ["Con", "Whom to ask about privacy", "whom to ask about privacy"],
     "Practice not covered": ["N/C", "Practices that no other category covers", null],
   };
+  // The attributes in the order of the table's columns, each with the categories (by code) whose sentences can have it.
+  const ATTRIBUTES = {
+    "Does/Does Not": "1st 3rd",
+    "Personal Information Type": "1st 3rd Opt Ret",
+    "Purpose": "1st 3rd Opt Ret",
+    "Third Party Entity": "3rd",
+    "Choice Type": "Opt 1st 3rd",
+    "Access Type": "Acc",
+    "Retention Period": "Ret",
+    "Security Measure": "Sec",
+    "Audience Type": "Aud",
+    "Notification Type": "Chg",
+    "Do Not Track policy": "DNT",
+  };
   const FLAGS = {
     not_english: "This does not look like English; the marks mean little.",
     embedded_unread: "A document embedded in this Word file cannot be read; what it says is missing.",
@@ -504,14 +518,22 @@
       : forced ? "Below its threshold, but the likeliest: every sentence gets at least one category."
         : "The stroke in each bar is the threshold.";
     body.replaceChildren(make("p", { class: "quote" }, shorten(item.row.text, 220)),
-      ...(item.row.scores ? [list] : []), make("p", { class: "hint" }, note));
+      ...(item.row.scores ? [list] : []), make("p", { class: "hint" }, note),
+      ...Object.entries(item.row.attributes ? valuesNow(item, "attributes") : {}).map(([name, values]) =>
+        make("p", { class: "hint" }, `${name}: ${values.join("; ")}`)));
     if (spoken) byId("spoken").textContent = given || "No category";
   }
 
   // ---- saving ------------------------------------------------------------------------------------------------------
 
+  // Of a row's attributes (or their scores), those of the categories that the sentence has under the present thresholds.
+  const valuesNow = (item, key) => Object.fromEntries(Object.entries(item.row[key]).filter(([name]) =>
+    item.marks.some((label) => ATTRIBUTES[name]?.split(" ").includes(codeOf(label)))));
+
   const rowsNow = () => items.map((item) => ({ ...item.row, policy,
-    labels: labels.filter((_, label) => item.marks.includes(label)) }));
+    labels: labels.filter((_, label) => item.marks.includes(label)),
+    ...(item.row.attributes && { attributes: valuesNow(item, "attributes") }),
+    ...(item.row.attribute_scores && { attribute_scores: valuesNow(item, "attribute_scores") }) }));
 
   // The columns of `clausetag predict -o x.csv`. A spreadsheet takes cells that begin with these signs for formulas.
   function csv() {
@@ -522,10 +544,16 @@
       if (typeof value !== "number" && /^[=+\-@\t\r]/.test(line)) line = `'${line}`;
       return /[",\r\n]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
     };
-    const flat = (row) => ({ ...row, links: row.links?.map((link) => link.href) });
+    // As in `predict`, only tables of the twelve categories have columns for attributes.
+    const twelve = labels.join() === Object.keys(ABOUT).join();
+    const names = twelve ? [...Object.keys(ATTRIBUTES), "attribute_scores"] : [];
+    const valued = (row) => Object.entries(row.attribute_scores ?? {}).flatMap(([name, values]) =>
+      Object.entries(values).map(([value, score]) => `${name}: ${value} ${score}`));
+    const flat = (row) => ({ ...row, ...row.attributes, links: row.links?.map((link) => link.href),
+      attribute_scores: valued(row) });
     const lines = rowsNow().map(flat).map((row) => [...columns.map((column) => row[column]),
-      ...labels.map((label) => row.scores?.[label])]);
-    return [[...columns, ...labels], ...lines].map((line) => `${line.map(cell).join(",")}\n`).join("");
+      ...labels.map((label) => row.scores?.[label]), ...names.map((name) => row[name])]);
+    return [[...columns, ...labels, ...names], ...lines].map((line) => `${line.map(cell).join(",")}\n`).join("");
   }
 
   function save(format) {

@@ -32,6 +32,10 @@ _WORDS = {
     ACCESS: ("delete", 0.6),
     SECURITY: ("encrypt", 0.95),
 }
+_VALUES = (
+    (FIRST_PARTY, "Personal Information Type", {"Contact": 0.9, "Location": 0.6}),
+    (THIRD_PARTY, "Third Party Entity", {"Named third party": 0.7}),
+)
 
 
 def scores_of(text: str) -> dict[str, float]:
@@ -49,6 +53,10 @@ def answer(document: Document) -> dict[str, Any]:
         labels = tuple(label for label in LABELS if scores[label] >= THRESHOLD) or (GENERIC,)
         sentences.append(sentence.with_prediction(labels, scores, document.flags))
     rows = [sentence.row() for sentence in sentences]
+    for row in rows:
+        values = {name: scores for label, name, scores in _VALUES if label in row["labels"]}
+        row["attributes"] = {name: list(scores) for name, scores in values.items()}
+        row["attribute_scores"] = values
     return {
         "model": {"name": "stub"},
         "text": document.text,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from clausetag.data.attributes import BY_NAME
 from clausetag.data.documents.sniff import extract_text
 from clausetag.data.labels import FIRST_PARTY, LABELS, RETENTION, SECURITY, practice_labels
 from clausetag.data.palette import CODES, palette
@@ -29,6 +30,10 @@ def test_codes_and_colours_are_those_of_the_other_pages() -> None:
     about = re.findall(r'^    "([^"]+)": \["([^"]+)", "[^"]+",\s+("[^"]+"|null)\]', script, re.MULTILINE)
     assert [(label, code) for label, code, _ in about] == [(label, CODES[label]) for label in LABELS]
     assert [label for label, _, lack in about if lack != "null"] == list(practice_labels())
+    block = script.split("const ATTRIBUTES = {")[1].split("};")[0]
+    assert {name: set(codes.split()) for name, codes in re.findall(r'"([^"]+)": "([^"]+)"', block)} == {
+        name: {CODES[label] for label in attribute.categories} for name, attribute in BY_NAME.items()
+    }
     style = read_asset("/page.css")
     assert all(palette().hue_rules(label) in style for label in LABELS)
 
@@ -129,6 +134,7 @@ def test_scores_on_hover_and_by_keyboard(page: Any) -> None:
     assert rows.count() == len(LABELS)
     assert rows.nth(0).inner_text().split("\n") == ["1st", FIRST_PARTY, "90\u00a0%"]
     assert page.locator("#details .has").count() == 2
+    assert "Personal Information Type: Contact; Location" in page.inner_text("#details")
     width = page.locator("#details .bar").nth(1).evaluate("bar => bar.firstChild.offsetWidth / bar.offsetWidth")
     assert width == pytest.approx(0.8, abs=0.02)
     page.hover("h1")
@@ -196,12 +202,19 @@ def test_downloads(page: Any) -> None:
     assert rows[2]["labels"] == [FIRST_PARTY, "Third Party Sharing/Collection"] and rows[2]["scores"][RETENTION] == 0.01
     page.locator("#offset").fill("45")
     page.uncheck("#least")
-    assert json.loads(download("JSONL")[1].decode().splitlines()[2])["labels"] == [FIRST_PARTY]
+    row = json.loads(download("JSONL")[1].decode().splitlines()[2])
+    assert row["labels"] == [FIRST_PARTY]
+    assert row["attributes"] == {"Personal Information Type": ["Contact", "Location"]}, "none without its category"
+    assert sentence_from_row(row).labels == (FIRST_PARTY,)
     _, content = download("CSV")
     assert content.startswith(b"policy,"), "no byte-order mark"
     table = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
     assert tuple(table[0]) == csv_columns()
     assert table[7]["text"] == "'-cmd: we encrypt \"it\", 'all'.", "no spreadsheet takes it for a formula"
+    assert table[2]["Personal Information Type"] == "Contact; Location" and table[2]["Third Party Entity"] == ""
+    assert table[2]["attribute_scores"] == (
+        "Personal Information Type: Contact 0.9; Personal Information Type: Location 0.6"
+    )
     assert table[2]["labels"] == FIRST_PARTY and table[2]["Third Party Sharing/Collection"] == "0.8"
 
 
