@@ -55,8 +55,11 @@ def matched(rows: list[Sentence], keys: list[str]) -> tuple[list[int], list[int]
     left: dict[str, list[int]] = {}
     for place, key in enumerate(keys):
         left.setdefault(key, []).append(place)
-    found = [(number, row) for number, row in enumerate(rows) if row.labelled and text_hash(row.text) in left]
-    pairs = [(number, left[key].pop(0)) for number, row in found if left[key := text_hash(row.text)]]
+    pairs: list[tuple[int, int]] = []
+    for number, row in enumerate(rows):
+        places = left.get(text_hash(row.text), []) if row.labelled else []
+        if places:
+            pairs.append((number, places.pop(0)))
     return [number for number, _ in pairs], [place for _, place in pairs]
 
 

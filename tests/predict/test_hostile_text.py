@@ -64,9 +64,8 @@ def _legend(tree: lxml_html.HtmlElement) -> None:
 
 def _policy_section(section: lxml_html.HtmlElement, anchor: str) -> None:
     assert [flag.text for flag in section.find_class("flag")] == [f"{HOSTILE} ({HOSTILE})"]
-    (row,) = section.findall(".//tbody/tr")
-    assert row[0].text_content() == f"{palette(LABELS).codes[LABEL]}{LABEL} · 3"
-    assert row[2].text_content().startswith(HOSTILE[:50])
+    (row,) = section.xpath(".//ul[@class='states']/li")
+    assert row.text_content().startswith(f"{palette(LABELS).codes[LABEL]} {LABEL} 3 {HOSTILE[:50]}")
     assert section.find_class("missing")[0].text == f"Not mentioned: {LABELS[1]}, {LABELS[2]}."
     (text,) = section.find_class("text")
     assert [node.tag for node in text] == ["h3", "p", "ul", "div"]
