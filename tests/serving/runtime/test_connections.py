@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import socket
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -77,7 +79,12 @@ def _aiohttp(url: str, body: bytes) -> int:
         ):
             return int(response.status)
 
-    return asyncio.run(post())
+    status = asyncio.run(post())
+    # aiohttp leaves the transport of a body that was not sent to its end to the garbage collector.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    return status
 
 
 def _chunks(url: str, body: bytes) -> int:
