@@ -22,8 +22,8 @@ from clausetag.serving.observability.metrics import Metrics
 
 _OLDEST_EVERY = 4
 _ALL = -1
-_CLOSING_SECONDS = 1.0
-"""Time for the windows that are in the network when the service stops; each takes milliseconds."""
+_CLOSING_SECONDS = 3.0
+"""Time for the windows that are in the network when the service stops; each takes milliseconds of an idle core."""
 
 
 @dataclass(eq=False, slots=True)

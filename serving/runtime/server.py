@@ -48,6 +48,13 @@ class DrainingServer(uvicorn.Server):
             host, port = listener.getsockname()[:2]
             log("listening", url=f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, end the connections, and stop the service, also where uvicorn would leave that out."""
+        await super().shutdown(sockets=sockets)
+        if self.force_exit:
+            # A thread that is still in the network while the interpreter ends would abort the process.
+            await self._service.stop()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take note of a signal, which may interrupt anything; `on_tick` does the rest."""
         if sig == signal.SIGINT and self._service.settings.workers > 1:

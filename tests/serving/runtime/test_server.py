@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -39,15 +40,14 @@ def test_sigterm_lets_the_requests_in_flight_finish() -> None:
 
 def test_after_the_grace_requests_are_cut_off_cleanly() -> None:
     patient = ("--deadline-seconds", "300")
-    with service("--grace-seconds", "1", *patient) as running, ask(running.address, LONG) as connection:
+    with service("--grace-seconds", "1", *patient) as running, ExitStack() as stack:
+        connection = stack.enter_context(ask(running.address, LONG))
         until(lambda: metric(running, "clausetag_queue_requests") == 1)
         # The request's process is stopped by a crowd of others in front of it.
-        crowd = [ask(running.address, LONG) for _ in range(12)]
+        crowd = [stack.enter_context(ask(running.address, LONG)) for _ in range(12)]
         until(lambda: metric(running, "clausetag_queue_requests") == 13)
         running.process.send_signal(signal.SIGTERM)
         answers = [read_all(each) for each in (connection, *crowd)]
-        for each in crowd:
-            each.close()
         statuses = {answer.split(b" ", 2)[1] for answer in answers}
         assert b"503" in statuses and statuses <= {b"200", b"503"}
         cut = next(answer for answer in answers if b" 503 " in answer)
@@ -56,16 +56,14 @@ def test_after_the_grace_requests_are_cut_off_cleanly() -> None:
 
 
 def test_a_second_signal_stops_at_once() -> None:
-    with service("--deadline-seconds", "300", "--grace-seconds", "300") as running:
-        crowd = [ask(running.address, LONG) for _ in range(20)]
+    with service("--deadline-seconds", "300", "--grace-seconds", "300") as running, ExitStack() as stack:
+        crowd = [stack.enter_context(ask(running.address, LONG)) for _ in range(20)]
         until(lambda: metric(running, "clausetag_queue_requests") == 20)
         running.process.send_signal(signal.SIGTERM)
         until(lambda: running.said("draining"))
         running.process.send_signal(signal.SIGTERM)
         assert running.wait() == 0
         assert any(b" 503 " in read_all(each)[:20] for each in crowd), "otherwise all of them would be answered"
-        for each in crowd:
-            each.close()
 
 
 def test_it_ends_after_the_grace_though_the_service_itself_hangs() -> None:
