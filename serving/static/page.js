@@ -365,7 +365,7 @@
         byScore(item.row, marks);
       }
       if (marks.join() !== item.marks.join()) {
-        while (item.node.childNodes.length > 1) item.node.lastChild.remove();
+        for (const old of item.node.querySelectorAll(".b")) old.remove();
         item.node.append(...marks.map((label) => badge(label, true)));
       }
       item.marks = marks;

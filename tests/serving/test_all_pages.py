@@ -153,6 +153,16 @@ def test_names_of_categories_do_not_break_within_words(
     assert page.locator(".chip .name:visible").count() == 12
 
 
+def test_text_is_found_in_and_after_links(visit: Callable[..., Any]) -> None:
+    page = visit("policy")
+    sentence = page.locator(".s:has(a)").first
+    for words in (sentence.locator("a").first.inner_text(), sentence.evaluate("it => it.innerText.slice(0, 12)")):
+        page.fill("#find", words)
+        assert not sentence.evaluate("it => it.matches('.dim')"), words
+    page.fill("#find", "nobody writes this")
+    assert page.inner_text("#hits").startswith("0 of")
+
+
 def test_the_row_of_chips_shows_that_it_scrolls(visit: Callable[..., Any]) -> None:
     page = visit("policy", **PHONE)
     row = "document.querySelector('.chips')"

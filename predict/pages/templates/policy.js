@@ -4,6 +4,8 @@
   const byId = (id) => document.getElementById(id);
   const sentences = all(".s");
   const chips = all(".chip");
+  const texts = new Map(sentences.map((sentence) =>
+    [sentence, [...sentence.childNodes].map((node) => (node.className?.startsWith("b ") ? "" : node.textContent)).join("").toLowerCase()]));
   const blocks = all(".text > *, .text li, .cells > div");
   const chosen = new Set();
   let words = "", picked = null, hits = sentences, current = -1;
@@ -11,7 +13,7 @@
   function apply() {
     const active = chosen.size > 0 || words !== "" || picked !== null;
     hits = sentences.filter((sentence) => (!picked || picked.has(sentence.id)) && (!chosen.size || sentence.dataset.l.split(" ").some((label) => chosen.has(label)))
-      && (!words || sentence.firstChild.data.toLowerCase().includes(words)));
+      && (!words || texts.get(sentence).includes(words)));
     const kept = new Set(hits);
     for (const sentence of sentences) sentence.classList.toggle("dim", !kept.has(sentence));
     for (const block of blocks) block.classList.toggle("off", active && !block.querySelector(".s:not(.dim)"));
