@@ -81,8 +81,10 @@ class WorkerProcess:
         """Whether it still runs; somebody else may have killed it."""
         return self.usable and self._process.is_alive()
 
-    def call(self, function: Callable[..., bytes], *arguments: Any, seconds: float) -> bytes:
+    def call(self, function: Callable[..., bytes], *arguments: Any, seconds: float, cpu_seconds: float = 0) -> bytes:
         """The bytes that ``function(*arguments)`` returns there; the function must be importable.
+
+        With `cpu_seconds`, the process also ends when it has computed for so long (not on Windows).
 
         Only bytes come back, so that a process that a parser's fault has taken over gains nothing.
 
@@ -92,7 +94,7 @@ class WorkerProcess:
             OSError: the function raised it.
         """
         try:
-            self._connection.send((function, arguments, seconds))
+            self._connection.send((function, arguments, seconds, cpu_seconds))
             if not self._connection.poll(seconds):
                 raise ProcessTimeout
             answer = self._connection.recv_bytes(_MAX_ANSWER)
@@ -148,15 +150,17 @@ def _work(connection: Connection, memory: int, nice: int) -> None:
     """Run calls until the program that started this process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which may still need the answer
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    if hasattr(os, "setsid"):
-        os.setsid()
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()  # a group is enough; a session of its own would be scheduled apart, whatever its priority
         os.nice(nice)
     _limit_memory(memory)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            function, arguments, seconds = connection.recv()
+            function, arguments, seconds, cpu_seconds = connection.recv()
             _limit_time(seconds)
+            _limit_cpu(cpu_seconds)
             answer = _answer(function, arguments)
+            _limit_cpu(0)
             del arguments
             connection.send_bytes(answer)
             _limit_time(0)
@@ -198,6 +202,12 @@ def _limit_time(seconds: float) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
         if hard == resource.RLIM_INFINITY or most < hard:
             resource.setrlimit(resource.RLIMIT_CPU, (most if seconds else hard, hard))
+
+
+def _limit_cpu(seconds: float) -> None:
+    """Let the system end this process when it has computed for so long from now on; 0: no limit."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _memory_used() -> int:

@@ -1,8 +1,9 @@
 """Runs everything that parses what clients send in reader processes, so that no document can stop the service.
 
 There are two lanes of processes. The quick lane is for documents of ordinary size, and gives each a fraction of a
-second. Large documents, and those that need longer, go to the long lane: a few processes of low priority, with the
-time and memory that the settings allow. So slow documents do not delay ordinary ones.
+second of CPU time, so that a busy machine does not make them slow ones. Large documents, and those that need longer,
+go to the long lane: a few processes of low priority, with the time and memory that the settings allow. So slow
+documents do not delay ordinary ones.
 
 `clausetag.data.processes` starts and limits the processes; `clausetag.serving.runtime.prepare` is what they run.
 (`clausetag.serving.runtime.workers` is something else: several processes of the whole service.)
@@ -30,10 +31,11 @@ from clausetag.serving.runtime.admission import ConcurrencyLimiter
 _T = TypeVar("_T")
 _PRELOAD = "clausetag.serving.preload"
 _QUICK_SECONDS = 0.3
-"""Time for any document in the quick lane; ordinary pages take 2 to 30 milliseconds."""
+"""CPU time for any document in the quick lane; ordinary pages take 2 to 30 milliseconds."""
 _QUICK_SECONDS_PER_BYTE = 4e-6
-"""Added to that for each byte: about four times what long policies take, so that they rarely go to the long lane even
-on a busy machine."""
+"""Added to that for each byte: about four times what long policies take, so that they rarely go to the long lane."""
+_QUICK_PATIENCE = 4.0
+"""By how much longer it may take on the clock, on a machine whose cores are busy with other things."""
 _QUICK_BYTES = 200_000
 """Larger documents go to the long lane at once."""
 _DELAY_PER_BYTE = 1e-6
@@ -92,14 +94,15 @@ class Readers:
         """
         limits = self._limits
 
-        def call(process: WorkerProcess, seconds: float) -> _T:
-            return decode(process.call(function, *arguments, seconds=seconds))
+        def call(process: WorkerProcess, seconds: float, cpu_seconds: float = 0) -> _T:
+            return decode(process.call(function, *arguments, seconds=seconds, cpu_seconds=cpu_seconds))
 
         delay = size * _DELAY_PER_BYTE
         if size <= _QUICK_BYTES:
             with suppress(ProcessTimeout, ProcessDied):
-                seconds = min(_QUICK_SECONDS + size * _QUICK_SECONDS_PER_BYTE, limits.seconds)
-                return await self._call(self._quick, call, seconds, delay)
+                cpu_seconds = _QUICK_SECONDS + size * _QUICK_SECONDS_PER_BYTE
+                seconds = min(_QUICK_PATIENCE * cpu_seconds, limits.seconds)
+                return await self._call(self._quick, partial(call, cpu_seconds=cpu_seconds), seconds, delay)
         with self._waiting.slot():
             try:
                 return await self._call(self._long, call, limits.seconds, delay)

@@ -26,6 +26,12 @@ def sleep(path: str) -> bytes:
     return b""
 
 
+def wait(seconds: float) -> bytes:
+    """Takes its time without computing."""
+    time.sleep(seconds)
+    return pid()
+
+
 def spin() -> bytes:
     """Never returns, and holds Python's global lock."""
     return b"%d" % sum(1 for _ in iter(int, 1))

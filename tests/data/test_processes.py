@@ -61,6 +61,14 @@ def test_what_takes_too_long_is_killed_with_the_processes_that_it_started(
         until_gone(pid)
 
 
+@posix
+def test_time_to_compute_is_limited_apart_from_time(process: WorkerProcess) -> None:
+    for _ in range(2):
+        assert process.call(calls.wait, 0.3, seconds=60, cpu_seconds=0.2) == b"%d" % process.pid
+    with pytest.raises(ProcessDied):
+        process.call(calls.spin, seconds=60, cpu_seconds=0.2)
+
+
 def test_another_thread_can_kill_it(process: WorkerProcess) -> None:
     timer = threading.Timer(0.2, process.kill)
     timer.start()

@@ -121,6 +121,7 @@ def attacked(running: Process, documents: int, seed: int) -> bool:
     """Send hostile documents and small requests; whether all small ones were answered in time."""
     rng = random.Random(seed)
     waiting = [(rng.choice(list(ATTACKS)), int(10 ** rng.uniform(2, 6.98))) for _ in range(documents)]
+    current: list[tuple[str, int]] = []
     statuses: Counter[int] = Counter()
     small: list[Answer] = []
     most = [0.0]
@@ -132,11 +133,16 @@ def attacked(running: Process, documents: int, seed: int) -> bool:
             except IndexError:
                 return
             kind, body = ATTACKS[name](size)
+            current.append((name, size))
             statuses[exchange(running.address, body, kind).status] += 1
+            current.remove((name, size))
 
     def ask(number: int) -> None:
         kind, body = _SMALL[number % len(_SMALL)]
+        beside = list(current)
         small.append(exchange(running.address, body, kind))
+        if small[-1].seconds > SMALL_SECONDS / 2:
+            print(f"{body!r} took {small[-1].seconds:.2f} s beside {beside}", flush=True)
 
     attackers = [threading.Thread(target=attack) for _ in range(CLIENTS)]
     asking: list[threading.Thread] = []

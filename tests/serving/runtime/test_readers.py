@@ -74,6 +74,13 @@ def test_a_call_that_takes_long_holds_up_no_short_one(tmp_path: Path) -> None:
     in_loop(test)
 
 
+def test_a_short_call_that_gets_no_core_for_a_while_is_no_long_one() -> None:
+    async def test(readers: Readers) -> None:
+        assert await readers.run(calls.wait, 1.0, size=150_000, decode=int) == await pid(readers)
+
+    in_loop(test)
+
+
 @posix
 def test_cancelling_ends_the_process_that_works_on_it(tmp_path: Path) -> None:
     async def test(readers: Readers) -> None:
