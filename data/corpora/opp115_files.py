@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -101,11 +100,13 @@ def download_opp115(cache: str | os.PathLike[str], url: str = OPP115_URL) -> Pat
     Raises:
         DataError: the download fails or is not a zip; the message says where to get the corpus by hand.
     """
+    from urllib.request import urlopen  # slow to import, and everything that writes a dataset imports this module
+
     target = Path(cache) / "opp115.zip"
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as response, temporary.open("wb") as file:
+        with urlopen(url, timeout=_TIMEOUT) as response, temporary.open("wb") as file:
             shutil.copyfileobj(response, file)
         if not zipfile.is_zipfile(temporary):
             raise DataError(f"{url} did not send a zip file; {_HELP}")

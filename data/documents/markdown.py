@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from clausetag.data.documents.blocks import RULE, RawBlock, Run, demote_last, linked, looks_like_heading
 from clausetag.data.documents.html.grids import table_blocks
-from clausetag.data.documents.html.reader import html_blocks
 from clausetag.data.documents.plain import plain_blocks
 from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.records import BlockKind
@@ -45,6 +44,9 @@ def looks_like_markdown(text: str) -> bool:
 
 def markdown_blocks(text: str) -> list[RawBlock]:
     """The blocks of a Markdown text; code is read as plain text, embedded HTML as HTML."""
+    # Imported here because few inputs are Markdown.
+    from clausetag.data.documents.html.reader import html_blocks
+
     blocks: list[RawBlock] = []
     kinds: list[BlockKind] = ["paragraph"]
     rows: list[dict[int, list[RawBlock]]] = []

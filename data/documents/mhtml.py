@@ -6,10 +6,12 @@ The file is an e-mail message whose parts are the page and what it shows. Python
 from __future__ import annotations
 
 import re
-from email import message_from_bytes
-from email.message import Message
+from typing import TYPE_CHECKING
 
 from clausetag.data.errors import DocumentError
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 _FIELD = re.compile(rb"[A-Za-z][A-Za-z-]{1,40}:")
 _MARKS = (b"\nmime-version:", b"\ncontent-type:", b"\nsnapshot-content-location:")
@@ -30,6 +32,8 @@ def mhtml_pages(content: bytes) -> list[tuple[bytes, str | None]]:
     Raises:
         DocumentError: code "unreadable"; it is damaged, or there is no HTML in it.
     """
+    from email import message_from_bytes  # imported here because few inputs are saved so
+
     try:
         message = message_from_bytes(content.lstrip(b"\xef\xbb\xbf \t\r\n"))
         parts = [part for part in message.walk() if part.get_content_type() in ("text/html", "application/xhtml+xml")]

@@ -23,7 +23,6 @@ from clausetag.data.documents.formats import (
     Limits,
     refuse_suffix,
 )
-from clausetag.data.documents.html.reader import html_blocks, read_page
 from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks, without_front_matter
 from clausetag.data.documents.mhtml import looks_like_mhtml, mhtml_pages
 from clausetag.data.documents.plain import plain_blocks
@@ -60,6 +59,8 @@ def extract_text(policy: str, text: str, markdown: bool | None = None) -> Docume
 
 def extract_html(policy: str, html: str) -> Document:
     """Read the main content of an HTML page or fragment, with flags that say whether something is missing."""
+    from clausetag.data.documents.html.reader import read_page  # a tenth of the time to start, which texts save
+
     page = read_page(SURROGATE.sub("\ufffd", html))
     document = replace(assemble(policy, page.blocks, heading_numbers=True), set_aside=page.set_aside)
     is_whole = bool(_HTML_START.match(html))
@@ -145,6 +146,8 @@ def _read_mhtml(policy: str, content: bytes) -> Document:
     """The page, or what stands in its frames if it has no text itself. Some programs save HTML under this suffix."""
     if not looks_like_mhtml(content[:HEAD]) and looks_like_html(text := decode(content)):
         return require_text(extract_html(policy, text))
+    from clausetag.data.documents.html.reader import html_blocks
+
     page, *frames = mhtml_pages(content)
     document = extract_html(policy, decode(*page))
     if not any(map(str.isalpha, document.text)):

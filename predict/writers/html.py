@@ -17,20 +17,11 @@ from clausetag.predict.pages.index import Totals, failed_part, policy_parts, ren
 from clausetag.predict.pages.policy import MultiPolicyPage, render_policy
 from clausetag.predict.pages.rendering import read_parts
 from clausetag.predict.pages.summary import summarise
-from clausetag.predict.writers.sink import Sink, open_text
+from clausetag.predict.writers.sink import PAGES, Sink, index_name, open_text
 
-PAGES = "html"
-"""Subfolder of an output folder for the pages of the policies."""
-
-INDEX = "index.html"
 PAGE_POLICIES = 2_500
 """Documents on one page of the index: about 2.5 MB, which a browser still sorts and filters quickly."""
 _PARTS = ("policies", "flagged", "failed")
-
-
-def index_name(number: int) -> str:
-    """File name of page `number` of the index, from 1."""
-    return INDEX if number == 1 else f"index-{number}.html"
 
 
 class OnePageSink(Sink):

@@ -9,6 +9,10 @@ from typing import IO, Any
 
 from clausetag.data.records import Document, FailedInput, Sentence
 
+INDEX = "index.html"
+PAGES = "html"
+"""Subfolder of an output folder for the pages of the policies."""
+
 
 class Sink(ABC):
     """One output. Its files have temporary names, so it need not remove them after an error."""
@@ -33,6 +37,11 @@ class Sink(ABC):
 def error_row(failed: FailedInput) -> dict[str, Any]:
     """The row of an input that gave no document."""
     return {"policy": failed.policy, "error": {"code": failed.code, "message": failed.message}}
+
+
+def index_name(number: int) -> str:
+    """File name of page `number` of the index over the policies' pages, from 1."""
+    return INDEX if number == 1 else f"index-{number}.html"
 
 
 def open_text(path: Path) -> IO[str]:
