@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clausetag.data.corpora.bare_labels import join, read_bare, strip
 from clausetag.data.corpora.five import read_five
-from clausetag.data.corpora.label_studio import read_export
+from clausetag.data.corpora.label_studio_export import read_export
 from clausetag.data.corpora.opp115 import Corpus, find_opp115, read_opp115
 from clausetag.data.corpora.pool import HeldOut, sample_pool
 from clausetag.data.corpora.splits import policy_split

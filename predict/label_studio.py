@@ -73,7 +73,7 @@ def main(arguments: argparse.Namespace) -> int:
     tasks = make_tasks(sentences, version, uncertain_first=arguments.uncertain_first)
     interface = output.with_suffix(".xml")
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(interface, labelling_config(labels))
+    write_text(interface, labelling_config(labels, attributes=any(s.attributes is not None for s in sentences)))
     write_text(output, json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
     print(f"{policies:,} policies, {len(tasks):,} tasks in {output}; labelling interface in {interface}")
     return 1 if failures else 0

@@ -12,7 +12,8 @@ import pytest
 
 from clausetag.cli import main
 from clausetag.data.corpora.five import read_five
-from clausetag.data.corpora.label_studio import certainty, labelling_config, make_tasks, read_export
+from clausetag.data.corpora.label_studio import certainty, labelling_config, make_tasks
+from clausetag.data.corpora.label_studio_export import read_export
 from clausetag.data.errors import DataError
 from clausetag.data.jsonl import read_jsonl
 from clausetag.data.labels import CHOICE, FIRST_PARTY, LABELS, RETENTION, SECURITY
