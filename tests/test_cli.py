@@ -149,6 +149,18 @@ def test_help_needs_no_heavy_import() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_text_needs_no_parser_of_pages_nor_a_model_of_languages(tmp_path: Path) -> None:
+    heavy = "{'clausetag.data.documents.html.reader', 'jinja2', 'py3langid', 'urllib.request', 'torch'}"
+    policy, out = tmp_path / "policy.txt", tmp_path / "out.jsonl"
+    policy.write_text(POLICY, encoding="utf-8")
+    code = (
+        f"import sys; from clausetag.cli import main; code = main(['predict', {str(policy)!r}, '-o', {str(out)!r}])\n"
+        f"found = {heavy} & set(sys.modules); sys.exit(f'imported {{found}}' if found else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_interrupted_run_leaves_the_old_output(
     inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,15 @@ _LANGUAGE_WORDS = 12
 """Shorter texts are never flagged as not English ..."""
 _LANGUAGE_LETTERS = 15
 """... unless they have this many non-Latin letters: Chinese and Japanese have no spaces between words."""
+_ENGLISH = re.compile(
+    r"\b(?:the|and|of|your|you|our|that|with|this|are|from|any|will|which|have|when|if|may|not|by"
+    r"|such|their|they|we|or|to|in|a|is|on|as|it|us|be|has|for|an|at|can|do|use|these"
+    r"|other|about|was|been|no|does|all|more|how|what|information)\b",
+    re.IGNORECASE,
+)
+_ENGLISH_SHARE = 0.3
+"""A text with this share of such words is English; its language is not detected, which takes 0.4 seconds to load. Of
+4,000 crawled policies, 86 % have it. One of them is detected as another language: an English policy between menus."""
 _NON_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
 _POLICY_WORDS = 40
 """Shorter texts are never flagged as not a policy."""
@@ -132,10 +141,13 @@ def quality_flags(document: Document) -> tuple[str, ...]:
 def _is_not_english(text: str, words: int) -> bool:
     if words < _LANGUAGE_WORDS and len(_NON_LATIN.findall(text)) < _LANGUAGE_LETTERS:
         return False
+    excerpt = _excerpt(text)
+    if len(_ENGLISH.findall(excerpt)) >= _ENGLISH_SHARE * len(excerpt.split()) > 0:
+        return False
     # Imported here because it loads a model.
     import py3langid
 
-    return bool(py3langid.classify(_excerpt(text))[0] != "en")
+    return bool(py3langid.classify(excerpt)[0] != "en")
 
 
 def _excerpt(text: str) -> str:

@@ -39,6 +39,12 @@ def test_the_five_policies_raise_no_flag(path: Path) -> None:
         (_GERMAN, (NOT_ENGLISH,)),
         (_GERMAN * 20, (NOT_ENGLISH,)),
         ("我们不会出售您的个人信息。我们会妥善保管您的数据。", (NOT_ENGLISH,)),
+        (
+            "প্রচ্ছদ জাতীয় খেলাধুলা বিনোদন লাইফস্টাইল " * 8
+            + "We keep your personal data for as long as you have an account. " * 8,
+            (),
+        ),
+        (_GERMAN * 8 + "We keep your personal data for as long as you have an account. ", (NOT_ENGLISH,)),
         (_RECIPE, (NOT_PRIVACY_POLICY,)),
         (_RECIPE * 20, (NOT_PRIVACY_POLICY,)),
         (_RECIPE * 5 + "We collect your data.", (NOT_PRIVACY_POLICY,)),
