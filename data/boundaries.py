@@ -59,7 +59,7 @@ _CLOSES = re.compile(r"[)\]”’,;:]")
 _DOMAINS = frozenset(("Net", "Com", "Org", "Io", "Co", "Js", "Edu", "Gov", "Eu", "Uk"))
 """Not the beginning of a sentence after a full stop without a space: "Example.Com"."""
 _STOP = re.compile(
-    r"[.!?](?P<mark>\[\d{1,2}\]|\d{1,2}|[*†‡¹²³⁰⁴-⁹]{1,3})?(?P<space>\s)?(?=(?P<word>[A-Z][a-z]{0,20})(?P<after>\W))"
+    r"[.!?][\"”’)]?(?P<mark>\[\d{1,2}\]|\d{1,2}|[*†‡¹²³⁰⁴-⁹]{1,3})?(?P<space>\s)?(?=(?P<word>[A-Z][a-z]{0,20})(?P<after>\W))"
 )
 """The end of a sentence that nupunkt may have missed, with a reference mark after the stop, or without a space."""
 _LAST_WORD = re.compile(r"(?<![\w.@/])(?:(?P<word>[a-z]{2,30})\)?|(?<!-)(?P<company>Inc|Ltd|LLC|Corp|U\.S))$")
@@ -103,7 +103,7 @@ def _missed(text: str, start: int, end: int) -> Iterator[int]:
             # nupunkt takes short words for abbreviations.
             begins = len(last["word"]) <= 4 and word in _STARTERS and last["word"] not in _SHORT_ABBREVIATIONS
         else:
-            begins = len(word) > 1 and match["word"] not in _DOMAINS and match["after"] in " ,’'"
+            begins = len(word) > 1 and match["word"] not in _DOMAINS and match["after"] in " ,’'!?"
         if begins:
             yield match.end()
 

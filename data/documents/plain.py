@@ -11,6 +11,11 @@ _LEAST_WIDTH = 35
 """Shorter lines are not broken."""
 _WRAP_WIDTH = 100
 """Text with longer lines is not hard-wrapped."""
+_UNFINISHED = frozenset(("and", "or", "the", "a", "an", "your", "our", "their", "its", "of", "any"))
+"""Words after which a line is not complete."""
+_SMALL = "to in with for from by on at that is are was be can may will we not"
+_UNFINISHED_SMALL = frozenset(_SMALL.split())
+"""Words that end some headings: a line is not complete after them if the next one begins small."""
 
 
 def plain_blocks(text: str) -> list[RawBlock]:
@@ -30,16 +35,29 @@ def plain_blocks(text: str) -> list[RawBlock]:
     return demote_last(blocks)
 
 
-def _joined(lines: list[str]) -> list[str]:
-    """The lines, with those joined that one long sentence is broken into.
+def is_broken(above: str, line: str) -> bool:
+    """Whether a long sentence seems to be broken into these lines, among others."""
+    is_open = _LEAST_WIDTH <= len(above) <= _WRAP_WIDTH and above[-1] not in ".:;!?"
+    return is_open and line[:1].islower() and not strip_markers(line)[1]
 
-    Such a sentence begins with a capital; lines that all begin small are a list.
+
+def _joined(lines: list[str]) -> list[str]:
+    """The lines, with those joined that one sentence is broken into.
+
+    Such a sentence begins with a capital; lines that all begin small are a list. Short lines are joined only behind a
+    word that ends no sentence and no heading, and from there to the end of the sentence.
     """
     joined: list[str] = []
     above = ""
+    goes_on = False
     for line in lines:
-        is_broken = _LEAST_WIDTH <= len(above) <= _WRAP_WIDTH and above[-1] not in ".:;!?"
-        if is_broken and line[:1].islower() and joined[-1][:1].isupper() and not strip_markers(line)[1]:
+        is_item = strip_markers(line)[1]
+        begins_small = line[:1].islower() and not is_item
+        last_word = above.rpartition(" ")[2]
+        goes_on = (goes_on and begins_small and above[-1:] not in (*".:;!?", "")) or (
+            " " in above and (last_word in _UNFINISHED or (last_word in _UNFINISHED_SMALL and begins_small))
+        )
+        if line and not is_item and (goes_on or is_broken(above, line)) and joined[-1][:1].isupper():
             joined[-1] += f" {line}"
         else:
             joined.append(line)

@@ -7,6 +7,8 @@ import pytest
 from clausetag.data.segment import sentence_spans
 
 _CASES = """
+You may object “at any time.”|We shall stop.
+Do you sell it?|Never!
 We comply with the EU-U.S. Privacy Shield. | It is old.
 The EU-U.S. DPF, the UK Extension to the EU-U.S. DPF and the Swiss-U.S. DPF apply.
 We left the EU-U.S. Privacy Shield and the Swiss-U.S. Privacy Shield. | We joined the EU-U.S. DPF.

@@ -133,7 +133,7 @@ def _place(element: Any, prose: int, mentions: int, prose_before: int, opened: S
         return "" if is_long else place
     if mentions < _MENTIONS and (tag == "form" and next(element.iter("input", "select", "textarea"), None) is not None):
         return FORM
-    if not mentions and {"form", "status"} <= names:
+    if not mentions and "status" in names and ("form" in names or _is_about_a_form(element.getparent())):
         return FORM
     if "footer" in names:
         return "" if is_long else NAMED
@@ -143,6 +143,11 @@ def _place(element: Any, prose: int, mentions: int, prose_before: int, opened: S
     is_widget = is_header or in_text or tag == "aside" or role == "complementary"
     is_widget |= not names.isdisjoint(("navigation", "widget", "cookie notice"))
     return NAMED if is_widget and mentions < _MENTIONS else ""
+
+
+def _is_about_a_form(element: Any) -> bool:
+    """Whether it is a form, has one as a child, or is named after one."""
+    return "form" in meanings(element) or element.tag == "form" or element.find("form") is not None
 
 
 def asks(element: Any) -> bool:

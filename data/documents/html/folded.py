@@ -19,6 +19,9 @@ from clausetag.data.documents.html.tree import (
 
 _DISPLAY_NONE = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _INVISIBLE = re.compile(r"visibility\s*:\s*hidden", re.IGNORECASE)
+_STRUCK = re.compile(r"text-decoration(?:-line)?\s*+:[^;]{0,99}line-through", re.IGNORECASE)
+_STYLE_CHARS = 1_000
+"""Characters of a style that are read."""
 _HIDDEN_CLASS = re.compile(r"(?:^|\s)(?:hidden|d-none|hide|is-hidden|sf-hidden|w-condition-invisible)(?:$|\s)")
 _SHOWN_CLASS = re.compile(r"(?:^|\s)(?:\w+:|d-(?:sm|md|lg|xl|xxl)-)(?:block|flex|grid|inline|table)")
 """Shows, on wide screens, an element that another class hides on narrow ones."""
@@ -133,11 +136,12 @@ def _is_hidden(element: Any) -> bool:
 
 
 def hidden_in_lines(root: Any) -> set[Any]:
-    """What only screen readers read, such as "(opens in a new window)", and hidden words within a line of text."""
+    """What only screen readers read, such as "(opens in a new window)", struck-out text, and hidden words in a line."""
     return {
         element
         for element in root.iter()
         if _is_for_screen_readers(element)
+        or _STRUCK.search((element.get("style") or "")[:_STYLE_CHARS])
         or (is_inline(element) and _is_hidden(element) and any(text_beside(element)) and not _is_rest(element))
     }
 

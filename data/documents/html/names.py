@@ -33,7 +33,7 @@ _VOCABULARY = {
     "cookies": "cookie cookies consent gdpr ccpa",
     "notice": "banner bar notice popup modal overlay consent message alert dialog wrapper container box",
     "form": "form wpcf gform",
-    "status": "done fail failed failure success successful error errors response confirmation thanks sent",
+    "status": "done fail failed failure success successful error errors response confirmation thanks sent submitted",
     "floating": "modal popup popover tooltip lightbox overlay dropdown menu submenu drawer loader preloader",
     "panel": "accordion accordions toggle toggles tab tabs tabpanel collapse collapsed collapsible panel panels faq "
     "expand expanded expander expandable",

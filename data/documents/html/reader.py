@@ -53,6 +53,7 @@ from clausetag.data.documents.html.tree import (
     TooDeep,
     parse,
     sum_in_elements,
+    text_beside,
     text_blocks,
 )
 from clausetag.data.documents.plain import plain_blocks
@@ -66,7 +67,9 @@ _KINDS: dict[str, BlockKind] = {
 }
 _LISTS = frozenset({"ul", "ol", "dl", "menu"})
 _WORD = re.compile(r"\w")
-_REFERENCE = re.compile(r"\s{0,9}[\[(]?(?:\d{1,3}|[*†‡§]{1,3})[\])]?\s{0,9}")
+_REFERENCE = re.compile(r"\s{0,9}[\[(]?(?:\d{1,3}(?:\s?[,–-]\s?\d{1,3}){0,9}|[*†‡§]{1,3})[\])]?\s{0,9}")
+_LETTER = re.compile(r"[\[(]?[a-z][\])]?")
+_AFTER_STOP = re.compile(r"[.!?;,)]$")
 _AFTER_TEXT = re.compile(r"(?:[^\W\d_]{3}|[^\w\s])\s?$")
 
 _ENOUGH_PROSE = 500
@@ -188,9 +191,11 @@ def _decode_addresses(root: Any) -> None:
 def _drop_reference_marks(root: Any) -> None:
     """Drop the raised marks of footnotes; powers ("m²") follow a number or a short unit, and ordinals are letters."""
     for element in root.iter("sup"):
-        above = element.getprevious()
-        before = element.getparent().text if above is None else above.tail
-        if _REFERENCE.fullmatch("".join(element.itertext())) and _AFTER_TEXT.search((before or "")[-4:]):
+        before = text_beside(element)[0][-4:]
+        text = "".join(element.itertext())
+        if (_REFERENCE.fullmatch(text) and _AFTER_TEXT.search(before)) or (
+            _LETTER.fullmatch(text) and _AFTER_STOP.search(before)
+        ):
             for child in list(element):
                 element.remove(child)
             element.text = None

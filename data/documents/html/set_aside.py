@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
-from clausetag.data.documents.html.tree import TextBlock
+from clausetag.data.documents.html.tree import TextBlock, is_placed
+from clausetag.data.documents.plain import is_broken
 
 BESIDE = "beside the text"
 """The place of what no element marks as boilerplate, and what is not part of the main content either."""
-_POSITIONED = re.compile(r"position\s*+:\s*+absolute", re.IGNORECASE)
+_LEAST_LINES = 5
+_BROKEN_SHARE = 0.5
+"""Share of the blocks that break off within a sentence, which goes on in the next one, of such a page."""
 _SET_SHARE = 0.8
 """Share of the blocks that are placed one by one, from which the page is a PDF turned into HTML."""
 
@@ -45,6 +47,7 @@ def has_set_lines(root: Any, blocks: Sequence[TextBlock]) -> bool:
     """Whether each block is a line of a PDF, as converters write it."""
     if any("pdf2htmlex" in (meta.get("content") or "").lower() for meta in root.iter("meta")):
         return True
-    return bool(blocks) and sum(
-        bool(_POSITIONED.search(b.element.get("style") or "")) for b in blocks
-    ) >= _SET_SHARE * len(blocks)
+    if not blocks or sum(is_placed(block.element) for block in blocks) >= _SET_SHARE * len(blocks):
+        return bool(blocks)
+    broken = sum(is_broken(above.text, below.text) for above, below in pairwise(blocks))
+    return len(blocks) >= _LEAST_LINES and broken >= _BROKEN_SHARE * (len(blocks) - 1)

@@ -30,10 +30,15 @@ _INLINE_TAGS = (
 )
 _INLINE = frozenset(_INLINE_TAGS.split())
 _DISPLAY_BLOCK = re.compile(r"display\s*:\s*(?:block|flex|grid|table|list-item|flow-root)", re.IGNORECASE)
+_PLACED = re.compile(r"position\s*+:\s*+absolute|^(?!.*relative).*?\btop\s*+:\s*+\d", re.IGNORECASE | re.DOTALL)
+"""Placed at a point of the page, as converters of PDF files write each line."""
+_STYLE_CHARS = 1_000
+"""Characters of a style that are read."""
 _BESIDE_STEPS = 8
 """Elements that are looked at in search of the text beside one."""
 _LINES = frozenset({"span", "label"})
 """Elements that can be lines of their own; bold type and the like is part of a word."""
+_NUMBER = re.compile(r"\d{1,2}(?:\.\d{1,2}){0,3}\.?")  # of a section
 _GLUED_LETTERS = 3
 _GLUED_WORDS = 3
 """Words of an element from which, right behind another one and without a space, it is laid out on its own."""
@@ -144,9 +149,14 @@ def is_block(element: Any) -> bool:
     """
     if element.tag in _BLOCK:
         return True
-    if _DISPLAY_BLOCK.search(element.get("style") or ""):
+    if _DISPLAY_BLOCK.search(element.get("style") or "") or is_placed(element):
         return True
     return element.tag not in _INLINE and element.tag not in NOT_TEXT and not any(text_beside(element))
+
+
+def is_placed(element: Any) -> bool:
+    """Whether the element stands at a place of its own, outside of the flow of the text."""
+    return bool(_PLACED.search((element.get("style") or "")[:_STYLE_CHARS]))
 
 
 def is_inline(element: Any) -> bool:
@@ -223,6 +233,10 @@ def text_blocks(root: Any, left_out: Set[Any] = frozenset(), not_text: Set[str] 
                 continue
             if tag == "br":
                 add("\n", element, preformatted=True)
+            elif tag in _LINES and current is not None and len(current.runs) == 1:
+                # A section's number is apart from the title in an element of its own.
+                is_number = _NUMBER.fullmatch(current.runs[0].text)
+                add(" " if is_number and (element.text or "")[:1].isupper() else None, element, preformatted=True)
             links += is_link(element)
             bold += tag in ("b", "strong")
             if tag in HEADINGS:
@@ -258,7 +272,7 @@ def _is_glued(element: Any, current: TextBlock) -> bool:
         right[:1].isupper()
         and (left[-1:].isalnum() or left[-1:] in ".:!?")
         and len(left.strip()) >= _GLUED_LETTERS
-        and len(right.split()) >= _GLUED_WORDS
+        and (len(right.split()) >= _GLUED_WORDS or (left[-1] in ".!?" and len(right.strip()) >= _GLUED_LETTERS))
     )
 
 

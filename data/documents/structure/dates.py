@@ -17,7 +17,8 @@ _OCCASIONS = (
 _OCCASION = frozenset(_OCCASIONS.split())
 _OTHERS = (
     "last latest most recent recently this the our current privacy cookie policy notice statement document page was is "
-    "has been became becomes since as of on in from at and into to by st nd rd th a an am pm gmt utc est pst est cet v"
+    "has been became becomes since as of on in from at and into to by st nd rd th a an am pm gmt utc est pst est cet v "
+    "monday tuesday wednesday thursday friday saturday sunday"
 )
 _KNOWN = frozenset((*_OCCASION, *MONTHS, *_OTHERS.split()))
 _MAX_LENGTH = 120

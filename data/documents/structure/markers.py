@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-BULLETS = "•·▪▫◦‣⁃■□●○➢➤✓✔\uf0b7"
+BULLETS = "•·▪▫◦‣⁃■□●○➢➤►▶❖✓✔→\uf0b7"
 _MARKER = re.compile(
     rf"[-*+{BULLETS}\u2013\u2014]+\s+"  # a dash needs a space after it
     rf"|[{BULLETS}]\s*"
-    r"|_{2,}(?=\w)"
-    r"|\(?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})\)\s+"
+    r"|_{2,}(?=\w)|o\s+(?=\w)"  # an "o" is the second bullet of Word
+    r"|(?!\([cC]\)\s+\d{4})\(?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})\)\s+"
     r"|(?P<one>\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})\.\s+"
     r"|(?P<many>\d{1,2}(?:\.\d{1,2}){1,3})\.?\s+"
 )

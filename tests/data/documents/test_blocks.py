@@ -130,8 +130,21 @@ def test_a_sentence_that_is_broken_into_lines_is_joined() -> None:
 
 
 @pytest.mark.parametrize(
+    "broken",
+    [
+        "We never sell your\n  data to third\n  parties, and\n  never will.\n",
+        "It goes on to our partner and\nDHL.\n",
+        "We hand your\r\nname to nobody.",
+    ],
+)
+def test_short_lines_are_joined_behind_a_word_that_ends_none(broken: str) -> None:
+    assert _blocks(broken) == [(" ".join(broken.split()), "paragraph")]
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "Whom we share it with\nWe tell the bank.\n",
         "the name that you give us when you register\nthe address that you give us when you buy\n",
         "We ask for your name and for all of this:\nyour address\n",
         "We ask you for this\nor nothing at all\n",

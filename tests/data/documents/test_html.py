@@ -38,6 +38,23 @@ def _blocks(html: str) -> list[tuple[str, str]]:
             [("We keep it. You may ask.", "paragraph")],
         ),
         ("<p>5 m<sup>2</sup>, 10<sup>6</sup>, the 1<sup>st</sup>.</p>", [("5 m2, 106, the 1st.", "paragraph")]),
+        (
+            "<p>We keep it.<sup>a</sup> You<sup>2, 3</sup> may.<a href='#n'><sup>[1]</sup></a> It is sold.</p>",
+            [("We keep it. You may. It is sold.", "paragraph")],
+        ),
+        (
+            "<p>Kept <span style='text-decoration: line-through'>two</span> five days.</p>",
+            [("Kept five days.", "paragraph")],
+        ),
+        (
+            "<h2><span>7</span><span>Our servers</span></h2><p>One.</p>",
+            [("7 Our servers", "heading"), ("One.", "paragraph")],
+        ),
+        ("<p><span>4</span><span>th</span> floor.</p>", [("4th floor.", "paragraph")]),
+        (
+            "<div><span>We sell nothing.</span><span>Scope</span><span>We keep it all.</span></div>",
+            [("We sell nothing.", "paragraph"), ("Scope", "heading"), ("We keep it all.", "paragraph")],
+        ),
         ("<script>alert(1)</script><style>p{}</style><!-- x -->", []),
         ("", []),
         ("  \n", []),
@@ -45,6 +62,49 @@ def _blocks(html: str) -> list[tuple[str, str]]:
 )
 def test_fragments(html: str, expected: list[tuple[str, str]]) -> None:
     assert _blocks(html) == expected
+
+
+_BROKEN = (
+    "We record your phone number and your street when you sign",
+    "up, and hand them to our couriers, who throw them away as",
+    "soon as the parcel has reached your door. You can ask us to",
+    "stop at any time by calling the hotline, and we shall then",
+    "take your details off all of our lists within two weeks.",
+)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<p>{}</p>",
+        "<div class=line>{}</div>",
+        "<span style='left: 9px; top: {}px'>{}</span>",
+        "<p style='position:absolute;top:{}px'>{}</p>",
+    ],
+)
+def test_the_lines_of_a_converted_pdf_become_paragraphs(line: str) -> None:
+    lines = (line.format(*[9 * place] * (line.count("{}") - 1), text) for place, text in enumerate(_BROKEN))
+    assert _blocks("".join(lines)) == [(" ".join(_BROKEN), "paragraph")]
+
+
+def test_paragraphs_that_begin_small_stay_apart() -> None:
+    items = [f"the name of your {what}, which we ask for when you write to us" for what in ("aunt", "uncle")]
+    html = "".join(f"<p>{text}</p>" for text in ["We collect this:", *items, "We sell none of it.", "Write to us."])
+    assert len(_blocks(html)) == 5
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "<div class=hs-form><form><input></form><div class=submitted-message>{}</div></div>",
+        "<div class=newsletter><form><input></form><div class='message-success'>{}</div></div>",
+        "<form><input><p>E-mail</p><div class=error>{}</div></form>",
+    ],
+)
+def test_what_a_form_says_after_it_is_sent_is_left_out(form: str) -> None:
+    said = "Thank you! It has been sent."
+    assert said not in str(_blocks(f"<p>{_PROSE * 3}</p>{form.format(said)}<p>{_PROSE}</p>"))
+    assert said in str(_blocks(f"<p>{_PROSE * 3}</p><div class=success>{said}</div><p>{_PROSE}</p>"))
 
 
 @pytest.mark.parametrize("tag", ["main", "section", "article", "div", "policy-text"])

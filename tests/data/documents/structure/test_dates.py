@@ -20,6 +20,7 @@ from clausetag.data.segment import segment
         "2024-03-07",
         "Version 2.1, March 2024",
         "LAST REVISED 7 MARCH 2024 AT 10:00 AM UTC",
+        "Published on: Monday, 4 March 2024",
         "Updated: Sept. 30, 2019 (effective Oct. 1, 2019)",
     ],
 )

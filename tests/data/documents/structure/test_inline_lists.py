@@ -23,6 +23,32 @@ def test_items_are_sentences_with_their_lead_in() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "We share it with: - banks; - couriers; - the police.",
+        "We share it with: * banks, * couriers, * the police.",
+        "We share it with: – banks; – couriers; – the police.",
+        "We share it with: · banks; · couriers; · the police.",
+        "We share it with: o banks; o couriers; o the police.",
+        "We share it with: • banks • couriers • the police",
+        "We share it with these: ► banks ► couriers ► police",
+        "We share all data with ▪ banks ▪ couriers ▪ the police.",
+    ],
+)
+def test_signs_that_are_bullets(text: str) -> None:
+    document = assemble("p", [RawBlock(text)])
+    lead_in, *items = (document.text[block.start : block.end] for block in document.blocks)
+    assert lead_in.startswith("We share")
+    assert [item.rstrip(";,.") for item in items] in (
+        ["banks", "couriers", "the police"],
+        ["banks", "couriers", "police"],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We ask for this: your name - the full one; your age - in years; and more - if you like.",
+        "We sell - and lend - what we have.",
+        "Call us: 9 - 12, 14 - 17.",
         "Privacy • Terms of use • Cookies",
         "We sell: • nothing",
         "Our brands, • Acme • Beta • Gamma",
