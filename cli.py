@@ -50,9 +50,9 @@ class _ShowVersion(argparse.Action):
     """Prints the version; reading the package's metadata takes longer than the rest of --help."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from clausetag.model.provenance import package_version
+        from clausetag import __version__
 
-        print(f"clausetag {package_version()}")
+        print(f"clausetag {__version__}")
         parser.exit()
 
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 import platform
 import re
 import subprocess
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from clausetag import __version__
+
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)[^;]*(?:;.*extra == \W(?P<extra>\w+))?")
-
-
-def package_version() -> str:
-    """The version of clausetag itself, or "unknown" where it runs without being installed."""
-    try:
-        return version("clausetag")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def versions(*extras: str) -> dict[str, str]:
@@ -25,7 +18,9 @@ def versions(*extras: str) -> dict[str, str]:
     Args:
         extras: names of optional dependency groups ("train", "parquet", …) whose packages are listed too.
     """
-    found = {"python": platform.python_version(), "clausetag": package_version()}
+    from importlib.metadata import PackageNotFoundError, requires, version  # slow to import
+
+    found = {"python": platform.python_version(), "clausetag": __version__}
     try:
         requirements = requires("clausetag") or []
     except PackageNotFoundError:

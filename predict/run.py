@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clausetag import __version__
 from clausetag.data.errors import ClausetagError, DataError, one_line
 from clausetag.data.jsonl import write_text
 from clausetag.data.records import Document, FailedInput, Sentence
-from clausetag.model.provenance import package_version, versions
+from clausetag.model.provenance import versions
 from clausetag.predict.file_lock import FileLock
 from clausetag.predict.journal import Journal, Result, Session
 from clausetag.predict.pipeline import Pipeline, Source, fault
@@ -118,7 +119,7 @@ class Run:
         note = self.pipeline.progress.note
         head = {
             "format": _FORMAT,
-            "version": package_version(),
+            "version": __version__,
             "model": self.pipeline.tagger.hash,
             "head": self.pipeline.head,
             "strict": self.pipeline.strict,
@@ -224,6 +225,8 @@ class Run:
                 except Exception as error:
                     raise _UnwritableError(number, source.policy, error) from error
                 progress.step()
+        if not self.summaries:
+            return tally
         summary = {
             **tally.rows(),
             "model": model_rows(self.pipeline.tagger, self.pipeline.head),

@@ -10,8 +10,8 @@ import pydantic_core
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.params import Depends
 
+from clausetag import __version__
 from clausetag.data.attributes import ATTRIBUTES
-from clausetag.model.provenance import package_version
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
 from clausetag.serving.http.forms import Upload
@@ -80,7 +80,7 @@ def add_api(app: FastAPI, service: Service) -> None:
         model = model_info(service.tagger)
         head = model["heads"][model["default_head"]]
         return {
-            "version": package_version(),
+            "version": __version__,
             "model": model,
             "labels": list(head["thresholds"]),
             "attributes": {a.name: list(a.values) for a in ATTRIBUTES if service.tagger.attributes},

@@ -12,8 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
+from clausetag import __version__
 from clausetag.data.labels import LABELS
-from clausetag.model.provenance import package_version
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
 from clausetag.serving.http.api import add_api
@@ -48,7 +48,7 @@ def create_app(service: Service, spans: SpanExporter | None = None) -> FastAPI:
 
     app = FastAPI(
         title="clausetag",
-        version=package_version(),
+        version=__version__,
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
         openapi_url=None,

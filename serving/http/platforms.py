@@ -17,7 +17,7 @@ from typing import Any
 import pydantic_core
 from fastapi import FastAPI, Request, Response
 
-from clausetag.model.provenance import package_version
+from clausetag import __version__
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
 from clausetag.serving.http.api import predict_route, require_key
@@ -52,7 +52,7 @@ def add_platforms(app: FastAPI, service: Service) -> None:
 
     @app.get("/v2", response_model=ServerMetadata, **openapi.V2)
     async def server() -> dict[str, Any]:
-        return {"name": "clausetag", "version": package_version(), "extensions": []}
+        return {"name": "clausetag", "version": __version__, "extensions": []}
 
     @app.get("/v2/health/live", response_model=Ready, response_model_exclude_none=True, **openapi.V2_LIVE)
     async def live() -> dict[str, bool]:

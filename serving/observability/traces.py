@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import Any
 
+from clausetag import __version__
 from clausetag.data.errors import MissingExtraError
-from clausetag.model.provenance import package_version
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _CURRENT: ContextVar[RequestTrace | None] = ContextVar("request_trace", default=None)
@@ -71,11 +71,10 @@ class SpanExporter:
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ModuleNotFoundError as error:
             raise MissingExtraError("--otel-endpoint", error.name, "otel") from None
-        version = package_version()
-        resource = Resource.create({"service.name": "clausetag", "service.version": version})
+        resource = Resource.create({"service.name": "clausetag", "service.version": __version__})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter(endpoint, timeout=5)))
-        self._tracer = self._provider.get_tracer("clausetag", version)
+        self._tracer = self._provider.get_tracer("clausetag", __version__)
 
     def send(self, trace: RequestTrace, method: str, route: str, status: int, reason: str | None) -> str:
         """Send the spans of a request that is over; returns its trace's id."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from clausetag import __version__
 from clausetag.data.corpora.five import text_sha256
 from clausetag.data.records import Sentence
-from clausetag.model.provenance import package_version
 from clausetag.model.tagger import Tagger
 from clausetag.model.tokenise import FloatArray, empty_logits, scatter_logits
 from clausetag.predict.facts.dpv import document as jsonld
@@ -17,7 +17,6 @@ from clausetag.predict.facts.sheet import FactSheet, fact_sheet
 from clausetag.serving.runtime.prepare import AnswerOptions, PreparedDocument
 
 LICENCE = "Code: MIT. Weights: as their card says; the shipped ones are for non-commercial research (OPP-115's terms)."
-_VERSION = package_version()
 _FORMS: Mapping[str, Callable[[FactSheet], dict[str, Any]]] = {
     "json": FactSheet.row,
     "jsonld": lambda sheet: jsonld([policy_node(sheet)]),
@@ -42,7 +41,7 @@ class DocumentAnswer:
         tagger, prepared = self._tagger, self._prepared
         name = str(tagger.config.get("name", ""))
         return {
-            "model": {"name": name, "hash": tagger.hash, "head": self._options.head, "version": _VERSION},
+            "model": {"name": name, "hash": tagger.hash, "head": self._options.head, "version": __version__},
             "text": prepared.text,
             "sha256": text_sha256(prepared.text),
             "flags": list(prepared.flags),

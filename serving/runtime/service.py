@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import pydantic_core
 
+from clausetag import __version__
 from clausetag.data.errors import ClausetagError, DocumentError
 from clausetag.data.records import FailedInput
-from clausetag.model.provenance import package_version
 from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
 from clausetag.model.tokenise import FloatArray
@@ -222,5 +222,5 @@ class Service:
             self.lifecycle.set("failed")
         else:
             log("model loaded", model=tagger.hash, threads=settings.threads or "all")
-            self.metrics.model.labels(self.model_name, tagger.hash, package_version()).set(1)
+            self.metrics.model.labels(self.model_name, tagger.hash, __version__).set(1)
             self.lifecycle.set("ready")
