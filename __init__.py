@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from clausetag.model.auto import register_when_imported
+from clausetag.version import __version__
 
 if TYPE_CHECKING:
     from clausetag.data.records import Document, Sentence
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from clausetag.model.tagger import Tagger
     from clausetag.predict.batch import BatchTagger
 
-__version__ = "0.1.0"
 __all__ = [
     "Document",
     "Sentence",

@@ -50,7 +50,7 @@ class _ShowVersion(argparse.Action):
     """Prints the version; reading the package's metadata takes longer than the rest of --help."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from clausetag import __version__
+        from clausetag.version import __version__
 
         print(f"clausetag {__version__}")
         parser.exit()

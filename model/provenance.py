@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from clausetag import __version__
+from clausetag.version import __version__
 
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)[^;]*(?:;.*extra == \W(?P<extra>\w+))?")
 

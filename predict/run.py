@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clausetag import __version__
 from clausetag.data.errors import ClausetagError, DataError, one_line
 from clausetag.data.jsonl import write_text
 from clausetag.data.records import Document, FailedInput, Sentence
@@ -26,6 +25,7 @@ from clausetag.predict.run_folder import OutputError, RunFolder, disk
 from clausetag.predict.run_summary import Tally, model_rows, now
 from clausetag.predict.terminal import counted, printable
 from clausetag.predict.writers.writer import Format, OutputWriter
+from clausetag.version import __version__
 
 MAX_FAULTS = 20
 """The run stops when so many documents could not be written; after each one, all are written again."""

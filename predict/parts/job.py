@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from clausetag import __version__
 from clausetag.data.documents.rows import COLUMNS, Columns
 from clausetag.data.records import FailedInput
 from clausetag.predict.batch import PREDICTIONS, BatchTagger, flatten, to_parquet
@@ -21,6 +20,7 @@ from clausetag.predict.parts.folder import DOCUMENTS, RECORDS, PartFolder
 from clausetag.predict.parts.inputs import Found, Item, Part, read_parts
 from clausetag.predict.pipeline import TaggedSource
 from clausetag.predict.run_summary import Tally
+from clausetag.version import __version__
 
 _PART_ATTEMPTS = 2
 """How often a part may be started before each of its policies is counted too. Until then, a lost machine is the

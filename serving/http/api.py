@@ -10,7 +10,6 @@ import pydantic_core
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.params import Depends
 
-from clausetag import __version__
 from clausetag.data.attributes import ATTRIBUTES
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
@@ -23,6 +22,7 @@ from clausetag.serving.observability.metrics import CONTENT_TYPE
 from clausetag.serving.runtime.answer import model_info
 from clausetag.serving.runtime.prepare import FactsForm, TagRequest
 from clausetag.serving.runtime.service import Service, Write
+from clausetag.version import __version__
 
 VERSION = "/v1"
 

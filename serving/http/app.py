@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from clausetag import __version__
 from clausetag.data.labels import LABELS
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
@@ -24,6 +23,7 @@ from clausetag.serving.http.pages import ASSETS, asset, docs_page
 from clausetag.serving.http.platforms import add_platforms
 from clausetag.serving.observability.traces import SpanExporter
 from clausetag.serving.runtime.service import Service
+from clausetag.version import __version__
 
 
 def create_app(service: Service, spans: SpanExporter | None = None) -> FastAPI:

@@ -17,7 +17,6 @@ from typing import Any
 import pydantic_core
 from fastapi import FastAPI, Request, Response
 
-from clausetag import __version__
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
 from clausetag.serving.http.api import predict_route, require_key
@@ -26,6 +25,7 @@ from clausetag.serving.http.predict import answer_request
 from clausetag.serving.http.requests import JSON_TYPE, json_object, parse_object, validate
 from clausetag.serving.runtime.prepare import TagRequest
 from clausetag.serving.runtime.service import Service, Write
+from clausetag.version import __version__
 
 _INPUTS = ("text", "html", "sentences")
 _OUTPUTS = {

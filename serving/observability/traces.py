@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import Any
 
-from clausetag import __version__
 from clausetag.data.errors import MissingExtraError
+from clausetag.version import __version__
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 _CURRENT: ContextVar[RequestTrace | None] = ContextVar("request_trace", default=None)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from clausetag import __version__
 from clausetag.data.corpora.five import text_sha256
 from clausetag.data.records import Sentence
 from clausetag.model.tagger import Tagger
@@ -15,6 +14,7 @@ from clausetag.predict.facts.dpv import document as jsonld
 from clausetag.predict.facts.dpv import policy_node
 from clausetag.predict.facts.sheet import FactSheet, fact_sheet
 from clausetag.serving.runtime.prepare import AnswerOptions, PreparedDocument
+from clausetag.version import __version__
 
 LICENCE = "Code: MIT. Weights: as their card says; the shipped ones are for non-commercial research (OPP-115's terms)."
 _FORMS: Mapping[str, Callable[[FactSheet], dict[str, Any]]] = {

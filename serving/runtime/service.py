@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import pydantic_core
 
-from clausetag import __version__
 from clausetag.data.errors import ClausetagError, DocumentError
 from clausetag.data.records import FailedInput
 from clausetag.model.runtime import available_cores
@@ -37,6 +36,7 @@ from clausetag.serving.runtime.prepare import (
 from clausetag.serving.runtime.readers import ReaderLimits, Readers
 from clausetag.serving.runtime.scheduler import Scheduler
 from clausetag.serving.settings import Settings
+from clausetag.version import __version__
 
 _T = TypeVar("_T")
 Write = Callable[[dict[str, Any]], bytes]
