@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from clausetag.data.attributes import RECIPIENT
 from clausetag.predict.diff.diff import Change
-from clausetag.predict.facts.sheet import FactSheet, PartyFacts, fact_sheet
+from clausetag.predict.facts.build import fact_sheet
+from clausetag.predict.facts.sheet import FactSheet, PartyFacts
 from clausetag.predict.terminal import shorten
 
 _SAYS = {"company": "the company collects or uses", "third_parties": "third parties get or collect"}
@@ -73,7 +74,7 @@ def _only_in(this: FactSheet, other: FactSheet, touched: Mapping[int, str], sign
         if value not in theirs:
             yield from fact(f"recipients: {value}", others.recipients[value].does)
     for name, topic in this.topics.items():
-        for value in topic.found:
+        for value in topic.stated:
             if value not in other.topics[name].found:
                 yield from fact(f"{name.replace('_', ' ')}: {value}", topic.found[value])
 

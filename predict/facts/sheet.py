@@ -1,14 +1,8 @@
-"""The fact sheet of a policy: which data for which purposes, who gets them, how long, what one can do about it.
-
-Every fact has the sentences that state it, and nothing is stated that no sentence states. A sentence of which the
-model says "Does" is a statement, and one with "Does Not" a denial. A sentence with both says both: which of its
-values belong to which half is not known, so that it counts neither as the one nor as the other. One with neither,
-such as the heading "Use of cookies", only speaks of its subject.
-"""
+"""The fact sheet of a policy: which data for which purposes, who gets them, how long, what one can do about it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,20 +10,16 @@ from clausetag.data.attributes import (
     ACCESS_TYPE,
     AUDIENCE_TYPE,
     CHOICE_TYPE,
-    DOES,
-    DOES_NOT,
     INFORMATION,
     NOTIFICATION,
     PURPOSE,
     RECIPIENT,
     RETENTION_PERIOD,
     SECURITY_MEASURE,
-    STATEMENT,
     TRACKING_SIGNAL,
     Attribute,
 )
-from clausetag.data.labels import CONTACT, FIRST_PARTY, THIRD_PARTY
-from clausetag.data.records import Sentence
+from clausetag.data.labels import FIRST_PARTY, THIRD_PARTY
 
 Mode = Literal["does", "does_not", "both", "unsaid"]
 PARTIES: Mapping[str, str] = {"company": FIRST_PARTY, "third_parties": THIRD_PARTY}
@@ -166,6 +156,8 @@ class TopicFacts:
     attribute: Attribute
     found: Mapping[str, tuple[int, ...]]
     """The sentences of each value that occurs."""
+    stated: tuple[str, ...]
+    """The values of which the model is certain in at least one sentence."""
     other: tuple[int, ...]
     """Sentences of the topic's category that state none of its values."""
     addresses: Mapping[str, tuple[Address, ...]]
@@ -181,6 +173,8 @@ class TopicFacts:
         rows: list[dict[str, Any]] = []
         for value, sentences in self.found.items():
             row: dict[str, Any] = {"value": value, "sentences": list(sentences)}
+            if value not in self.stated:
+                row["uncertain"] = True
             if self.addresses.get(value):
                 row["addresses"] = [address.row() for address in self.addresses[value]]
             rows.append(row)
@@ -204,7 +198,7 @@ class FactSheet:
         company, others = (self.parties[name] for name in PARTIES)
         stated = [company.stated(INFORMATION), company.stated(PURPOSE)]
         stated += [others.stated(attribute) for attribute in (INFORMATION, PURPOSE, RECIPIENT)]
-        stated += [tuple(topic.found) for topic in self.topics.values()]
+        stated += [topic.stated for topic in self.topics.values()]
         denials = len({saying.sentence for party in self.parties.values() for saying in party.denials})
         return dict(zip(SUMMARY, [*map(list, stated), denials], strict=True))
 
@@ -218,96 +212,6 @@ class FactSheet:
             found[name] = party.row() | {"not_found": {key: list(values) for key, values in missing.items()}}
         found |= {name: topic.row() for name, topic in self.topics.items()}
         return found | {"contacts": [address.row() for address in self.contacts]}
-
-
-def fact_sheet(policy: str, sentences: Sequence[Sentence]) -> FactSheet | None:
-    """The fact sheet of a policy from its tagged sentences; None if the model that tagged them has no attributes."""
-    if all(sentence.attributes is None for sentence in sentences):
-        return None
-    parties = {name: _party(sentences, category) for name, category in PARTIES.items()}
-    topics = {name: _topic(sentences, attribute) for name, attribute in TOPICS.items()}
-    contacts = _distinct(
-        address for sentence in sentences if CONTACT in (sentence.labels or ()) for address in _addresses(sentence)
-    )
-    return FactSheet(policy, parties, topics, contacts)
-
-
-def mode_of(sentence: Sentence) -> Mode:
-    """What a sentence says of its practice."""
-    said = values_of(sentence, STATEMENT)
-    if DOES in said:
-        return "both" if DOES_NOT in said else "does"
-    return "does_not" if DOES_NOT in said else "unsaid"
-
-
-def values_of(sentence: Sentence, attribute: Attribute) -> tuple[str, ...]:
-    """The values of one attribute that a sentence has."""
-    return tuple((sentence.attributes or {}).get(attribute.name, ()))
-
-
-def _party(sentences: Sequence[Sentence], category: str) -> PartyFacts:
-    cells: dict[tuple[str, str], dict[Mode, list[int]]] = {}
-    recipients: dict[str, dict[Mode, list[int]]] = {}
-    sayings: dict[Mode, list[Saying]] = {"does": [], "does_not": [], "both": [], "unsaid": []}
-    for sentence in sentences:
-        if category not in (sentence.labels or ()):
-            continue
-        mode = mode_of(sentence)
-        data, purposes = values_of(sentence, INFORMATION), values_of(sentence, PURPOSE)
-        given = values_of(sentence, RECIPIENT) if category == THIRD_PARTY else ()
-        sayings[mode].append(Saying(sentence.index, data, purposes, given))
-        if mode == "does_not":
-            continue
-        # A statement that names neither data nor purpose says nothing for the matrix.
-        for key in [(one, purpose) for one in data or ("",) for purpose in purposes or ("",) if one or purpose]:
-            cells.setdefault(key, {}).setdefault(mode, []).append(sentence.index)
-        for value in given:
-            recipients.setdefault(value, {}).setdefault(mode, []).append(sentence.index)
-    kinds, aims = (*INFORMATION.values, ""), (*PURPOSE.values, "")
-    order = sorted(cells, key=lambda key: (kinds.index(key[0]), aims.index(key[1])))
-    return PartyFacts(
-        {key: _fact(cells[key]) for key in order},
-        {value: _fact(recipients[value]) for value in RECIPIENT.values if value in recipients},
-        tuple(sayings["does"]),
-        tuple(sayings["does_not"]),
-        tuple(sayings["both"]),
-    )
-
-
-def _fact(by_mode: Mapping[Mode, Sequence[int]]) -> Fact:
-    return Fact(*(tuple(by_mode.get(mode, ())) for mode in ("does", "both", "unsaid")))
-
-
-def _topic(sentences: Sequence[Sentence], attribute: Attribute) -> TopicFacts:
-    carriers: dict[str, list[Sentence]] = {}
-    other: list[int] = []
-    for sentence in sentences:
-        values = values_of(sentence, attribute)
-        if not values and attribute.categories[0] in (sentence.labels or ()):
-            other.append(sentence.index)
-        for value in values:
-            carriers.setdefault(value, []).append(sentence)
-    found = {value: carriers[value] for value in attribute.values if value in carriers}
-    return TopicFacts(
-        attribute,
-        {value: tuple(sentence.index for sentence in those) for value, those in found.items()},
-        tuple(other),
-        {value: _distinct(a for sentence in those for a in _addresses(sentence)) for value, those in found.items()},
-    )
-
-
-def _addresses(sentence: Sentence) -> Iterator[Address]:
-    start = sentence.start or 0
-    for link in sentence.links:
-        yield Address(" ".join(sentence.text[link.start - start : link.end - start].split()), link.href, sentence.index)
-
-
-def _distinct(addresses: Iterable[Address]) -> tuple[Address, ...]:
-    """The first of those that lead to the same."""
-    by_href: dict[str, Address] = {}
-    for address in addresses:
-        by_href.setdefault(address.href, address)
-    return tuple(by_href.values())
 
 
 def _in_order(values: Iterable[str], attribute: Attribute) -> tuple[str, ...]:

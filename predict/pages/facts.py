@@ -54,7 +54,7 @@ _BRIEF = ("rights", "security", "audiences", "changes")
 
 
 class Cell(NamedTuple):
-    """A number that leads to sentences; the sign says that they say both ("±") or only speak of it ("?")."""
+    """A number that leads to sentences; the sign says that they say both ("±"), or only speak of it ("?")."""
 
     sign: str
     sentences: Sequence[int]
@@ -194,5 +194,6 @@ def _topic(title: str, topic: TopicFacts, quotes: _Quotes, brief: bool) -> Listi
     for value, numbers in topic.found.items():
         ranked = quotes.ranked(numbers, topic.attribute, value)
         addresses = topic.addresses.get(value, ())[:_ADDRESSES]
-        items.append(Item(_named(value), Cell("", ranked), quotes.of(ranked[0]), addresses))
+        sign = _SIGNS["does" if value in topic.stated else "unsaid"]
+        items.append(Item(_named(value), Cell(sign, ranked), quotes.of(ranked[0]), addresses))
     return Listing(title, items, topic.other, "other sentences on this", _names(topic.missing), brief)

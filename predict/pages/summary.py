@@ -11,7 +11,8 @@ from typing import Any
 
 from clausetag.data.labels import LABELS, practice_labels
 from clausetag.data.records import Document, Sentence
-from clausetag.predict.facts.sheet import FactSheet, fact_sheet
+from clausetag.predict.facts.build import fact_sheet
+from clausetag.predict.facts.sheet import FactSheet
 from clausetag.predict.terminal import counted, printable, shorten
 
 FLAG_MEANINGS = {

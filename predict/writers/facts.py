@@ -9,9 +9,9 @@ from pathlib import Path
 
 from clausetag.data.jsonl import dump_row
 from clausetag.data.records import Document, FailedInput, Sentence
+from clausetag.predict.facts.build import fact_sheet
 from clausetag.predict.facts.dpv import document as jsonld
 from clausetag.predict.facts.dpv import policy_node
-from clausetag.predict.facts.sheet import fact_sheet
 from clausetag.predict.writers.sink import Sink, error_row, open_text
 
 FACTS = ("facts.jsonl", "facts.jsonld")

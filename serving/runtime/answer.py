@@ -10,9 +10,10 @@ from clausetag.data.corpora.five import text_sha256
 from clausetag.data.records import Sentence
 from clausetag.model.tagger import Tagger
 from clausetag.model.tokenise import FloatArray, empty_logits, scatter_logits
+from clausetag.predict.facts.build import fact_sheet
 from clausetag.predict.facts.dpv import document as jsonld
 from clausetag.predict.facts.dpv import policy_node
-from clausetag.predict.facts.sheet import FactSheet, fact_sheet
+from clausetag.predict.facts.sheet import FactSheet
 from clausetag.serving.runtime.prepare import AnswerOptions, PreparedDocument
 from clausetag.version import __version__
 
@@ -66,7 +67,7 @@ class DocumentAnswer:
             head=options.head,
             thresholds=options.thresholds,
             only=options.categories,
-            scores=options.scores,
+            scores=options.scores or bool(options.facts),
             attributes=options.attributes,
         )
         for sentence in tagged:
@@ -74,6 +75,8 @@ class DocumentAnswer:
                 self.summary[label] += 1
         if options.facts:
             self._tagged += tagged
+        if not options.scores:
+            tagged = [replace(sentence, scores=None, attribute_scores=None) for sentence in tagged]
         return [replace(sentence, flags=self._prepared.flags).row() for sentence in tagged]
 
     def end(self) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 from clausetag.data.attributes import ATTRIBUTES, STATEMENT
 from clausetag.data.labels import ACCESS, AUDIENCES
 from clausetag.data.records import Document, FailedInput, Sentence
+from clausetag.predict.facts.build import fact_sheet
 from clausetag.predict.facts.dpv import mapping, policy_node
-from clausetag.predict.facts.sheet import PARTIES, fact_sheet
+from clausetag.predict.facts.sheet import PARTIES
 from clausetag.predict.writers.facts import FACTS
 from clausetag.predict.writers.writer import OutputWriter
 from tests.predict.facts.policy import ADS, CONTACT, DOES, DOES_NOT, LOCATION, PARTNERS, ours, stated, theirs

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from clausetag.data.labels import CHOICE
 from clausetag.data.records import Block, Document, Link, Sentence
-from clausetag.predict.facts.sheet import fact_sheet
+from clausetag.predict.facts.build import fact_sheet
 from clausetag.predict.pages.facts import render_facts
 from clausetag.predict.pages.policy import render_policy
 from clausetag.predict.pages.summary import summarise

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from clausetag.data.attributes import ATTRIBUTES, BY_NAME, INFORMATION, PURPOSE, RECIPIENT, VALUES, grouped
 from clausetag.data.labels import ACCESS, CHOICE, FIRST_PARTY, LABELS, RETENTION, THIRD_PARTY
 from clausetag.data.labels import CONTACT as ASKING
 from clausetag.data.records import Link, Sentence
-from clausetag.predict.facts.sheet import FactSheet, fact_sheet
+from clausetag.predict.facts.build import fact_sheet
+from clausetag.predict.facts.sheet import FactSheet
 from tests.predict.facts.policy import (
     ADS,
     CONTACT,
@@ -170,3 +172,49 @@ def test_each_attribute_is_on_the_sheet() -> None:
     found = sheet(stated(0, "x", ACCESS))
     used = {INFORMATION, PURPOSE, RECIPIENT, *(topic.attribute for topic in found.topics.values())}
     assert {attribute.name for attribute in ATTRIBUTES} - {one.name for one in used} == {"Does/Does Not"}
+
+
+def scored(sentence: Sentence, category: float, **values: float) -> Sentence:
+    """The sentence with scores of its category and of some of its values; 0.99 of the others."""
+    attributes = {
+        name: {value: values.get(value.lower().replace(" ", "_"), 0.99) for value in found}
+        for name, found in (sentence.attributes or {}).items()
+    }
+    scores = dict.fromkeys(sentence.labels or (), category)
+    return replace(sentence, scores=scores, attribute_scores=attributes)
+
+
+def test_what_the_model_is_not_certain_of_is_only_mentioned() -> None:
+    one = ours(0, "We use your place and address for ads.", DOES, CONTACT, LOCATION, ADS)
+    found = sheet(scored(one, 0.9, location=0.6, contact=0.9))
+    assert cells(found) == [
+        {"data": "Contact", "purpose": "Advertising", "does": [0]},
+        {"data": "Location", "purpose": "Advertising", "mentioned": [0]},
+    ]
+    assert found.summary()["data_collected"] == ["Contact"]
+    assert cells(sheet(scored(one, 0.6))) == [
+        {"data": "Contact", "purpose": "Advertising", "mentioned": [0]},
+        {"data": "Location", "purpose": "Advertising", "mentioned": [0]},
+    ]
+    given = sheet(scored(theirs(0, "Partners get it.", DOES, PARTNERS), 0.9, unnamed_third_party=0.5))
+    assert given.row()["third_parties"]["recipients"] == [{"value": "Unnamed third party", "mentioned": [0]}]
+
+
+def test_a_denial_of_which_the_model_is_not_certain_is_none() -> None:
+    denial = ours(0, "Cookies run no programs.", DOES_NOT, LOCATION)
+    assert sheet(scored(denial, 0.9)).row()["company"]["denials"] == [{"sentence": 0, "data": ["Location"]}]
+    for unsure in (scored(denial, 0.6), scored(denial, 0.9, does_not=0.7)):
+        found = sheet(unsure)
+        assert found.row()["company"]["denials"] == [] and found.summary()["denials"] == 0
+        assert cells(found) == [{"data": "Location", "purpose": None, "mentioned": [0]}]
+
+
+def test_a_value_of_a_topic_needs_one_sentence_that_is_certain() -> None:
+    kept = ("Retention Period", "Limited")
+    first, second = (scored(stated(n, "We keep it.", RETENTION, kept), 0.9, limited=0.6 + n / 5) for n in (0, 1))
+    alone = sheet(first)
+    assert alone.row()["retention"]["found"] == [{"value": "Limited", "sentences": [0], "uncertain": True}]
+    assert alone.summary()["retention"] == []
+    both = sheet(first, second)
+    assert both.row()["retention"]["found"] == [{"value": "Limited", "sentences": [0, 1]}]
+    assert both.summary()["retention"] == ["Limited"]
