@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from clausetag.data.documents.blocks import RULE, RawBlock, Run, demote_last, linked, looks_like_heading
-from clausetag.data.documents.html.grids import table_blocks
+from clausetag.data.documents.grids import table_blocks
 from clausetag.data.documents.plain import plain_blocks
 from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.records import BlockKind

@@ -23,8 +23,8 @@ from clausetag.data.documents.formats import (
     Limits,
     refuse_suffix,
 )
+from clausetag.data.documents.html.mhtml import looks_like_mhtml, mhtml_pages
 from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks, without_front_matter
-from clausetag.data.documents.mhtml import looks_like_mhtml, mhtml_pages
 from clausetag.data.documents.plain import plain_blocks
 from clausetag.data.documents.quality import page_flags
 from clausetag.data.errors import DocumentError, MissingExtraError

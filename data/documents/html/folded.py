@@ -185,7 +185,8 @@ def hidden_elements(root: Any, blocks: Iterable[TextBlock]) -> set[Any]:
 
 def _is_panel(element: Any) -> bool:
     """Whether the element is the panel of an accordion or tab: by its role, by its name, or by the title above it."""
-    names = meanings(element) | meanings(element.getparent())
+    parent = element.getparent()
+    names = meanings(element) | (meanings(parent) if parent is not None else frozenset())
     if element.get("role") in ("tabpanel", "dialog") or element.tag == "dialog" or "panel" in names:
         return True
     above = element.getprevious()

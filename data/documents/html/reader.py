@@ -29,6 +29,7 @@ from clausetag.data.documents.blocks import (
     linked,
     looks_like_heading,
 )
+from clausetag.data.documents.grids import table_blocks
 from clausetag.data.documents.html.bare import text_between_tags
 from clausetag.data.documents.html.boilerplate import HIDDEN, NAMED, boilerplate_places
 from clausetag.data.documents.html.cells import Cell, cell_places, has_header
@@ -39,7 +40,6 @@ from clausetag.data.documents.html.folded import (
     mark_accordion_titles,
     read_buttons_in_sentences,
 )
-from clausetag.data.documents.html.grids import table_blocks
 from clausetag.data.documents.html.limits import HTML_LIMITS, HtmlLimits
 from clausetag.data.documents.html.main_content import main_content
 from clausetag.data.documents.html.set_aside import has_set_lines, outside, words_set_aside

@@ -1,6 +1,6 @@
 """Word files (.docx, .docm) to documents: headings, paragraphs, list items and table cells in the order of the file.
 
-The body is read, with its tables cell by cell, its text boxes, tracked insertions and embedded documents, and after it
+The body is read, with its tables, text boxes, tracked insertions and embedded documents, and after it
 the footnotes and endnotes. Deletions, hidden and struck-out text, comments, running headers and footers, and tables of
 contents are left out. Macros are never run.
 
@@ -31,10 +31,12 @@ from clausetag.data.documents.blocks import (
     linked,
     looks_like_heading,
 )
+from clausetag.data.documents.grids import table_blocks
 from clausetag.data.documents.structure.links import moved
 from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.documents.word.package import WORD_LIMITS, Package, WordLimits
-from clausetag.data.documents.word.styles import Look, Styles, W, is_on, is_outlined, value
+from clausetag.data.documents.word.styles import Look, Styles, W, is_outlined, value
+from clausetag.data.documents.word.tables import has_header, table_rows
 from clausetag.data.errors import DocumentError, is_machine_error
 from clausetag.data.records import BlockKind, Document
 
@@ -133,17 +135,24 @@ class _Walker:
             if merged and child.tag in (W + "tbl", W + "altChunk"):
                 yield from self._paragraph(merged, in_cell)
                 merged = []
-            if _is_removed(child):
-                continue
-            if child.tag == W + "tc":
-                yield from self.blocks(child, in_cell=len(_all_text(child).split()) <= MAX_ITEM_WORDS)
+            if child.tag == W + "tbl":
+                rows = [
+                    {column: blocks for column, cell in row if (blocks := list(self._cell(cell)))}
+                    for row in table_rows(child)
+                ]
+                yield from table_blocks(list(filter(None, rows)), bool(rows and rows[0]) and has_header(child))
             elif child.tag == W + "altChunk":
                 yield from self._embedded(child)
             elif child.tag not in _NOT_TEXT:
-                # Tables, rows, content controls, tracked insertions and other elements with paragraphs in them.
+                # Content controls, tracked insertions and other elements with paragraphs in them.
                 yield from self.blocks(child, in_cell)
         if merged:
             yield from self._paragraph(merged, in_cell)
+
+    def _cell(self, cell: Any) -> Iterator[RawBlock]:
+        """The blocks of a cell of a table; one that holds a whole text is layout."""
+        words = sum(len((text.text or "").split()) for text in cell.iter(W + "t"))
+        return self.blocks(cell, in_cell=words <= MAX_ITEM_WORDS)
 
     def _embedded(self, chunk: Any) -> Iterator[RawBlock]:
         """The blocks of a document that is embedded as it is."""
@@ -249,16 +258,6 @@ def _end_is_deleted(paragraph: Any) -> bool:
     return mark is not None and any(mark.find(W + name) is not None for name in ("del", "moveFrom"))
 
 
-def _is_removed(element: Any) -> bool:
-    """Whether an element is a row or cell of a table that is hidden, or was deleted."""
-    if element.tag not in (W + "tr", W + "tc"):
-        return False
-    row, cell = element.find(W + "trPr"), element.find(W + "tcPr")
-    return (row is not None and (row.find(W + "del") is not None or is_on(row.find(W + "hidden")))) or (
-        cell is not None and cell.find(W + "cellDel") is not None
-    )
-
-
 def _kind(line: Line, whole: bool, numbered: bool, in_cell: bool) -> BlockKind:
     """The kind of a line without a heading's style, by its numbering, place and looks."""
     body, _ = strip_markers(line.text)
@@ -274,7 +273,3 @@ def _numbered(properties: Any, inherited: bool) -> bool:
     """Whether a paragraph is an item of a list; the number 0 removes the numbering of its style."""
     number = properties.find(f"{W}numPr/{W}numId")
     return inherited if number is None else value(number) != "0"
-
-
-def _all_text(element: Any) -> str:
-    return " ".join(text.text or "" for text in element.iter(W + "t"))

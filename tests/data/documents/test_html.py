@@ -64,6 +64,11 @@ def test_fragments(html: str, expected: list[tuple[str, str]]) -> None:
     assert _blocks(html) == expected
 
 
+@pytest.mark.parametrize("html", ["<html hidden><p>We sell it.", "<html class=hidden><body><p>We sell it."])
+def test_a_page_that_is_hidden_as_a_whole_is_read(html: str) -> None:
+    assert _blocks(html) == [("We sell it.", "paragraph")]
+
+
 _BROKEN = (
     "We record your phone number and your street when you sign",
     "up, and hand them to our couriers, who throw them away as",

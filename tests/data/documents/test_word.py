@@ -117,15 +117,55 @@ def test_tables_are_read_row_by_row_and_cell_by_cell_nested_ones_too() -> None:
     def make(document: Any) -> None:
         document.add_paragraph(_PROSE)
         table = document.add_table(2, 2)
-        for number, text in enumerate(("Data", "Purpose", "Name", "")):
+        for number, text in enumerate(("Yours", "Ours", "Theirs", "")):
             table.cell(number // 2, number % 2).text = text
         inner = table.cell(1, 1).add_table(1, 2)
         inner.cell(0, 0).text, inner.cell(0, 1).text = "Service", "Security"
         document.add_paragraph("We share them with nobody.")
 
-    cells = [(text, "table_cell") for text in ("Data", "Purpose", "Name", "Service", "Security")]
+    cells = [(text, "table_cell") for text in ("Yours", "Ours", "Theirs", "Service", "Security")]
     expected = [(_PROSE, "paragraph"), *cells, ("We share them with nobody.", "paragraph")]
     assert _blocks(_made(make)) == expected
+
+
+def _table(*rows: list[str], header: str = "") -> str:
+    cells = ("".join(f"<w:tc>{_paragraph(cell)}</w:tc>" for cell in row) for row in rows)
+    return "<w:tbl>" + "".join(f"<w:tr>{header * (not n)}{row}</w:tr>" for n, row in enumerate(cells)) + "</w:tbl>"
+
+
+def _rows(table: str) -> list[tuple[str, str | None]]:
+    from docx.oxml import parse_xml
+
+    content = _made(lambda file: file.element.body.insert_element_before(parse_xml(table), "w:sectPr"))
+    return [(sentence.text, sentence.lead_in) for sentence in segment(word_document("p", content))]
+
+
+def test_rows_of_a_table_have_the_headings_of_their_columns() -> None:
+    cookies = [
+        ["Cookie", "Purpose", "Expiry"],
+        ["_ga", "Counts visitors. It has no name.", "2 years"],
+        ["sid", "", "1 day"],
+    ]
+    head = "Cookie | Purpose | Expiry"
+    expected = [(head, None), ("_ga | Counts visitors. It has no name. | 2 years", head), ("sid | 1 day", head)]
+    assert _rows(_table(*cookies).replace("<w:tbl>", f"<w:tbl {_W}>")) == expected
+
+
+@pytest.mark.parametrize("header", ["<w:trPr><w:tblHeader/></w:trPr>", "<w:trPr><w:tblHeader w:val='0'/></w:trPr>", ""])
+def test_a_row_that_is_repeated_on_each_page_names_the_columns(header: str) -> None:
+    table = _table(["What", "Why"], [_PROSE * 3, "To send it."], header=header).replace("<w:tbl>", f"<w:tbl {_W}>")
+    marked = header.endswith("<w:tblHeader/></w:trPr>")
+    lead_ins = [lead_in for _, lead_in in _rows(table)]
+    assert lead_ins == [None, None, *["What" if marked else None] * 3, "Why" if marked else None]
+
+
+def test_cells_that_span_columns_keep_the_others_in_place() -> None:
+    spanned = _table(["Data", "Purpose", "Recipients"], [_PROSE, "The bank."], ["Name.", _PROSE * 5, "Nobody."])
+    spanned = spanned.replace(
+        "<w:tc>" + _paragraph(_PROSE), '<w:tc><w:tcPr><w:gridSpan w:val="2"/></w:tcPr>' + _paragraph(_PROSE), 1
+    )
+    found = dict(_rows(spanned.replace("<w:tbl>", f"<w:tbl {_W}>")))
+    assert (found["The bank."], found["Nobody."], found["Name."]) == ("Recipients", "Recipients", "Data")
 
 
 def test_a_cell_that_holds_a_whole_text_is_layout() -> None:
