@@ -2,7 +2,8 @@
 
 Every fact has the sentences that state it, and nothing is stated that no sentence states. A sentence of which the
 model says "Does" is a statement, and one with "Does Not" a denial. A sentence with both says both: which of its
-values belong to which half is not known, so that it counts neither as the one nor as the other. One with neither,
+values belong to which half is not known, and often the model is certain of one of them alone, so that it counts neither
+as the one nor as the other. One with neither,
 such as the heading "Use of cookies", only speaks of its subject; so does, for a sheet, one of whose category and values
 the model is not `CERTAIN`.
 """
@@ -67,7 +68,8 @@ def _party(sentences: Sequence[Sentence], category: str) -> PartyFacts:
         if category not in (sentence.labels or ()):
             continue
         mode = mode_of(sentence)
-        if mode == "does_not" and not _certain(sentence, category, (STATEMENT, DOES_NOT)):
+        said = {"does": (), "does_not": (DOES_NOT,), "both": (DOES, DOES_NOT), "unsaid": ()}[mode]
+        if said and not any(_certain(sentence, category, (STATEMENT, value)) for value in said):
             mode = "unsaid"
         data, purposes = values_of(sentence, INFORMATION), values_of(sentence, PURPOSE)
         given = values_of(sentence, RECIPIENT) if category == THIRD_PARTY else ()

@@ -161,7 +161,9 @@ def _matrix(title: str, party: PartyFacts) -> Matrix:
 def _listings(sheet: FactSheet, quotes: _Quotes) -> list[Listing]:
     found = [
         _sayings("Says it does not", {name: party.denials for name, party in sheet.parties.items()}, quotes),
-        _sayings("Says both in one sentence", {name: party.both for name, party in sheet.parties.items()}, quotes),
+        _sayings(
+            "Says both, or it is not sure which", {name: party.both for name, party in sheet.parties.items()}, quotes
+        ),
     ]
     others = sheet.parties["third_parties"]
     items = []

@@ -50,7 +50,7 @@ def test_denials_are_in_no_table_and_not_among_what_is_not_found() -> None:
 def test_both_and_mentions_have_signs() -> None:
     page = shown(ours(0, "We keep this, not that.", DOES, DOES_NOT, LOCATION), ours(1, "Your address", CONTACT))
     assert ">±1</a>" in page and ">?1</a>" in page
-    assert "We keep this, not that." in listing(page, "Says both in one sentence")
+    assert "We keep this, not that." in listing(page, "Says both, or it is not sure which")
     assert "Not found" in listing(page, "Says it does not")
 
 

@@ -209,6 +209,14 @@ def test_a_denial_of_which_the_model_is_not_certain_is_none() -> None:
         assert cells(found) == [{"data": "Location", "purpose": None, "mentioned": [0]}]
 
 
+def test_of_what_is_said_both_ways_one_must_be_certain() -> None:
+    both = ours(0, "We do not keep your place for long.", DOES, DOES_NOT, LOCATION)
+    for values, way in (({"does": 0.6}, "does_and_does_not"), ({"does": 0.6, "does_not": 0.6}, "mentioned")):
+        found = sheet(scored(both, 0.9, **values))
+        assert cells(found) == [{"data": "Location", "purpose": None, way: [0]}]
+        assert bool(found.parties["company"].both) is (way == "does_and_does_not")
+
+
 def test_a_value_of_a_topic_needs_one_sentence_that_is_certain() -> None:
     kept = ("Retention Period", "Limited")
     first, second = (scored(stated(n, "We keep it.", RETENTION, kept), 0.9, limited=0.6 + n / 5) for n in (0, 1))
