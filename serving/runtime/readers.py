@@ -42,6 +42,8 @@ _DELAY_PER_BYTE = 1e-6
 """Seconds by which a later, smaller document may overtake this one in the queue."""
 _LONG_NICE = 10
 _RETRY_SECONDS = 1.0
+_ATTEMPTS = 3
+"""Somebody, such as the system that lacks memory, may kill a process that is just being started."""
 _CLOSING_SECONDS = 2.0
 """Time for killed processes to end; it takes milliseconds."""
 
@@ -226,10 +228,14 @@ class _Lane:
 
 
 def _start(limits: ReaderLimits, nice: int, warm_up: Callable[[], bytes]) -> WorkerProcess:
-    process = WorkerProcess(_PRELOAD, limits.memory, nice)
-    try:
-        process.call(warm_up, seconds=60)
-    except BaseException:
-        process.close()
-        raise
-    return process
+    for left in reversed(range(_ATTEMPTS)):
+        process = WorkerProcess(_PRELOAD, limits.memory, nice)
+        try:
+            process.call(warm_up, seconds=60)
+        except BaseException as error:
+            process.close()
+            if not isinstance(error, ProcessDied) or not left:
+                raise
+        else:
+            return process
+    raise AssertionError

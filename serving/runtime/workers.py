@@ -56,6 +56,7 @@ class _Supervisor:
         self._folder = folder
         self._processes: list[SpawnProcess] = []
         self._signals: list[int] = []
+        self._replaced = False
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -77,7 +78,9 @@ class _Supervisor:
 
     def _start(self) -> None:
         process = multiprocessing.get_context("spawn").Process(target=_run, args=self._arguments)
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which it inherits: Ctrl-C is for this process alone
         process.start()
+        signal.signal(signal.SIGINT, handler)
         self._processes.append(process)
 
     def _each(self, act: Callable[[SpawnProcess], None]) -> None:
@@ -91,12 +94,13 @@ class _Supervisor:
             self._processes.remove(process)
             mark_process_dead(process.pid, self._folder)
             if process.exitcode == 0 or self._signals:
-                code = max(code, int(process.exitcode not in (0, None)))
-            elif process.exitcode == 1:  # its model could not be loaded; that of the next could not either
+                code = max(code, int(process.exitcode not in (0, -signal.SIGTERM)))  # the latter before it was ready
+            elif process.exitcode == 1 and not self._replaced:  # the model cannot be loaded
                 self._signals.append(signal.SIGTERM)
                 code = 1
             else:
                 log("worker died", logging.ERROR, worker=process.pid, code=process.exitcode)
+                self._replaced = True
                 sleep(_PAUSE_SECONDS)
                 self._start()
             process.close()

@@ -163,6 +163,6 @@ def test_a_network_that_fails_on_one_request_answers_the_others() -> None:
                 assert (answer.status, answer.body) == (200, alone[body].body)
             else:
                 assert answer.status == 500 and json.loads(answer.body)["error"]["code"] == "inference_failed"
-        assert metric(running, 'clausetag_failures_total{reason="inference_failed"}') == 4
+        until(lambda: metric(running, 'clausetag_failures_total{reason="inference_failed"}') == 4)
         assert exchange(running.address, SHORT).status == 200
         assert not any("poison" in json.dumps(row) for row in running.log), "exceptions' messages are not logged"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.process import Process, exchange, metric, service, until
-from tests.serving.runtime.test_kills import alive, children
+from tests.serving.process import Process, exchange, metric, service, start, until
+from tests.serving.runtime.test_kills import alive, busy, children
 
 BODY = json.dumps({"text": "We keep it for a year. You may opt out. " * 30, "scores": False}).encode()
 
@@ -41,6 +41,7 @@ def test_metrics_are_those_of_all_processes() -> None:
         assert [answer.status for answer in answers] == [200] * 24
         assert len({answer.body for answer in answers}) == 1
         name = 'clausetag_requests_total{method="POST",path="/predict",status="200"}'
+        until(lambda: metric(running, name) == 24)  # counted when the answer is on its way
         for _ in range(8):  # whichever of them answers
             assert metric(running, name) == 24
         assert metric(running, "clausetag_ready") == 2
@@ -75,16 +76,28 @@ def test_a_process_that_dies_is_replaced_and_the_others_go_on() -> None:
 def test_a_signal_lets_the_requests_of_all_processes_finish(number: signal.Signals) -> None:
     with two() as running:
         below = children(running.process.pid)
-        with ThreadPoolExecutor(6) as threads:
-            waiting = [threads.submit(exchange, running.address, BODY) for _ in range(6)]
-            until(lambda: metric(running, "clausetag_queue_requests") > 0)
+        with busy(running, 6) as answers:
             for pid in [running.process.pid, *(workers(running) if number == signal.SIGINT else ())]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)  # Ctrl-C reaches all processes of a terminal
             assert running.wait() == 0
-            statuses = {each.result().status for each in waiting}
-        assert 200 in statuses and statuses <= {0, 200, 503}
+        statuses = Counter(answer.status for answer in answers)
+        assert statuses.keys() <= {0, 200, 503} and statuses[200] == running.count("request", status=200) > 0
         until(lambda: not any(map(alive, below)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_they_start(number: signal.Signals) -> None:
+    process = start("--workers", "2")
+    try:
+        until(lambda: len(children(process.pid, deep=False)) > 2)  # one keeps track of resources
+        for pid in [process.pid, *(children(process.pid) if number == signal.SIGINT else ())]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        errors = process.communicate(timeout=180)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 0 and b"Traceback" not in errors, errors
 
 
 def test_they_end_with_the_process_that_started_them() -> None:
