@@ -203,7 +203,7 @@ def test_what_the_model_is_not_certain_of_is_only_mentioned() -> None:
 def test_a_denial_of_which_the_model_is_not_certain_is_none() -> None:
     denial = ours(0, "Cookies run no programs.", DOES_NOT, LOCATION)
     assert sheet(scored(denial, 0.9)).row()["company"]["denials"] == [{"sentence": 0, "data": ["Location"]}]
-    for unsure in (scored(denial, 0.6), scored(denial, 0.9, does_not=0.7)):
+    for unsure in (scored(denial, 0.7), scored(denial, 0.9, does_not=0.85)):
         found = sheet(unsure)
         assert found.row()["company"]["denials"] == [] and found.summary()["denials"] == 0
         assert cells(found) == [{"data": "Location", "purpose": None, "mentioned": [0]}]
