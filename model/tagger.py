@@ -123,6 +123,10 @@ class Tagger:
         """
         return self._runtime.logits(encoded, self.artifact.window, self.tokenizer)
 
+    def outputs(self, encoded: EncodedPolicies) -> FloatArray:
+        """Raw outputs float [sentences, width] of the network, for `label`."""
+        return self._runtime.outputs(encoded, self.artifact.window, self.tokenizer)[0]
+
     def run(self, windows: Sequence[Window]) -> list[FloatArray]:
         """Raw outputs float [units, width] of each window, for `label`; its units are its sentences, then passages."""
         return list(self._runtime.run(windows))
@@ -137,7 +141,7 @@ class Tagger:
     def value_logits(self, sentences: Sequence[Sentence]) -> FloatArray:
         """Raw logits float [n, sources, values] of attributes, of sentences that are grouped by policy and in order."""
         encoded = encode_sentences(sentences, self.tokenizer, context=self.artifact.context)
-        return self._runtime.split(self._runtime.outputs(encoded, self.artifact.window, self.tokenizer)[0])[1]
+        return self._runtime.split(self.outputs(encoded))[1]
 
     def score_passages(self, sentences: Sequence[Sentence]) -> tuple[list[tuple[str, int]], Scores]:
         """(policy, passage) pairs and their probabilities float [m, labels], pooled over each passage in context."""
@@ -162,8 +166,7 @@ class Tagger:
         if not sentences:
             return []
         encoded = encode_sentences(sentences, self.tokenizer, context=self.artifact.context)
-        outputs, _ = self._runtime.outputs(encoded, self.artifact.window, self.tokenizer)
-        return self.label(sentences, outputs, head=head)
+        return self.label(sentences, self.outputs(encoded), head=head)
 
     def label(
         self,

@@ -1,7 +1,8 @@
 """`clausetag bench`: speed, memory and start-up time of the models and of what one would use instead.
 
-clausetag bench --policies policies.jsonl.gz --html pages/ --metrics runs/eval/opp115/metrics.json -o runs/bench
-clausetag bench --quick    # one minute, to check that everything runs; its numbers mean nothing
+clausetag bench --quick                    # under two minutes: our models beside one pipeline, in two rounds
+clausetag bench -o runs/bench              # under five minutes: three rounds, with BERT-base and the baselines
+clausetag bench --full --policies policies.jsonl.gz --html pages/ --metrics metrics.json -o runs/bench    # the tables
 
 Each measurement runs in a new process. All systems are measured once in each of several rounds, so that a slow spell of
 the machine falls on all of them. Run it on a machine that does nothing else.
@@ -19,8 +20,9 @@ from tempfile import TemporaryDirectory
 
 from clausetag.data.errors import ClausetagError, DataError, MissingExtraError
 from clausetag.data.jsonl import write_text
-from clausetag.eval.speed.settings import QUICK, SIZES, Effort, Settings
-from clausetag.model.artifact import DEFAULT, find_artifact, load_artifact, shipped
+from clausetag.eval.speed.settings import DEFAULT, FULL, QUICK, SIZES, Settings
+from clausetag.model.artifact import DEFAULT as DEFAULT_MODEL
+from clausetag.model.artifact import find_artifact, load_artifact, shipped
 from clausetag.model.runtime import available_cores
 
 FAST = "fast"
@@ -47,14 +49,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grow",
         type=int,
-        default=SIZES[2],
         metavar="N",
-        help=f"policies in the largest run, {SIZES[0]} to {SIZES[-1]} (default: {SIZES[2]})",
+        help=f"policies in the largest run, {SIZES[0]} to {SIZES[-1]} (default: {DEFAULT.grow}; --quick {QUICK.grow}, "
+        f"--full {FULL.grow})",
     )
     parser.add_argument(
         "--metrics", metavar="FILE", help="metrics.json of `clausetag eval opp115`, for the F1 of the baselines"
     )
-    parser.add_argument("--quick", action="store_true", help="a tiny run that checks that everything works")
+    efforts = parser.add_mutually_exclusive_group()
+    efforts.add_argument(
+        "--quick", action="store_const", dest="effort", const=QUICK, help="two rounds of our models and one pipeline"
+    )
+    efforts.add_argument(
+        "--full", action="store_const", dest="effort", const=FULL, help="five rounds of every system, and longer runs"
+    )
+    parser.set_defaults(effort=DEFAULT)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -74,7 +83,7 @@ def main(arguments: argparse.Namespace) -> int:
     if folder is not None and folder.exists() and not folder.is_dir():
         raise ClausetagError(f"{folder}: is a file; give a folder to -o")
     load, cores = load_average(), available_cores()
-    if load is not None and load > _BUSY * cores and not arguments.quick:
+    if load is not None and load > _BUSY * cores:
         say(f"clausetag: the machine is busy (load {load:g} on {cores} cores), so the results will mean little")
     with TemporaryDirectory(prefix="clausetag-bench-") as scratch:
         rows, about = Benchmark(settings, Processes(Path(scratch)), say).run()
@@ -105,8 +114,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     Raises:
         ClausetagError: an argument is wrong, or what it names is missing.
     """
-    if not SIZES[0] <= arguments.grow <= SIZES[-1]:
-        raise DataError(f"--grow {arguments.grow}: use {SIZES[0]} to {SIZES[-1]}")
+    grow = arguments.effort.grow if arguments.grow is None else arguments.grow
+    if not SIZES[0] <= grow <= SIZES[-1]:
+        raise DataError(f"--grow {grow}: use {SIZES[0]} to {SIZES[-1]}")
     if arguments.sample < 1:
         raise DataError(f"--sample {arguments.sample}: use 1 or more")
     for name in ("policies", "html", "metrics"):
@@ -121,15 +131,15 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         arguments.policies,
         arguments.sample,
         arguments.html,
-        SIZES[0] if arguments.quick else arguments.grow,
+        grow,
         _baseline_f1(arguments.metrics),
-        QUICK if arguments.quick else Effort(),
+        arguments.effort,
     )
 
 
 def _default_models() -> list[str | None]:
     """The default model, and `fast` beside the shipped `standard`."""
-    return [None, FAST] if shipped(FAST).is_dir() and find_artifact(None).name == DEFAULT else [None]
+    return [None, FAST] if shipped(FAST).is_dir() and find_artifact(None).name == DEFAULT_MODEL else [None]
 
 
 def _baseline_f1(path: str | None) -> Mapping[str, float]:

@@ -53,7 +53,7 @@ def _facts(about: Mapping[str, Any]) -> list[str]:
         f"{texts['policies']:,} policies, {texts['sentences']:,} sentences, {texts['word_pieces']:,} word pieces; "
         f"{about['rounds']} round{'' if about['rounds'] == 1 else 's'}, in each of which every system is measured "
         "once, in a new process; medians over the rounds, with [minimum, maximum]",
-        *(["A quick try: these numbers say nothing about speed"] if about["quick"] else []),
+        *(["A quick run of two rounds: differences of a tenth mean nothing"] if about["quick"] else []),
     ]
 
 
@@ -142,17 +142,21 @@ def _growth(rows: Sequence[Row], about: Mapping[str, Any]) -> Table:
 
 
 def _peak(rows: Sequence[Row], about: Mapping[str, Any]) -> Table:
-    peaks, size = about["int8_peak_gmac_per_s"], about["int8_peak_size"]
+    peaks, size = about["peak_gmac_per_s"], about["peak_size"]
+    cores = str(about["machine"]["usable_cores"])
+    libraries = "; ".join(
+        f"{name} {_significant(found.get(cores))}" for name, found in about["peaks_gmac_per_s"].items()
+    )
     cells = [
         [row.key, _significant(row.gmac_per_s), _significant(peaks[str(row.threads)]), f"{100 * share:.0f} %"]
         for row in rows
-        if (share := row.int8_peak_share) is not None
+        if (share := row.peak_share) is not None
     ]
     note = (
-        f"Peak: the product of two matrices of {size:,} x {size:,} 8-bit integers by ONNX Runtime, the best of many "
-        f"tries. On all usable cores: {_significant(peaks.get(str(about['machine']['usable_cores'])))}."
+        f"Peak: the product of two matrices of {size:,} x {size:,} numbers, the best of many tries and of these "
+        f"libraries, on all usable cores: {libraries}."
     )
-    return Table("Against the int8 peak", ["", "GMAC/s", "peak", "share"], cells, note)
+    return Table("Against the machine's peak", ["", "GMAC/s", "peak", "share"], cells, note)
 
 
 def _skipped(about: Mapping[str, Any]) -> list[str]:

@@ -85,7 +85,7 @@ class Row:
     ratio_bert_base_pipeline_spread: Spread | None
     gmac_per_s: float | None
     """10^9 multiply-adds a second that the network needs; for our models only."""
-    int8_peak_share: float | None
+    peak_share: float | None
     """Of the peak measured on this machine with as many threads."""
     macro_f1: float | None
     """On OPP-115's test sentences; None where the system is not trained."""
@@ -149,7 +149,7 @@ def row_of(
         ratio_bert_base_pipeline=bert,
         ratio_bert_base_pipeline_spread=bert_spread,
         gmac_per_s=gmacs,
-        int8_peak_share=gmacs / peak if gmacs is not None and peak else None,
+        peak_share=gmacs / peak if gmacs is not None and peak else None,
         macro_f1=macro_f1,
         note=system.note,
     )

@@ -24,7 +24,7 @@ from clausetag.eval.speed.results import (
     model_macs,
     row_of,
 )
-from clausetag.eval.speed.settings import SIZES, Settings
+from clausetag.eval.speed.settings import QUICK, SIZES, Settings
 from clausetag.eval.speed.systems import BERT_32, MINILM_32, OURS, THREADS, System, alternatives, ours
 from clausetag.eval.speed.texts import collect_texts, count_words, spread_lengths, write_pages, write_table
 from clausetag.eval.speed.worker import MeasurementError, Processes
@@ -33,6 +33,8 @@ from clausetag.model.backbone import MINILM, backbone_path
 from clausetag.predict.run_summary import now
 
 _MOST = max(THREADS)
+PEAKS = {"ONNX Runtime, 8-bit integers": "onnxruntime", "torch, bfloat16": "torch"}
+"""Libraries whose products of matrices give the machine's peak; the best counts."""
 _BYTES_PER_WORD = 150
 """Disk space for table, journal and output, for each word of a policy: a generous estimate."""
 _IMPORT = "import time; t = time.perf_counter(); import clausetag; print(time.perf_counter() - t)"
@@ -55,7 +57,8 @@ class Benchmark:
         self.settings, self.processes, self.say = settings, processes, say
         self.scratch = processes.scratch
         self.skipped: list[dict[str, str]] = []
-        self.systems = self._systems(find_package)
+        self._find_package = find_package
+        self.systems = self._systems()
         say("reading the texts")
         self.texts = collect_texts(
             self.scratch / "texts.jsonl", settings.policies, settings.sample, settings.effort.policies
@@ -69,7 +72,10 @@ class Benchmark:
         """
         settings, effort, texts = self.settings, self.settings.effort, self.texts
         started, load, here = now(), load_average(), machine()
-        peaks = self._peaks(here["usable_cores"])
+        by_library = self._peaks(here["usable_cores"])
+        peaks: dict[int, float] = {}
+        for found in by_library.values():
+            peaks = {threads: max(peaks.get(threads, 0.0), peak) for threads, peak in found.items()}
         measured = self._rounds()
         try:
             further = {
@@ -82,7 +88,8 @@ class Benchmark:
             raise ClausetagError(str(error)) from None
         one = texts.documents[texts.latency]
         return self._rows(measured, peaks), {
-            "quick": effort.policies is not None,
+            "effort": effort.name,
+            "quick": effort.name == QUICK.name,
             "started": started,
             "finished": now(),
             "load_average": [load, load_average()],
@@ -98,8 +105,12 @@ class Benchmark:
             "rounds": effort.rounds,
             "threads": _MOST,
             "ratios": compare_tiers(measured, [artifact.folder.name for artifact in settings.artifacts], _MOST),
-            "int8_peak_size": effort.peak_size,
-            "int8_peak_gmac_per_s": {str(threads): round(peak, 1) for threads, peak in peaks.items()},
+            "peak_size": effort.peak_size,
+            "peaks_gmac_per_s": {
+                name: {str(threads): round(peak, 1) for threads, peak in found.items()}
+                for name, found in by_library.items()
+            },
+            "peak_gmac_per_s": {str(threads): round(peak, 1) for threads, peak in peaks.items()},
             **further,
             "skipped": self.skipped,
         }
@@ -108,7 +119,7 @@ class Benchmark:
         self.skipped.append({"name": name, "reason": reason})
         self.say(f"skipped: {name}: {reason}")
 
-    def _systems(self, find_package: Callable[[str], object]) -> list[System]:
+    def _systems(self) -> list[System]:
         """The systems that can be measured here."""
         encoder, effort = self.settings.encoder, self.settings.effort
         if encoder is None:
@@ -118,7 +129,9 @@ class Benchmark:
                 encoder = ""
         found = [system for artifact in self.settings.artifacts for system in ours(artifact.folder)]
         for system in alternatives(encoder, self.settings.random_config):
-            if missing := [package for package in system.needs if find_package(package) is None]:
+            if effort.others is not None and system.name not in effort.others:
+                continue
+            if missing := [package for package in system.needs if self._find_package(package) is None]:
                 self._skip(system.name, f"needs {', '.join(missing)}; run {install_command(missing[0])}")
             else:
                 found.append(system)
@@ -131,18 +144,22 @@ class Benchmark:
             for system in found
         ]
 
-    def _peaks(self, cores: int) -> dict[int, float]:
-        """10^9 multiply-adds a second of 8-bit integers, by number of threads."""
-        self.say("measuring the machine's int8 peak")
-        job = {"size": self.settings.effort.peak_size, "repeats": self.settings.effort.peak_repeats}
-        found: dict[int, float] = {}
-        for threads in sorted({*THREADS, cores}):
+    def _peaks(self, cores: int) -> dict[str, dict[int, float]]:
+        """10^9 multiply-adds a second of the libraries at hand, by library and number of threads."""
+        self.say("measuring the machine's peak")
+        found: dict[str, dict[int, float]] = {}
+        for name, library in PEAKS.items():
+            if library == "torch" and self._find_package(library) is None:
+                continue
+            job = {"size": self.settings.effort.peak_size, "repeats": self.settings.effort.peak_repeats}
             try:
-                found[threads] = self.processes.measure("peak", job, threads)["gmac_per_s"]
+                found[name] = {
+                    threads: self.processes.measure("peak", {**job, "library": library}, threads)["gmac_per_s"]
+                    for threads in sorted({*THREADS, cores})
+                }
             except MeasurementError as error:
                 missing = "No module named 'onnx'" in str(error)
-                self._skip("the machine's int8 peak", str(MissingExtraError("it", "onnx") if missing else error))
-                break
+                self._skip(f"the peak of {name}", str(MissingExtraError("it", "onnx") if missing else error))
         return found
 
     def _rounds(self) -> list[SystemRounds]:

@@ -22,6 +22,8 @@ THREADS = (1, 2)
 """Numbers of threads that our models are measured with; the other systems get the largest."""
 MINILM_32 = "transformers pipeline, MiniLM size, batch 32"
 BERT_32 = "transformers pipeline, BERT-base size, batch 32"
+EMBEDDING = "sentence-transformers (MiniLM) + LR"
+TFIDF = "TF-IDF + LR"
 _MAX_TOKENS = 512
 _NEEDS: dict[Kind, tuple[str, ...]] = {
     "clausetag": (),
@@ -84,8 +86,8 @@ def alternatives(encoder: str, random_config: Mapping[str, Any]) -> list[System]
         pipeline("transformers pipeline, MiniLM size, batch 1", 1, None, 400, 2),
         pipeline(BERT_32, 32, random_config, 160, 1),
         pipeline("transformers pipeline, BERT-base size, batch 1", 1, random_config, 80, 1),
-        System("sentence-transformers (MiniLM) + LR", "embedding", most, encoder, None, 32, None, 800, 2, fitted),
-        System("TF-IDF + LR", "tfidf", most, latencies=5, note=fitted),
+        System(EMBEDDING, "embedding", most, encoder, None, 32, None, 800, 2, fitted),
+        System(TFIDF, "tfidf", most, latencies=5, note=fitted),
     ]
 
 

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from copy import copy
 from io import BytesIO
 from pathlib import Path
 from statistics import median
@@ -166,7 +165,7 @@ def _stages(pages: str, pipeline: Pipeline, target: Path) -> dict[str, float]:
     policies: list[list[Sentence]] = []
     tagged: list[list[Sentence]] = []
     encoded: list[EncodedPolicies] = []
-    logits: list[tuple[FloatArray, FloatArray]] = []
+    outputs: list[FloatArray] = []
 
     def tokenise(policy: list[Sentence]) -> EncodedPolicies:
         return encode_sentences(policy, tagger.tokenizer, context=tagger.artifact.context)
@@ -176,12 +175,9 @@ def _stages(pages: str, pipeline: Pipeline, target: Path) -> dict[str, float]:
         "screen": clock(lambda: [quality_flags(document) for document in documents]),
         "segment": clock(lambda: policies.extend(map(segment, documents))),
         "tokenise": clock(lambda: encoded.extend(map(tokenise, policies))),
-        "network": clock(lambda: logits.extend(map(tagger.logits, encoded))),
+        "network": clock(lambda: outputs.extend(map(tagger.outputs, encoded))),
+        "decide": clock(lambda: tagged.extend(map(tagger.label, policies, outputs))),
     }
-    # With the logits known, tagging again costs tokenisation and the decision on the labels.
-    known, decider = iter(logits), copy(tagger)
-    decider.logits = lambda encoded: next(known)  # type: ignore[method-assign]
-    found["decide"] = max(0.0, clock(lambda: tagged.extend(map(decider.tag_sentences, policies))) - found["tokenise"])
     writer = cast("Pipeline", _TaggedAlready(pipeline, tagged))
     found["write"] = clock(lambda: _predict(documents, target, writer))
     return found
@@ -200,7 +196,22 @@ class _TaggedAlready:
 
 
 def measure_peak(job: Mapping[str, Any]) -> dict[str, Any]:
-    """10^9 multiply-adds a second in a product of two 8-bit matrices by ONNX Runtime: the best of several tries."""
+    """10^9 multiply-adds a second in a product of two matrices by a library: the best of several tries."""
+    product = _torch_product(job) if job["library"] == "torch" else _onnx_product(job)
+    seconds = min(clock(product) for _ in range(job["repeats"]))
+    return {"gmac_per_s": int(job["size"]) ** 3 / seconds / 1e9}
+
+
+def _torch_product(job: Mapping[str, Any]) -> Callable[[], object]:
+    import torch
+
+    torch.set_num_threads(job["threads"])
+    size = int(job["size"])
+    one = torch.ones(size, size, dtype=torch.bfloat16)
+    return lambda: one @ one
+
+
+def _onnx_product(job: Mapping[str, Any]) -> Callable[[], object]:
     import numpy as np
     import onnxruntime as ort
     from onnx import numpy_helper, parser
@@ -219,8 +230,7 @@ def measure_peak(job: Mapping[str, Any]) -> dict[str, Any]:
     options.log_severity_level = 3
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     inputs = {"a": rng.integers(0, 256, (size, size)).astype(np.uint8)}
-    seconds = min(clock(lambda: session.run(None, inputs)) for _ in range(job["repeats"]))
-    return {"gmac_per_s": size**3 / seconds / 1e9}
+    return lambda: session.run(None, inputs)
 
 
 def tag_all(tag: Classify, policies: Sequence[Sequence[Sentence]], workers: int) -> None:

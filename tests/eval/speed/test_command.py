@@ -36,7 +36,7 @@ def test_the_command_writes_all_files_and_cleans_up(
     assert [row["tier"] for row in rows[:2]] == ["fast", "fast"] and about["growth"][0]["policies"] == 10
     ElementTree.parse(folder / "bench.svg")
     for text in (said.out, (folder / "bench.md").read_text(encoding="utf-8")):
-        parts = ("clausetag fast", "End to end", "From few policies to many", "int8 peak", "quick try")
+        parts = ("clausetag fast", "End to end", "From few policies to many", "machine's peak", "quick run")
         assert all(part in text for part in parts)
 
 

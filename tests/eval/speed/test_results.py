@@ -49,7 +49,7 @@ def test_a_row_has_medians_and_spreads_over_the_rounds() -> None:
     # Of 100, 200, 200, 400, 500 and 1000 ms.
     assert found.latency_ms_p50 == pytest.approx(300) and found.latency_ms_p99 == pytest.approx(1000)
     assert found.latency_repeats == 6
-    assert (found.gmac_per_s, found.int8_peak_share) == (0.5, 0.25)
+    assert (found.gmac_per_s, found.peak_share) == (0.5, 0.25)
     assert (found.ratio_minilm_pipeline, found.ratio_bert_base_pipeline) == (None, None)
     assert found.to_dict()["latency_ms_p50"] == 300.0 and found.to_dict()["sentences_per_s_spread"] == [20.0, 100.0]
 
@@ -62,8 +62,8 @@ def test_p99_is_a_measurement_that_at_least_99_of_100_do_not_exceed() -> None:
 
 def test_the_peak_share_is_of_our_own_network_only() -> None:
     other = row(measured(alternatives("", {})[0], 100, 1.0), macs=1e9, peak=10.0)
-    assert (other.gmac_per_s, other.int8_peak_share) == (None, None)
-    assert row(measured(ours(Path("standard"))[0], 100, 1.0), macs=1e9).int8_peak_share is None
+    assert (other.gmac_per_s, other.peak_share) == (None, None)
+    assert row(measured(ours(Path("standard"))[0], 100, 1.0), macs=1e9).peak_share is None
 
 
 def test_ratios_are_taken_round_by_round() -> None:

@@ -13,11 +13,11 @@ from clausetag.data.errors import ClausetagError
 from clausetag.data.segment import segment
 from clausetag.eval.speed.results import Row
 from clausetag.eval.speed.run import Benchmark
-from clausetag.eval.speed.settings import QUICK, Effort, Settings
+from clausetag.eval.speed.settings import DEFAULT, FULL, QUICK, Effort, Settings
 from clausetag.eval.speed.systems import BERT_32, MINILM_32
 from clausetag.eval.speed.worker import Processes
 from clausetag.model.artifact import load_artifact
-from tests.eval.speed.processes import InThisProcess, Scripted
+from tests.eval.speed.processes import TRIAL, InThisProcess, Scripted
 
 TINY = {
     "vocab_size": 1200,
@@ -39,7 +39,7 @@ def run(processes: Any, effort: Effort, **more: Any) -> tuple[list[Row], dict[st
 def test_rounds_go_over_all_systems_and_ratios_are_of_the_same_round(tmp_path: Path) -> None:
     # In the second round the machine is half as fast; the ratio doesn't change.
     processes = Scripted(tmp_path, {"clausetag fast": [1.0, 1.0, 2.0, 2.0, 1.0, 1.0], MINILM_32: [8.0, 16.0, 8.0]})
-    rows, about, said = run(processes, Effort(rounds=3), f1={"tfidf": 0.5})
+    rows, about, said = run(processes, replace(FULL, rounds=3), f1={"tfidf": 0.5})
     assert processes.calls[:3] == [("clausetag fast", 1), ("clausetag fast", 2), (MINILM_32, 2)]
     assert len(processes.calls) == 3 * 8
     assert processes.calls[:8] == processes.calls[8:16] == processes.calls[16:]
@@ -53,7 +53,7 @@ def test_rounds_go_over_all_systems_and_ratios_are_of_the_same_round(tmp_path: P
     assert own.ratio_minilm_pipeline_spread == pytest.approx((expected, expected))
     assert reference.ratio_minilm_pipeline == 1
     assert own.latency_ms_p50 == pytest.approx(150) and own.latency_repeats == 6
-    assert own.gmac_per_s is not None and own.int8_peak_share == pytest.approx(own.gmac_per_s / 200)
+    assert own.gmac_per_s is not None and own.peak_share == pytest.approx(own.gmac_per_s / 200)
     pieces = about["texts"]["word_pieces"] / about["texts"]["sentences"]
     assert own.word_pieces_per_s == pytest.approx(own.sentences_per_s * pieces)
     assert own.macro_f1 is not None and tfidf.macro_f1 == 0.5 and reference.macro_f1 is None
@@ -61,7 +61,7 @@ def test_rounds_go_over_all_systems_and_ratios_are_of_the_same_round(tmp_path: P
 
 
 def test_whole_runs_are_measured_too(tmp_path: Path) -> None:
-    _, about, _ = run(Scripted(tmp_path, {}), Effort(rounds=1, starts=2))
+    _, about, _ = run(Scripted(tmp_path, {}), replace(FULL, rounds=1, starts=2))
     (pages,) = about["end_to_end"]
     # Shares of the three rounds: 0.75, 0.375 and 0.6.
     assert (pages["share"], pages["share_spread"]) == (0.6, [0.375, 0.75])
@@ -74,20 +74,30 @@ def test_whole_runs_are_measured_too(tmp_path: Path) -> None:
     assert about["skipped"] == [] and about["quick"] is False
 
 
+@pytest.mark.parametrize(("effort", "others"), [(QUICK, 1), (DEFAULT, 4), (FULL, 6)])
+def test_each_effort_measures_as_many_systems_as_it_says(effort: Effort, others: int, tmp_path: Path) -> None:
+    processes = Scripted(tmp_path, {})
+    rows, about, _ = run(processes, effort)
+    assert len(rows) == 2 + others and len(processes.calls) == effort.rounds * len(rows)
+    assert (about["effort"], about["quick"]) == (effort.name, effort is QUICK)
+    assert about["peak_gmac_per_s"]["2"] == 200 and about["peaks_gmac_per_s"]["torch, bfloat16"]["2"] == 180
+    assert any(row.name == MINILM_32 for row in rows) and about["skipped"] == []
+
+
 def test_another_system_that_fails_is_left_out_and_ours_is_an_error(tmp_path: Path) -> None:
     processes = Scripted(tmp_path, {BERT_32: "was killed"})
-    rows, about, said = run(processes, Effort(rounds=2))
+    rows, about, said = run(processes, replace(FULL, rounds=2))
     assert BERT_32 not in {row.name for row in rows} and len(rows) == 7
     assert processes.calls.count((BERT_32, 2)) == 1
     assert about["skipped"] == [{"name": BERT_32, "reason": "was killed"}]
     assert f"skipped: {BERT_32}: was killed" in said
     assert rows[0].ratio_bert_base_pipeline is None and rows[1].ratio_minilm_pipeline is not None
     with pytest.raises(ClausetagError, match="clausetag fast: no room"):
-        run(Scripted(tmp_path, {"clausetag fast": "no room"}), Effort(rounds=1))
+        run(Scripted(tmp_path, {"clausetag fast": "no room"}), replace(FULL, rounds=1))
 
 
 def test_a_quick_run_measures_our_models_where_nothing_else_is_installed(tmp_path: Path) -> None:
-    settings = Settings((load_artifact("fast"),), grow=2, effort=replace(QUICK, policies=1))
+    settings = Settings((load_artifact("fast"),), grow=2, effort=replace(TRIAL, others=None, policies=1))
     benchmark = Benchmark(settings, InThisProcess(tmp_path), print, find_package=lambda name: None)  # type: ignore[arg-type]
     rows, about = benchmark.run()
     assert [(row.tier, row.threads) for row in rows] == [("fast", 1), ("fast", 2)]
@@ -95,8 +105,8 @@ def test_a_quick_run_measures_our_models_where_nothing_else_is_installed(tmp_pat
         low, high = row.sentences_per_s_spread
         assert 0 < low <= row.sentences_per_s <= high and row.peak_mb > 10
         assert 0 < row.latency_ms_p50 <= row.latency_ms_p99
-        assert row.int8_peak_share is not None and row.int8_peak_share > 0
-    assert about["texts"]["policies"] == 1 and about["quick"] is True
+        assert row.peak_share is not None and row.peak_share > 0
+    assert about["texts"]["policies"] == 1 and about["effort"] == "trial"
     (pages,) = about["end_to_end"]
     assert list(pages["stages"]) == ["extract", "screen", "segment", "tokenise", "network", "decide", "write"]
     assert pages["share"] > 0 and about["growth"][0]["peak_mb"] > 10
@@ -108,7 +118,13 @@ def test_a_quick_run_measures_our_models_where_nothing_else_is_installed(tmp_pat
 @pytest.mark.slow
 def test_a_quick_run_with_all_systems_in_processes_of_their_own(tiny_backbone: Path, tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
-    settings = Settings((load_artifact("fast"),), grow=10, effort=QUICK, encoder=str(tiny_backbone), random_config=TINY)
+    settings = Settings(
+        (load_artifact("fast"),),
+        grow=10,
+        effort=replace(TRIAL, others=None),
+        encoder=str(tiny_backbone),
+        random_config=TINY,
+    )
     rows, about = Benchmark(settings, Processes(tmp_path), print).run()
     assert about["skipped"] == [] and len(rows) == 8
     assert all(row.sentences_per_s > 0 and row.ratio_minilm_pipeline for row in rows)
