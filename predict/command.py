@@ -19,13 +19,18 @@ from typing import Any
 
 from clausetag.data.documents.discover import FoundFile, Search, count_documents, find_files, passed_over_line
 from clausetag.data.documents.inputs import Reader
-from clausetag.data.documents.isolated import IsolatedReader
 from clausetag.data.errors import ClausetagError
 from clausetag.data.overwriting import refuse_among
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.model.runtime import available_cores
 from clausetag.model.tagger import Tagger
-from clausetag.predict.options import add_input_arguments, add_model_arguments, columns_of
+from clausetag.predict.options import (
+    add_input_arguments,
+    add_model_arguments,
+    add_time_argument,
+    columns_of,
+    isolated_reader,
+)
 from clausetag.predict.pages.summary import summary_table
 from clausetag.predict.pipeline import Pipeline, Source
 from clausetag.predict.progress import Progress
@@ -33,10 +38,6 @@ from clausetag.predict.run import Interrupted, Run
 from clausetag.predict.run_folder import RunFolder
 from clausetag.predict.run_summary import Tally
 from clausetag.predict.writers.writer import FORMATS, RUN_JSON, Format, OutputWriter
-
-_DOCUMENT_SECONDS = 120.0
-_HARMLESS = 200_000
-"""Bytes of a document up to which it is read in this process: seconds at most, whatever it holds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,13 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of threads (default: the cores this process may use; with --engine ray, one per worker)",
     )
-    parser.add_argument(
-        "--document-seconds",
-        type=float,
-        default=_DOCUMENT_SECONDS,
-        metavar="SECONDS",
-        help="time to read one document, after which it counts as failed (default: %(default)g)",
-    )
+    add_time_argument(parser)
     parser.add_argument("--table", action="store_true", help="with -o, print the summaries too")
     parser.add_argument(
         "--resume", action="store_true", help="continue an unfinished run of the same command (default: start anew)"
@@ -102,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run `clausetag predict`; returns 0, 1 if an input failed, or 130 if the user stopped it."""
     _check(arguments)
+    isolated = isolated_reader(arguments.document_seconds)
     formats = _formats(arguments)
     if arguments.engine == "ray":
         from clausetag.predict import ray as ray_engine
@@ -122,7 +118,6 @@ def main(arguments: argparse.Namespace) -> int:
     progress = Progress(sys.stderr, quiet=arguments.quiet)
     pipeline = Pipeline(tagger, head, arguments.strict, progress, arguments.threads or available_cores())
     stdin = getattr(sys.stdin, "buffer", None) or BytesIO()
-    isolated = IsolatedReader(arguments.document_seconds, harmless=_HARMLESS)
     reader = Reader(
         stdin,
         columns=columns_of(arguments),
@@ -236,8 +231,6 @@ def _check(arguments: argparse.Namespace) -> None:
     for name, value in (("--resume", arguments.resume), ("--run-json", arguments.run_json)):
         if value and arguments.output is None:
             raise ClausetagError(f"{name} needs -o OUT, where the result goes")
-    if not 0 < arguments.document_seconds < 1e6:
-        raise ClausetagError(f"--document-seconds {arguments.document_seconds:g}: use a number above 0")
     if arguments.threads is not None and not 1 <= arguments.threads <= 1024:
         raise ClausetagError(f"--threads {arguments.threads}: use 1 to 1024")
 

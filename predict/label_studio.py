@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path
 
 from clausetag.data.corpora.label_studio import labelling_config, make_tasks
-from clausetag.data.documents.inputs import read_inputs
+from clausetag.data.documents.inputs import Reader
 from clausetag.data.documents.quality import quality_flags
 from clausetag.data.errors import ClausetagError, DataError
 from clausetag.data.jsonl import write_text
@@ -23,7 +23,7 @@ from clausetag.data.labels import read_label_set
 from clausetag.data.records import Document, FailedInput, Sentence
 from clausetag.data.segment import segment
 from clausetag.model.tagger import Tagger
-from clausetag.predict.options import add_model_arguments
+from clausetag.predict.options import add_model_arguments, add_time_argument, isolated_reader
 from clausetag.predict.pages.summary import flag_warnings
 from clausetag.predict.terminal import printable
 
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file for the tasks, .json; the labelling interface gets the same name with .xml",
     )
     add_model_arguments(parser)
+    add_time_argument(parser)
     parser.add_argument(
         "--uncertain-first",
         action="store_true",
@@ -56,18 +57,21 @@ def main(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output)
     if output.suffix.lower() != ".json":
         raise ClausetagError(f"-o {arguments.output}: use a file that ends in .json")
+    isolated = isolated_reader(arguments.document_seconds)
     labels, version, tag = _labels_of(arguments)
     sentences: list[Sentence] = []
     failures = policies = 0
-    for item in read_inputs(arguments.inputs, getattr(sys.stdin, "buffer", None) or BytesIO()):
-        if isinstance(item, FailedInput):
-            failures += 1
-            print(f"clausetag: {printable(item.message)}", file=sys.stderr)
-            continue
-        for line in flag_warnings(item.policy, quality_flags(item)):
-            print(line, file=sys.stderr)
-        policies += 1
-        sentences += tag(item)
+    reader = Reader(getattr(sys.stdin, "buffer", None) or BytesIO(), read_document=isolated.read)
+    with isolated:
+        for item in reader.read(arguments.inputs):
+            if isinstance(item, FailedInput):
+                failures += 1
+                print(f"clausetag: {printable(item.message)}", file=sys.stderr)
+                continue
+            for line in flag_warnings(item.policy, quality_flags(item)):
+                print(line, file=sys.stderr)
+            policies += 1
+            sentences += tag(item)
     if not sentences:
         raise DataError("none of the inputs could be read; nothing was written")
     tasks = make_tasks(sentences, version, uncertain_first=arguments.uncertain_first)

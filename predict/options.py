@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from clausetag.data.documents.isolated import IsolatedReader
 from clausetag.data.documents.rows import Columns
+from clausetag.data.errors import ClausetagError
+
+DOCUMENT_SECONDS = 120.0
+_HARMLESS = 200_000
+"""Bytes or characters up to which a document is read in this process: seconds at most, whatever it holds."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,3 +40,25 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
 def columns_of(arguments: argparse.Namespace) -> Columns:
     """The columns that `add_input_arguments` asked for."""
     return Columns.named(arguments.id_column, arguments.text_column, arguments.html_column)
+
+
+def add_time_argument(parser: argparse.ArgumentParser) -> None:
+    """`--document-seconds`."""
+    parser.add_argument(
+        "--document-seconds",
+        type=float,
+        default=DOCUMENT_SECONDS,
+        metavar="SECONDS",
+        help="time to read one document, after which it counts as failed (default: %(default)g)",
+    )
+
+
+def isolated_reader(seconds: float) -> IsolatedReader:
+    """What reads documents within the time of `--document-seconds`.
+
+    Raises:
+        ClausetagError: that is no time.
+    """
+    if not 0 < seconds < 1e6:
+        raise ClausetagError(f"--document-seconds {seconds:g}: use a number above 0")
+    return IsolatedReader(seconds, harmless=_HARMLESS)

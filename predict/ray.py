@@ -20,7 +20,7 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,10 @@ from clausetag.predict.options import columns_of
 from clausetag.predict.parts.folder import DATASETS as DATASETS
 from clausetag.predict.parts.folder import PartFolder
 from clausetag.predict.parts.inputs import PART_POLICIES, error_text, find, is_uri
-from clausetag.predict.parts.job import Attempts, Job
+from clausetag.predict.parts.job import Attempts, Job, merged
 from clausetag.predict.progress import Progress
 from clausetag.predict.run_folder import OutputError, disk
-from clausetag.predict.run_summary import Tally, model_rows, now
+from clausetag.predict.run_summary import model_rows, now
 from clausetag.predict.writers.rows import load_pyarrow
 from clausetag.predict.writers.writer import FORMATS, OutputWriter
 
@@ -231,7 +231,9 @@ def predict(
             progress.note(f"clausetag: {arguments.output}: continuing after {len(records):,} parts")
         folder.prepare()
         done = {name: record["key"] for name, record in records.items()}
-        job = Job(found, part_policies, tagger, folder, done, began, clock, columns_of(arguments))
+        job = Job(
+            found, part_policies, tagger, folder, done, began, clock, columns_of(arguments), arguments.document_seconds
+        )
         try:
             with machines:
                 cores = machines.cores()
@@ -252,7 +254,7 @@ def predict(
                 progress.note(line)
         if search.passed_over:
             progress.note(f"clausetag: {passed_over_line(search.passed_over)}")
-        tally, sessions = _merge(parts.values(), {began: time.time() - clock})
+        tally, sessions = merged(parts.values(), {began: time.time() - clock})
         tally.passed_over = search.passed_over
         options = {
             "inputs": arguments.inputs,
@@ -261,6 +263,7 @@ def predict(
             "all": arguments.all,
             "columns": list(job.columns.names),
             "strict": arguments.strict,
+            "document_seconds": arguments.document_seconds,
             "attributes": tagger.attributes,
             "threads": arguments.threads,
             "engine": "ray",
@@ -287,24 +290,3 @@ def predict(
     if not arguments.quiet:
         print(f"wrote {arguments.output}: {tally.line()}", file=sys.stderr)
     return 1 if tally.failed else 0
-
-
-def _merge(records: Iterable[Mapping[str, Any]], sessions: Mapping[str, float]) -> tuple[Tally, dict[str, float]]:
-    """The counts of all parts, and the seconds of each session by its start; `sessions` has this one's."""
-    first, *rest = records
-    tally = Tally(labels=dict.fromkeys(first["counts"]["labels"], 0))
-    seconds = dict(sessions)
-    for record in (first, *rest):
-        counts = record["counts"]
-        tally.documents += counts["documents"]["total"]
-        tally.flagged += counts["documents"]["flagged"]
-        tally.words += counts["words"]["kept"]
-        tally.set_aside.update(counts["words"]["set_aside"])
-        tally.sentences += counts["sentences"]
-        tally.unlabelled += counts["unlabelled"]
-        for label, number in counts["labels"].items():
-            tally.labels[label] += number
-        tally.failures.update(counts["failures"])
-        tally.flags.update(counts["flags"])
-        seconds[record["began"]] = max(record["seconds"], seconds.get(record["began"], 0.0))
-    return tally, seconds

@@ -13,15 +13,16 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
-from clausetag.data.documents.inputs import read_inputs
+from clausetag.data.documents.inputs import ReadDocument, Reader
 from clausetag.data.documents.quality import quality_flags
+from clausetag.data.documents.sniff import read_document
 from clausetag.data.errors import ClausetagError, DataError
 from clausetag.data.jsonl import write_jsonl, write_text
 from clausetag.data.records import Document, FailedInput
 from clausetag.model.tagger import Tagger
 from clausetag.predict.diff.diff import diff_sentences
 from clausetag.predict.diff.report import Report, markdown, page, summary, terminal
-from clausetag.predict.options import add_model_arguments
+from clausetag.predict.options import add_model_arguments, add_time_argument, isolated_reader
 from clausetag.predict.pages.summary import flag_warnings
 from clausetag.predict.terminal import printable
 
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file with suffix .jsonl (every sentence, a row each), .md or .html; without it the changes are printed",
     )
     add_model_arguments(parser)
+    add_time_argument(parser)
     parser.add_argument(
         "--exit-code", action="store_true", help="exit with 1 where the texts differ (2 remains for errors)"
     )
@@ -51,10 +53,12 @@ def main(arguments: argparse.Namespace) -> int:
     output = _output(arguments.output)
     if arguments.old == arguments.new == "-":
         raise ClausetagError("only one of OLD and NEW can be - (stdin)")
+    isolated = isolated_reader(arguments.document_seconds)
     tagger = Tagger.load(arguments.model, attributes=not arguments.no_attributes)
     head = arguments.head or tagger.artifact.default_head
     tagger.head(head)
-    documents = [one_document(given) for given in (arguments.old, arguments.new)]
+    with isolated:
+        documents = [one_document(given, isolated.read) for given in (arguments.old, arguments.new)]
     # Versions often have the same file name; then their paths tell them apart.
     same = documents[0].policy == documents[1].policy
     names = [arguments.old, arguments.new] if same else [document.policy for document in documents]
@@ -79,8 +83,8 @@ def main(arguments: argparse.Namespace) -> int:
     return 1 if arguments.exit_code and differ else 0
 
 
-def one_document(given: str) -> Document:
-    """The document of an input, with its flags.
+def one_document(given: str, read: ReadDocument = read_document) -> Document:
+    """The document of an input, with its flags; `read` reads its content.
 
     Raises:
         DataError: it cannot be read, or holds more than one document.
@@ -88,7 +92,7 @@ def one_document(given: str) -> Document:
     if not given:
         raise ClausetagError("OLD or NEW is empty; give a path")
     found: Document | None = None
-    for item in read_inputs([given], getattr(sys.stdin, "buffer", None) or BytesIO()):
+    for item in Reader(getattr(sys.stdin, "buffer", None) or BytesIO(), read_document=read).read([given]):
         if isinstance(item, FailedInput):
             raise DataError(printable(item.message))
         if found is not None:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
+from clausetag.data.durable import replace_file, sync_folder
 from clausetag.predict.batch import PREDICTIONS
 from clausetag.predict.parts.inputs import error_text, is_uri, open_store, part_name
 from clausetag.predict.run_folder import OutputError, RunFolder
@@ -55,6 +56,12 @@ class PartFolder:
         return folder
 
     @property
+    def on_drive(self) -> bool:
+        """Whether it is on a drive, where files must be written to the disk; object stores do that by themselves."""
+        protocol = self.store.protocol
+        return not {"file", "local"}.isdisjoint([protocol] if isinstance(protocol, str) else protocol)
+
+    @property
     def work(self) -> str:
         """Where the parts gather."""
         return f"{self.path}/.clausetag/parts"
@@ -83,10 +90,13 @@ class PartFolder:
             return set()
 
     def write(self, path: str, content: bytes) -> None:
-        """Write a file, which appears whole or not at all. Raises OSError."""
+        """Write a file, which appears whole or not at all, also after a power cut. Raises OSError."""
         temporary = f"{path}.{uuid4().hex}"
         self.store.pipe_file(temporary, content)
-        self.store.mv(temporary, path)
+        if self.on_drive:
+            replace_file(Path(temporary), Path(path))
+        else:
+            self.store.mv(temporary, path)
 
     def write_part(self, files: Mapping[str, Any]) -> None:
         """Write a part, the record last; `files` has its `name`, and the content for each folder. Raises OSError."""
@@ -142,6 +152,8 @@ class PartFolder:
         done = f"{self.path}/{RUN_JSON}"
         if self.store.exists(done):
             self.store.rm_file(done)
+            if self.on_drive:
+                sync_folder(Path(self.path))
         with ThreadPoolExecutor(_REQUESTS) as pool:
             for folder in DATASETS:
                 source, target = f"{self.work}/{folder}", f"{self.path}/{folder}"
@@ -149,11 +161,10 @@ class PartFolder:
                 stale = [f"{target}/{name}" for name in self.names(folder) - names]
                 moved = sorted(names & self.names(f".clausetag/parts/{folder}"))
                 list(pool.map(self.store.rm_file, stale))
-                list(
-                    pool.map(
-                        self.store.mv, [f"{source}/{name}" for name in moved], [f"{target}/{name}" for name in moved]
-                    )
-                )
+                sources, targets = ([f"{place}/{name}" for name in moved] for place in (source, target))
+                list(pool.map(self.store.mv, sources, targets))
+                if self.on_drive:
+                    sync_folder(Path(target))
         self.write(done, summary.encode())
         self.clear()
 

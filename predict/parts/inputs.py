@@ -35,9 +35,8 @@ from clausetag.data.documents.formats import (
     stem,
     suffix_of,
 )
-from clausetag.data.documents.inputs import Reader, attempt, failure
+from clausetag.data.documents.inputs import ReadDocument, Reader, attempt, failure
 from clausetag.data.documents.rows import COLUMNS, Columns, PolicyRow
-from clausetag.data.documents.sniff import document_from_bytes
 from clausetag.data.documents.tables import row_word, table_rows
 from clausetag.data.errors import DataError, DocumentError
 from clausetag.data.records import FailedInput
@@ -97,12 +96,12 @@ class Item:
     note: str = ""
     """A line that the user should see."""
 
-    def extract(self) -> Source:
-        """The document, or why there is none."""
+    def extract(self, read: ReadDocument) -> Source:
+        """The document that `read` makes of the content, or why there is none."""
         content = self.content
         if isinstance(content, PolicyRow):
-            return Reader(io.BytesIO()).read_row(self.shown, "", content)
-        return attempt(self.policy, self.shown, lambda: document_from_bytes(self.policy, content, self.suffix))
+            return Reader(io.BytesIO(), read_document=read).read_row(self.shown, "", content)
+        return attempt(self.policy, self.shown, lambda: read(self.policy, content, self.suffix, LIMITS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from clausetag.data.documents.inputs import ReadDocument
 from clausetag.data.documents.rows import COLUMNS, Columns
 from clausetag.data.records import FailedInput
 from clausetag.predict.batch import PREDICTIONS, BatchTagger, flatten, to_parquet
+from clausetag.predict.options import DOCUMENT_SECONDS, isolated_reader
 from clausetag.predict.parts.folder import DOCUMENTS, RECORDS, PartFolder
 from clausetag.predict.parts.inputs import Found, Item, Part, read_parts
 from clausetag.predict.pipeline import TaggedSource
@@ -66,6 +68,8 @@ class Job:
     """The same, in seconds since 1970."""
     columns: Columns = COLUMNS
     """The columns of tables."""
+    document_seconds: float = DOCUMENT_SECONDS
+    """The time to read a document."""
 
     def read(self) -> Iterator[Part]:
         """The parts that are to be tagged, in order.
@@ -94,21 +98,8 @@ class Job:
             ArtifactError: the model cannot be loaded, or is another one than the run's.
             OSError: the machine's fault, such as a full disk.
         """
-        watched = begin(part.name) > _PART_ATTEMPTS
-        results: list[TaggedSource] = []
-        for number, item in enumerate(part.items):
-            name = f"{part.name} {number}"
-            if isinstance(item, Item) and item.note:
-                self.tagger.pipeline.note(item.note)
-            if not isinstance(item, Item):
-                results.append(self.tagger.pipeline.tag(item))
-            elif watched and begin(name) > _POLICY_ATTEMPTS:
-                reason = f"could not be tagged ({_POLICY_ATTEMPTS} workers died of it, or ran out of memory)"
-                results.append(self.tagger.pipeline.tag(FailedInput(item.policy, "failed", f"{item.shown}: {reason}")))
-            else:
-                results.append(self.tagger.pipeline.tag(item.extract()))
-                if watched:
-                    finish(name)
+        with isolated_reader(self.document_seconds) as isolated:
+            results = list(self._tagged(part, begin, finish, isolated.read))
         table = self.tagger.table(results)
         tally = Tally(labels=dict.fromkeys(self.tagger.tagger.labels, 0))
         for result in results:
@@ -127,3 +118,42 @@ class Job:
             DOCUMENTS: to_parquet(table.drop_columns([PREDICTIONS])),
             RECORDS: json.dumps(record).encode(),
         }
+
+    def _tagged(
+        self, part: Part, begin: Callable[[str], int], finish: Callable[[str], None], read: ReadDocument
+    ) -> Iterator[TaggedSource]:
+        watched = begin(part.name) > _PART_ATTEMPTS
+        for number, item in enumerate(part.items):
+            name = f"{part.name} {number}"
+            if isinstance(item, Item) and item.note:
+                self.tagger.pipeline.note(item.note)
+            if not isinstance(item, Item):
+                yield self.tagger.pipeline.tag(item)
+            elif watched and begin(name) > _POLICY_ATTEMPTS:
+                reason = f"could not be tagged ({_POLICY_ATTEMPTS} workers died of it, or ran out of memory)"
+                yield self.tagger.pipeline.tag(FailedInput(item.policy, "failed", f"{item.shown}: {reason}"))
+            else:
+                yield self.tagger.pipeline.tag(item.extract(read))
+                if watched:
+                    finish(name)
+
+
+def merged(records: Iterable[Mapping[str, Any]], sessions: Mapping[str, float]) -> tuple[Tally, dict[str, float]]:
+    """The counts of all parts, and the seconds of each session by its start; `sessions` has this one's."""
+    first, *rest = records
+    tally = Tally(labels=dict.fromkeys(first["counts"]["labels"], 0))
+    seconds = dict(sessions)
+    for record in (first, *rest):
+        counts = record["counts"]
+        tally.documents += counts["documents"]["total"]
+        tally.flagged += counts["documents"]["flagged"]
+        tally.words += counts["words"]["kept"]
+        tally.set_aside.update(counts["words"]["set_aside"])
+        tally.sentences += counts["sentences"]
+        tally.unlabelled += counts["unlabelled"]
+        for label, number in counts["labels"].items():
+            tally.labels[label] += number
+        tally.failures.update(counts["failures"])
+        tally.flags.update(counts["flags"])
+        seconds[record["began"]] = max(record["seconds"], seconds.get(record["began"], 0.0))
+    return tally, seconds

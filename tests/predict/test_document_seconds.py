@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clausetag.cli import main
+from tests.predict.ray_fixture import ray, ray_rows
 
 POLICY = "We collect your name and your address. We share them with nobody. You may ask us to delete them. "
 SLOW = "# Privacy\n\n" + "[" * 2_000_000
@@ -47,6 +48,44 @@ def test_a_run_goes_on_after_a_document_that_takes_too_long(
     assert "reading it took more than 5 seconds" in capsys.readouterr().err
     assert rows["c"]["sentences"] == 9_000
     assert json.loads((out / "run.json").read_text())["options"]["document_seconds"] == 5
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    for name, text in (("a", POLICY), ("b", SLOW)):
+        (tmp_path / f"{name}.md").write_text(text)
+    return tmp_path
+
+
+def test_tasks_for_label_studio_too(slow: Path, tiny_artifact: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--model", str(tiny_artifact), "--document-seconds", "1"]
+    inputs = [str(slow / "a.md"), str(slow / "b.md")]
+    assert main(["data", "export-label-studio", *inputs, "-o", str(slow / "tasks.json"), *options]) == 1
+    assert "b.md: reading it took more than 1 seconds" in capsys.readouterr().err
+    assert len(json.loads((slow / "tasks.json").read_text())) == 3
+
+
+def test_a_comparison_too(slow: Path, tiny_artifact: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--model", str(tiny_artifact), "--document-seconds", "1"]
+    assert main(["diff", str(slow / "a.md"), str(slow / "b.md"), *options]) == 2
+    assert "b.md: reading it took more than 1 seconds" in capsys.readouterr().err
+
+
+def test_a_run_on_many_machines_too(slow: Path, tiny_artifact: Path) -> None:
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("fsspec")
+    out = slow / "out"
+    options = ["--model", str(tiny_artifact), "--document-seconds", "1", "--quiet"]
+    assert ray(str(slow / "*.md"), "-o", str(out), *options) == 1
+    (failed,) = (row for row in ray_rows(out, "documents") if row["error"])
+    assert failed["policy"] == "b" and "more than 1 seconds" in str(failed["error"])
+    assert json.loads((out / "run.json").read_text())["options"]["document_seconds"] == 1
+
+
+@pytest.mark.parametrize("command", ["diff a.md b.md", "data export-label-studio a.md -o tasks.json"])
+def test_other_commands_refuse_no_time_too(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--document-seconds=0"]) == 2
+    assert "--document-seconds" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])

@@ -17,6 +17,8 @@ from clausetag.data.documents.inputs import read_inputs
 from clausetag.data.durable import replace_file
 from clausetag.data.jsonl import write_text
 from clausetag.predict.journal import Journal
+from clausetag.predict.parts.folder import DATASETS, RECORDS, PartFolder
+from clausetag.predict.parts.inputs import part_name
 from clausetag.predict.pipeline import Pipeline
 from clausetag.predict.progress import Progress
 from clausetag.predict.run import Run
@@ -89,6 +91,25 @@ def test_the_name_of_a_new_journal_is_on_the_disk_before_the_first_document(
     with Journal(path, sync=os.fsync) as journal:
         journal.begin({})
         assert [place for kind, place in events if kind == "sync"] == [path, path.parent, path.parent.parent]
+
+
+def test_the_parts_of_a_run_on_many_machines_are_on_the_disk_before_its_summary(
+    tmp_path: Path, events: list[Event]
+) -> None:
+    pytest.importorskip("fsspec")
+    folder = PartFolder.open(str(tmp_path / "out"))
+    folder.prepare()
+    name = part_name(0)
+    folder.write_part({"name": name, **dict.fromkeys((*DATASETS, RECORDS), b"content")})
+    assert [path.parent.name for kind, path in events if kind == "rename"] == [*DATASETS, RECORDS]
+    for _, path in [event for event in events if event[0] == "rename"]:
+        assert ("sync", path.parent) in events[events.index(("rename", path)) :]
+    events.clear()
+    folder.commit({name}, "{}")
+    summary = events.index(("rename", tmp_path / "out" / "run.json"))
+    for dataset in DATASETS:
+        assert ("sync", tmp_path / "out" / dataset) in events[:summary]
+    assert ("sync", tmp_path / "out") in events[summary:]
 
 
 def test_text_files_too(tmp_path: Path, events: list[Event]) -> None:
