@@ -1,8 +1,9 @@
 """Labels without texts: they can be shared where the texts cannot, and joined with the texts by whoever has them.
 
-A file is JSONL. Its first line lists the labels. Each further line is a policy: its id, its source, and for each
-labelled sentence the hash of its text (`clausetag.data.text.text_hash`) with the positions of its labels in that list.
-Unlabelled sentences with the same text as a labelled one are listed too, with null, so that the two can be told apart.
+A file is JSONL. Its first line lists the labels. Each further line is a policy: its id, source and name, its split
+(train or validation) if it has one, and for each labelled sentence the hash of its text
+(`clausetag.data.text.text_hash`) with the positions of its labels in that list. Unlabelled sentences with the same text
+as a labelled one are listed too, with null, so that the two can be told apart.
 
     {"labels": ["First Party Collection/Use", …]}
     {"policy": "u00001", "source": "…", "name": "…", "sentences": [["0123456789abcdef", [0, 2]], …]}
@@ -26,10 +27,13 @@ from clausetag.data.records import Sentence
 from clausetag.data.segment import segment
 from clausetag.data.text import text_hash
 
+_ABOUT = ("source", "name", "split")
+"""Keys of the rows that are the same for a whole policy."""
+
 
 @dataclass(frozen=True, slots=True)
 class BarePolicy:
-    """The (text hash, labels) of a policy's sentences in order, and its source and name (`about`).
+    """The (text hash, labels) of a policy's sentences in order, and its source, name and split (`about`).
 
     Labels are None for an unlabelled sentence with the same text as a labelled one.
     """
@@ -43,7 +47,7 @@ def strip(sentences: Iterable[Sentence], path: str | os.PathLike[str]) -> int:
     """Write the labels of sentences without their texts; returns the number of policies."""
     rows: list[dict[str, Any]] = [{"labels": list(LABELS)}]
     for policy, group in by_policy(sentences).items():
-        about = {key: group[0].extra[key] for key in ("source", "name") if key in group[0].extra}
+        about = {key: group[0].extra[key] for key in _ABOUT if key in group[0].extra}
         keys = {text_hash(one.text) for one in group if one.labels is not None}
         labelled = [
             [text_hash(one.text), None if one.labels is None else sorted(map(LABELS.index, one.labels))]
@@ -76,7 +80,7 @@ def read_bare(path: str | os.PathLike[str]) -> list[BarePolicy]:
                 (str(key), None if places is None else tuple(names[place] for place in places))
                 for key, places in row["sentences"]
             )
-            about = {key: row[key] for key in ("source", "name") if key in row}
+            about = {key: row[key] for key in _ABOUT if key in row}
             found.append(BarePolicy(str(row["policy"]), marks, about))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise DataError(f"{os.fspath(path)}, line {number}: expected labels without texts ({error!r})") from None

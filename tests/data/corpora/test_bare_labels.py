@@ -20,7 +20,7 @@ from clausetag.data.segment import segment
 
 @pytest.fixture
 def labelled(tmp_path: Path) -> Path:
-    rows = [row.row() | {"source": "given", "name": row.policy} for row in read_five()]
+    rows = [row.row() | {"source": "given", "name": row.policy, "split": "train"} for row in read_five()]
     write_jsonl(tmp_path / "labelled.jsonl", rows)
     return tmp_path / "labelled.jsonl"
 
@@ -43,7 +43,7 @@ def test_there_and_back(tmp_path: Path, labelled: Path, capsys: pytest.CaptureFi
     assert set(after) <= set(before) and len(after) > 0.95 * len(before)
     assert all(before[key] == labels for key, labels in after.items())
     assert {row.policy for row in read_jsonl(back)} == set(FIVE)
-    assert all(row.extra["name"] == row.policy for row in read_jsonl(back))
+    assert all((row.extra["name"], row.extra["split"]) == (row.policy, "train") for row in read_jsonl(back))
 
 
 def test_what_does_not_fit_is_said(tmp_path: Path, labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
