@@ -65,6 +65,8 @@ class RequestMiddleware:
             return
         start = perf_counter()
         method = scope["method"]
+        if scope["path"].startswith(("http://", "https://")):  # as sent to proxies; every server must take it
+            scope = {**scope, "path": "/" + scope["path"].partition("://")[2].partition("/")[2]}
         headers = Headers(scope=scope)
         trace = RequestTrace(headers.get("traceparent", ""))
         trace.activate()

@@ -60,9 +60,8 @@ def add_platforms(app: FastAPI, service: Service) -> None:
 
     app.get("/v2/health/ready", response_model=Ready, response_model_exclude_none=True, **openapi.V2_READY)(ready)
 
-    @app.get("/v2/models/{name}", dependencies=protected, response_model=ModelMetadata, **openapi.V2_MODEL)
-    async def model(name: str) -> dict[str, Any]:
-        _check_name(service, name)
+    async def model(name: str, request: Request) -> dict[str, Any]:
+        _check_model(service, request)
         shape = {"scores": [-1, len(service.tagger.labels)]}
         return {
             "name": name,
@@ -75,22 +74,25 @@ def add_platforms(app: FastAPI, service: Service) -> None:
             "labels": list(service.tagger.labels),
         }
 
-    @app.get(
-        "/v2/models/{name}/ready", response_model=Ready, response_model_exclude_none=True, **openapi.V2_MODEL_READY
-    )
-    async def model_ready(name: str) -> dict[str, Any]:
-        _check_name(service, name)
+    async def model_ready(name: str, request: Request) -> dict[str, Any]:
+        _check_model(service, request)
         return {"name": name, **await ready()}
 
-    @app.post("/v2/models/{name}/infer", dependencies=protected, **openapi.V2_INFER)
     async def infer(name: str, request: Request) -> Response:
-        _check_name(service, name)
+        _check_model(service, request)
         if "inference-header-content-length" in request.headers:
             message = "binary tensors are not supported; send the data as JSON"
             raise ApiError(400, "invalid", message, field="header.Inference-Header-Content-Length")
         # Whatever their Content-Type: clients of the protocol often send none.
         body = await answer_request(service, request, (), partial(_parse, service, name))
         return Response(body, media_type=JSON_TYPE)
+
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        listed = {"include_in_schema": "version" not in path}
+        state = {"response_model": Ready, "response_model_exclude_none": True, **openapi.V2_MODEL_READY, **listed}
+        app.get(path, dependencies=protected, response_model=ModelMetadata, **openapi.V2_MODEL, **listed)(model)
+        app.get(f"{path}/ready", **state)(model_ready)
+        app.post(f"{path}/infer", dependencies=protected, **openapi.V2_INFER, **listed)(infer)
 
     @app.get("/ping", **openapi.PING)
     async def ping() -> Response:
@@ -100,10 +102,14 @@ def add_platforms(app: FastAPI, service: Service) -> None:
     app.post("/invocations", dependencies=protected, **openapi.INVOCATIONS)(predict_route(service))
 
 
-def _check_name(service: Service, name: str) -> None:
+def _check_model(service: Service, request: Request) -> None:
+    """Check the name, and the version if there is one, of the model that a path asks for."""
     service.lifecycle.check()
-    if name != service.model_name:
+    if request.path_params["name"] != service.model_name:
         raise ApiError(404, "not_found", f"no such model; this service has {service.model_name}")
+    version = service.tagger.hash
+    if request.path_params.get("version", version) != version:
+        raise ApiError(404, "not_found", f"no such version; this service has {version}")
 
 
 def _parse(service: Service, name: str, header: str, body: bytes) -> tuple[TagRequest, Write]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import socket
 import zlib
 from typing import Any
 
@@ -22,11 +23,21 @@ from clausetag.serving.settings import Settings
 from tests.data.documents.pdf_fixture import typeset, write_pdf
 from tests.serving.conftest import MakeClient, service_of
 from tests.serving.http.test_errors import refused
-from tests.serving.process import until
+from tests.serving.process import Process, read_all, until
 
 TEXT = "We encrypt all of your data. You may opt out."
 JSON = {"Content-Type": "application/json"}
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [("http://x/v1/livez", 200), ("https://x:80/livez?a=1", 200), ("http://x", 200), ("http://x//y", 404)],
+)
+def test_targets_in_the_form_that_proxies_get(running: Process, target: str, status: int) -> None:
+    with socket.create_connection(running.address, timeout=60) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert read_all(connection).startswith(f"HTTP/1.1 {status} ".encode())
 
 
 def test_every_path_is_also_below_v1(client: TestClient) -> None:

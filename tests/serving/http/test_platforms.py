@@ -42,6 +42,10 @@ def test_metadata_and_health(client: TestClient, tagger: Tagger) -> None:
     assert {each.name: each.shape for each in model.outputs}["scores"] == [-1, 12]
     for path in ("/v2/models/other", "/v2/models/other/ready"):
         refused(client.get(path), 404, "standard")
+    version = f"/v2/models/standard/versions/{tagger.hash}"
+    assert client.get(version).json() == client.get("/v2/models/standard").json()
+    assert client.get(f"{version}/ready").json() == {"name": "standard", "ready": True}
+    refused(client.get("/v2/models/standard/versions/1/ready"), 404, tagger.hash)
     refused(client.get("/v2/nothing"), 404)
     refused(client.get(URL), 405)
     # By routes, since clients could make up any number of names.
@@ -55,6 +59,8 @@ def test_the_outputs_are_those_of_predict(client: TestClient, tagger: Tagger) ->
     found = outputs(response)
     assert (response.json()["id"], response.json()["model_name"]) == ("7", "standard")
     assert response.json()["model_version"] == tagger.hash
+    url = f"/v2/models/standard/versions/{tagger.hash}/infer"
+    assert client.post(url, content=response.request.content).json() == response.json()
     rows = tagger.tag_document(document_of("000_sagenext"))
     n = len(rows)
     assert found["policy"]["data"] == [0] * n + [1]
