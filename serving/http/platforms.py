@@ -88,8 +88,8 @@ def add_platforms(app: FastAPI, service: Service) -> None:
         return Response(body, media_type=JSON_TYPE)
 
     for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        listed = {"include_in_schema": "version" not in path}
-        state = {"response_model": Ready, "response_model_exclude_none": True, **openapi.V2_MODEL_READY, **listed}
+        listed: dict[str, Any] = {"include_in_schema": "version" not in path}
+        state = {**openapi.V2_MODEL_READY, **listed, "response_model": Ready, "response_model_exclude_none": True}
         app.get(path, dependencies=protected, response_model=ModelMetadata, **openapi.V2_MODEL, **listed)(model)
         app.get(f"{path}/ready", **state)(model_ready)
         app.post(f"{path}/infer", dependencies=protected, **openapi.V2_INFER, **listed)(infer)
