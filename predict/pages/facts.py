@@ -1,4 +1,4 @@
-"""The fact sheet on a page: its tables and lists, as the template `facts.html` shows them.
+"""The fact sheet on a page: its tables and lists, as the template `facts.html` and the service's page show them.
 
 Printed, it is one page of paper: only what is found has rows and columns, and lists of sentences are cut to the first
 few, with the numbers of the others.
@@ -7,7 +7,7 @@ few, with the numbers of the others.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -99,6 +99,11 @@ class Listing(NamedTuple):
     """On paper it has no quotes."""
 
 
+class _Drawn(NamedTuple):
+    matrices: Sequence[Matrix]
+    listings: Sequence[Listing]
+
+
 class _Quotes:
     """Sentences by their index, of which the one that states a value most clearly is quoted."""
 
@@ -128,9 +133,29 @@ def render_facts(
 
     `headings` are the passages that are headings.
     """
-    quotes = _Quotes(sentences, headings)
-    matrices = [_matrix(_PARTIES[name][0], party) for name, party in sheet.parties.items()]
-    return macro("facts.html", "facts")(matrices, _listings(sheet, quotes), anchor)
+    drawn = _drawn(sheet, _Quotes(sentences, headings))
+    return macro("facts.html", "facts")(drawn.matrices, drawn.listings, anchor)
+
+
+def drawn_row(sheet: FactSheet, sentences: Sequence[Sentence], headings: Collection[int] = ()) -> dict[str, Any]:
+    """The JSON object of what a page shows, for a page that draws it itself; `headings` as for `render_facts`."""
+    row: dict[str, Any] = _plain(_drawn(sheet, _Quotes(sentences, headings)))
+    return row
+
+
+def _plain(value: Any) -> Any:
+    """Objects in place of named tuples, which would become lists."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: _plain(member) for name, member in value._asdict().items()}
+    if isinstance(value, Address):
+        return value.row()
+    return [_plain(member) for member in value] if isinstance(value, list | tuple) else value
+
+
+def _drawn(sheet: FactSheet, quotes: _Quotes) -> _Drawn:
+    return _Drawn(
+        [_matrix(_PARTIES[name][0], party) for name, party in sheet.parties.items()], _listings(sheet, quotes)
+    )
 
 
 def _named(value: str) -> str:

@@ -16,6 +16,7 @@ from clausetag.serving.http.forms import FORM_TYPE
 from clausetag.serving.http.inference import InferAnswer, InferError, InferRequest
 from clausetag.serving.http.requests import DOCUMENT_TYPES, JSON_TYPE
 from clausetag.serving.http.schemas import REQUESTS, ErrorAnswer, PoliciesAnswer, StreamLine, TaggedPolicy, with_labels
+from clausetag.serving.runtime.prepare import FactsForm
 
 NDJSON_TYPE = "application/x-ndjson"
 DESCRIPTION = (
@@ -54,7 +55,7 @@ _FORM = {
         "head": {"type": "string"},
         "scores": {"type": "boolean"},
         "attributes": {"type": "boolean"},
-        "facts": {"type": "string", "enum": ["", "json", "jsonld"]},
+        "facts": {"type": "string", "enum": list(get_args(FactsForm))},
         "categories": {"type": "array", "items": {"type": "string", "enum": list(LABELS)}},
     },
 }

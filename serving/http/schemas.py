@@ -45,8 +45,9 @@ class Options(Strict):
     attributes: bool = Field(True, description="Whether sentences have `attributes`, if the model has them.")
     facts: FactsForm = Field(
         "",
-        description="A fact sheet, as in OUTPUTS.md, of models with attributes: json, or jsonld with terms of the W3C "
-        "Data Privacy Vocabulary. It needs attributes and all categories.",
+        description="A fact sheet, as in OUTPUTS.md, of models with attributes: json, jsonld with terms of the W3C "
+        "Data Privacy Vocabulary, or page: its tables and lists as the page at / draws them, which may change. It "
+        "needs attributes and all categories.",
     )
 
 

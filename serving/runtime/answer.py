@@ -14,13 +14,15 @@ from clausetag.predict.facts.build import fact_sheet
 from clausetag.predict.facts.dpv import document as jsonld
 from clausetag.predict.facts.dpv import policy_node
 from clausetag.predict.facts.sheet import FactSheet
+from clausetag.predict.pages.facts import drawn_row
 from clausetag.serving.runtime.prepare import AnswerOptions, PreparedDocument
 from clausetag.version import __version__
 
 LICENCE = "Code: MIT. Weights: as their card says; the shipped ones are for non-commercial research (OPP-115's terms)."
-_FORMS: Mapping[str, Callable[[FactSheet], dict[str, Any]]] = {
-    "json": FactSheet.row,
-    "jsonld": lambda sheet: jsonld([policy_node(sheet)]),
+_FORMS: Mapping[str, Callable[[FactSheet, Sequence[Sentence]], dict[str, Any]]] = {
+    "json": lambda sheet, _: sheet.row(),
+    "jsonld": lambda sheet, _: jsonld([policy_node(sheet)]),
+    "page": lambda sheet, sentences: drawn_row(sheet, sentences, _headings(sentences)),
 }
 
 
@@ -84,11 +86,17 @@ class DocumentAnswer:
         if not self._options.facts:
             return {"summary": self.summary}
         sheet = fact_sheet(self._prepared.policy, self._tagged)
-        return {"summary": self.summary, "facts": sheet and _FORMS[self._options.facts](sheet)}
+        return {"summary": self.summary, "facts": sheet and _FORMS[self._options.facts](sheet, self._tagged)}
 
     def whole(self, outputs: Sequence[FloatArray]) -> dict[str, Any]:
         """All of it; `outputs` as for `take`, of all its windows."""
         return {**self.document(), "sentences": self.take(outputs), **self.end()}
+
+
+def _headings(sentences: Sequence[Sentence]) -> set[int]:
+    """The passages that are a heading of others."""
+    named = {sentence.heading for sentence in sentences}
+    return {one.passage for one in sentences if one.passage is not None and one.text in named}
 
 
 def model_info(tagger: Tagger) -> dict[str, Any]:

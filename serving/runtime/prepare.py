@@ -22,7 +22,7 @@ from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, inferen
 from clausetag.model.windows import Unit, Window
 from clausetag.serving.errors import ApiError
 
-FactsForm = Literal["", "json", "jsonld"]
+FactsForm = Literal["", "json", "jsonld", "page"]
 """Of the fact sheet in an answer; empty: none."""
 DEFAULT_ID = "text"
 """The id of a policy that was sent without one, as in `Tagger.tag`."""

@@ -76,7 +76,8 @@
   let items = [], blocks = [], text = "", policy = "policy", offset = 0, least = false;
   // How it is looked at: `chosen` labels, words to find, the sentence in focus order (`stop`), where Esc returns to.
   const chosen = new Set();
-  let words = "", hits = [], stop = null, origin = null, trail = null;
+  // `picked`: the indices of a fact's sentences.
+  let words = "", picked = null, hits = [], stop = null, origin = null, trail = null;
 
   const known = (label) => Object.keys(ABOUT).indexOf(labels[label]);
   const hue = (label) => (label === NONE ? "" : `l${known(label) < 0 ? label % 12 : known(label)}`);
@@ -127,7 +128,7 @@
     try {
       if (!informed) await info(); // it was not reached before, or asked for the key
       const headers = { "Content-Type": type, Accept: "application/json", ...secret() };
-      const response = await fetch("predict", { method: "POST", headers, body, signal: mine.signal, cache: "no-store" });
+      const response = await fetch("predict?facts=page", { method: "POST", headers, body, signal: mine.signal, cache: "no-store" });
       const answer = await response.json().catch(() => null);
       if (mine !== controller) return;
       if (!response.ok) refuse(response, answer?.error ?? {});
@@ -258,11 +259,12 @@
     byId("offset").disabled = byId("least").disabled = !scored || !Object.keys(own).length;
     chosen.clear();
     words = byId("find").value = "";
-    stop = origin = trail = null;
+    picked = stop = origin = trail = null;
     byId("only").checked = false;
     byId("text").classList.remove("only");
     lay();
     legend();
+    byId("facts").replaceChildren(...(answer.facts ? [sheet(answer.facts)] : []));
     decide();
 
     byId("name").textContent = name || "The pasted text";
@@ -374,6 +376,7 @@
     apply();
     byId("least").checked = least;
     byId("reset").disabled = unchanged;
+    if (byId("facts-own")) byId("facts-own").hidden = unchanged;
     const way = offset ? `${count(Math.abs(offset), "point", "points")} ${offset > 0 ? "above" : "below"} ` : "";
     const range = `${percent(Math.min(...edges))} to ${percent(Math.max(...edges))}`;
     byId("offset-means").textContent = byId("offset").disabled ? "There are no scores or no thresholds to decide by."
@@ -447,8 +450,8 @@
   }
 
   function apply() {
-    const active = chosen.size > 0 || words !== "";
-    hits = items.filter((item) => (!chosen.size || [...chosen].some((label) => carries(item, label)))
+    const active = chosen.size > 0 || words !== "" || picked !== null;
+    hits = items.filter((item) => (!picked || picked.has(item.row.index)) && (!chosen.size || [...chosen].some((label) => carries(item, label)))
       && (!words || item.row.text.toLowerCase().includes(words)));
     const kept = new Set(hits);
     for (const item of items) {
@@ -469,7 +472,66 @@
   function clear() {
     chosen.clear();
     words = byId("find").value = "";
+    picked = null;
     apply();
+  }
+
+  // ---- the fact sheet, as in facts.html ----------------------------------------------------------------------------
+
+  // A number that leads to its sentences.
+  function leads({ sign, sentences }, line = `${sign}${sentences.length}`) {
+    const title = `${sentences.length === 1 ? "sentence" : "sentences"} ${sentences.join(", ")}`;
+    const link = make("a", { href: "#text", title }, line);
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      clear();
+      picked = new Set(sentences);
+      apply();
+      go(items.find((item) => item.row.index === sentences[0]), link);
+    });
+    return link;
+  }
+
+  const notFound = (line, what = "") => make("span", {}, make("b", {}, `Not found${what && `, ${what}`}${line ? ":" : ""}`), ` ${line}`);
+
+  function matrix({ title, purposes, rows, missing }) {
+    const table = make("table", { class: "matrix" }, make("caption", {}, title));
+    if (rows.length) {
+      const heads = purposes.map((purpose) => make("th", { scope: "col" }, make("span", {}, purpose)));
+      table.append(make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Data"), ...heads)),
+        make("tbody", {}, ...rows.map(({ name, cells }) => make("tr", {}, make("th", { scope: "row" }, name),
+          ...cells.map((cell) => make("td", {}, ...(cell ? [leads(cell)] : [])))))));
+    }
+    const lacking = missing.flatMap(([what, names]) => [notFound(names, what), ". "]);
+    return [make("div", { class: "wide", role: "region", "aria-label": title, tabindex: "0" }, table),
+      make("p", { class: "none" }, ...lacking)];
+  }
+
+  function listing({ title, items: entries, more, more_says: says, missing, brief }) {
+    const node = make("div", brief ? { class: "brief" } : {}, make("h4", {}, title));
+    if (entries.length) {
+      node.append(make("ul", {}, ...entries.map(({ name, cell, quote, addresses }) => make("li", {}, leads(cell),
+        ...(name ? [" ", make("b", {}, name)] : []), ...(quote ? [" ", make("q", {}, quote)] : []),
+        ...addresses.filter(({ href }) => /^(?:https?:\/\/|mailto:|tel:)/i.test(href)).flatMap(({ href }) =>
+          [" ", make("a", { class: "address", href, rel: "noopener nofollow noreferrer" }, href.replace(/^mailto:/, ""))])))));
+    }
+    if (more.length) {
+      const numbers = more.flatMap((number, place) => [place ? ", " : " ", leads({ sign: "", sentences: [number] }, String(number))]);
+      node.append(make("p", { class: "none" }, `${says[0].toUpperCase()}${says.slice(1)}:`, ...numbers));
+    }
+    if (missing || (!entries.length && !more.length)) node.append(make("p", { class: "none" }, notFound(missing)));
+    return node;
+  }
+
+  function sheet({ matrices, listings }) {
+    const key = make("p", { class: "key" }, "A number counts sentences and leads to them; ", make("b", {}, "±"),
+      ": they say both that it is so and that it is not, or it is not sure which; ", make("b", {}, "?"),
+      ": they only speak of it, or the model is not sure. ", make("b", {}, "Not found"),
+      " means that the model found no sentence that says so, and never “no”. ",
+      make("b", { id: "facts-own", hidden: "" }, "The sheet is made by the model's own thresholds."));
+    return make("details", { class: "facts" }, make("summary", {}, "Fact sheet",
+      make("span", {}, ": which data, what for, who gets them, how long, and what you can do")), key,
+    ...matrices.flatMap(matrix), make("div", { class: "listings" }, ...listings.map(listing)));
   }
 
   // ---- moving about ------------------------------------------------------------------------------------------------
@@ -649,6 +711,8 @@
       else event.target.blur();
     }
   });
+  // On paper the sheet is open.
+  addEventListener("beforeprint", () => { for (const facts of document.querySelectorAll(".facts")) facts.open = true; });
   byId("close").addEventListener("click", () => { document.activeElement?.blur(); detail(null); });
 
   info();

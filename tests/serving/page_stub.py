@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -17,6 +18,8 @@ from clausetag.data.documents.sniff import document_from_bytes, extract_text
 from clausetag.data.labels import ACCESS, CHOICE, FIRST_PARTY, GENERIC, LABELS, SECURITY, THIRD_PARTY
 from clausetag.data.records import Document
 from clausetag.data.segment import segment
+from clausetag.predict.facts.build import fact_sheet
+from clausetag.predict.pages.facts import drawn_row
 from clausetag.serving.http.pages import ASSETS, asset
 
 POLICY = (
@@ -52,16 +55,19 @@ def answer(document: Document) -> dict[str, Any]:
         scores = scores_of(sentence.text)
         labels = tuple(label for label in LABELS if scores[label] >= THRESHOLD) or (GENERIC,)
         sentences.append(sentence.with_prediction(labels, scores, document.flags))
-    rows = [sentence.row() for sentence in sentences]
-    for row in rows:
-        values = {name: scores for label, name, scores in _VALUES if label in row["labels"]}
-        row["attributes"] = {name: list(scores) for name, scores in values.items()}
-        row["attribute_scores"] = values
+    tagged = []
+    for sentence in sentences:
+        values = {name: scores for label, name, scores in _VALUES if label in (sentence.labels or ())}
+        stated = {name: tuple(scores) for name, scores in values.items()}
+        tagged.append(replace(sentence, attributes=stated, attribute_scores=values))
+    rows = [sentence.row() for sentence in tagged]
+    sheet = fact_sheet("document", tagged)
     return {
         "model": {"name": "stub"},
         "text": document.text,
         "sha256": hashlib.sha256(document.text.encode()).hexdigest(),
         "sentences": rows,
+        "facts": sheet and drawn_row(sheet, tagged),
         "summary": {label: sum(label in row["labels"] for row in rows) for label in LABELS},
     }
 

@@ -78,7 +78,7 @@ def test_offline_wrong_kind_too_large_and_empty(page: Any) -> None:
 @pytest.mark.slow
 def test_a_long_request_can_be_cancelled_and_a_new_file_replaces_it(page: Any) -> None:
     held: list[Any] = []
-    page.route("**/predict", lambda route: held.append(route) if len(held) < 2 else route.continue_())
+    page.route("**/predict?facts=page", lambda route: held.append(route) if len(held) < 2 else route.continue_())
     page.fill("#paste", TEXT)
     page.click("#read")
     page.wait_for_selector("#cancel", state="visible")
@@ -101,7 +101,7 @@ def test_a_key_that_the_server_asks_for(page: Any) -> None:
         else:
             route.fulfill(status=401, json={"error": {"code": "key", "message": "no", "request_id": "r2"}})
 
-    page.route("**/predict", guard)
+    page.route("**/predict?facts=page", guard)
     page.fill("#paste", TEXT)
     page.click("#read")
     page.wait_for_selector("#key", state="visible")
