@@ -54,7 +54,7 @@ def step(name: str, folder: Path, sentences: int) -> None:
         else:
             from clausetag.model.backbone import backbone_path
             from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
-            from clausetag.train.mlm import Settings, TokenisedPool, batches_of
+            from clausetag.train.pretraining.mlm import Settings, TokenisedPool, batches_of
 
             tokenised = TokenisedPool(rows, SubwordTokenizer.of(load_tokenizer(backbone_path("minilm-l6"))))
             batches = batches_of(tokenised, range(len(tokenised.bounds)), Settings(), 1.0, 0)

@@ -24,12 +24,12 @@ from transformers import TrainerCallback
 
 from clausetag.model.network import SentenceTagger, native_bf16
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
-from clausetag.train.batches import Examples, UnitCollator, epoch_batches, prepare
 from clausetag.train.config import Recipe, read_recipe
+from clausetag.train.examples.batches import Examples, UnitCollator, epoch_batches, prepare
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.start import load_start, start_network
 from clausetag.train.steps import Steps, StepTrainer, training_arguments, warmup_factor
 from clausetag.train.trainer import parameter_groups, soft_loss
-from clausetag.train.training_data import assemble
 
 
 class _Clock(TrainerCallback):

@@ -22,8 +22,8 @@ from clausetag.model.artifact import load_artifact
 from clausetag.model.tagger import Tagger
 from clausetag.predict.writers.rows import csv_columns, summary_csv_columns
 from clausetag.train.config import recipe_from
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.run import run_training
-from clausetag.train.training_data import assemble
 
 OWN = ("Sale & rent", "Kids", "Address <of us>")
 SAID = {

@@ -36,8 +36,8 @@ from clausetag.model.hub import push_to_hub, write_tokenizer
 from clausetag.model.provenance import versions
 from clausetag.model.runtime import Runtime
 from clausetag.train.config import Recipe
+from clausetag.train.examples.training_data import TrainingData
 from clausetag.train.trainer import Trained
-from clausetag.train.training_data import TrainingData
 from clausetag.train.validate import (
     HeldOut,
     any_vote_settings,

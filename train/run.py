@@ -14,12 +14,12 @@ from typing import Any
 from clausetag.data.errors import RecipeError
 from clausetag.model.artifact import MANIFEST, load_artifact
 from clausetag.train.config import EACH, Recipe, read_recipe, shipped_recipes
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.export import without_folders, write_artifact
 from clausetag.train.folds import FOLDS, out_of_fold
 from clausetag.train.start import load_start
 from clausetag.train.steps import CHECKPOINTS, add_report_to, is_main_process
 from clausetag.train.trainer import train, write_run
-from clausetag.train.training_data import assemble
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -32,11 +32,11 @@ from clausetag.model.network import SentenceTagger, from_backbone, layer_depth, 
 from clausetag.model.provenance import git_revision, versions
 from clausetag.model.tokenise import SubwordTokenizer, inference_windows, load_tokenizer
 from clausetag.model.windows import Window
-from clausetag.train.batches import Examples, UnitCollator, epoch_batches, prepare
 from clausetag.train.config import Recipe
+from clausetag.train.examples.batches import Examples, UnitCollator, epoch_batches, prepare
+from clausetag.train.examples.training_data import TrainingData
 from clausetag.train.start import pruned, start_network
 from clausetag.train.steps import Checkpoints, Steps, StepTrainer, run_steps, training_arguments
-from clausetag.train.training_data import TrainingData
 from clausetag.train.validate import HeldOut, compute_metrics, score_held_out
 
 

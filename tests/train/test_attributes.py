@@ -19,8 +19,8 @@ from clausetag.eval.metrics.values import majority_values, value_votes
 from clausetag.model.onnx.attributes import HiddenStates, add_heads, default_layers
 from clausetag.model.tagger import Tagger
 from clausetag.model.tokenise import encode_sentences
-from clausetag.train.attribute_heads import AttributeHeads, Examples, Settings, train_heads
-from clausetag.train.attributes import fit_values
+from clausetag.train.attributes.command import fit_values
+from clausetag.train.attributes.heads import AttributeHeads, Examples, Settings, train_heads
 
 _PLACES = {value: place for place, value in enumerate(VALUES)}
 _ARGUMENTS = [

@@ -29,10 +29,10 @@ from clausetag.train import distil as module
 from clausetag.train import trainer
 from clausetag.train.config import Recipe, recipe_from
 from clausetag.train.distil import Teacher, distil, select_pool
+from clausetag.train.examples.teacher_scores import ABOUT, SCORES, load_teacher_scores
+from clausetag.train.examples.training_data import POOL, Source, TrainingData, assemble
 from clausetag.train.run import run_training
 from clausetag.train.start import Start, load_start, start_network
-from clausetag.train.teacher_scores import ABOUT, SCORES, load_teacher_scores
-from clausetag.train.training_data import POOL, Source, TrainingData, assemble
 
 TEACHERS = {"000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"}
 """What the tiny artifact was trained on; 004_vtiger chose its thresholds."""

@@ -19,8 +19,8 @@ from clausetag.model.artifact import TrainedOn, load_artifact
 from clausetag.train import folds as folds_module
 from clausetag.train import run
 from clausetag.train.config import Recipe, recipe_from
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.folds import divided, out_of_fold
-from clausetag.train.training_data import assemble
 
 POLICIES = ("000_sagenext", "003_empxtrack", "004_vtiger")
 

@@ -26,9 +26,11 @@ from clausetag.data.text import short_hash, text_hash
 from clausetag.model.artifact import load_artifact, read_trained_on
 from clausetag.model.tokenise import SubwordTokenizer, encode_sentences, load_tokenizer
 from clausetag.model.windows import pack
-from clausetag.train import pretrain as module
 from clausetag.train.config import recipe_from
-from clausetag.train.mlm import (
+from clausetag.train.examples.training_data import assemble
+from clausetag.train.pretraining import command as module
+from clausetag.train.pretraining.command import first_policies, pretrain
+from clausetag.train.pretraining.mlm import (
     MaskedLanguageModel,
     MaskingCollator,
     Settings,
@@ -39,10 +41,8 @@ from clausetag.train.mlm import (
     policy_bounds,
     split_policies,
 )
-from clausetag.train.pretrain import first_policies, pretrain
 from clausetag.train.run import run_training
 from clausetag.train.steps import Share
-from clausetag.train.training_data import assemble
 
 SAVED = 10
 """Steps between two checkpoints."""

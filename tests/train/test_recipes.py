@@ -15,8 +15,8 @@ from clausetag.data.errors import DataError
 from clausetag.data.records import Sentence
 from clausetag.model.tagger import Tagger
 from clausetag.train.config import read_recipe, recipe_from
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.run import run_training
-from clausetag.train.training_data import assemble
 from tests.data.corpora.opp115_fixture import ROWS, SEGMENTS, write_corpus
 
 

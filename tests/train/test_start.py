@@ -16,9 +16,9 @@ from clausetag.model.artifact import load_artifact, write_manifest
 from clausetag.model.tagger import Tagger
 from clausetag.train import trainer
 from clausetag.train.config import Recipe, recipe_from
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.run import run_training
 from clausetag.train.start import load_start, pruned, start_network
-from clausetag.train.training_data import assemble
 
 SEEN = {"000_sagenext", "001_samanage", "002_clicentrix", "003_empxtrack"}
 """What the tiny artifact was trained on."""

@@ -16,9 +16,9 @@ from clausetag.model.backbone import backbone_path, check_sha256
 from clausetag.model.configuration import HEADS
 from clausetag.train import steps, trainer
 from clausetag.train.config import Recipe, recipe_from
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.run import run_training
 from clausetag.train.steps import CHECKPOINTS
-from clausetag.train.training_data import assemble
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from clausetag.data.errors import DataError
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.train.config import recipe_from
-from clausetag.train.training_data import assemble
+from clausetag.train.examples.training_data import assemble
 from tests.data.corpora.opp115_fixture import ROWS, SEGMENTS, write_corpus
 
 datasets = pytest.importorskip("datasets")

@@ -36,10 +36,10 @@ from clausetag.model.decision import SOURCES, ValueSettings, calibrate, default_
 from clausetag.model.onnx.attributes import HiddenStates, add_heads, default_layers, layer_count
 from clausetag.model.runtime import Runtime
 from clausetag.model.tokenise import EncodedPolicies, SubwordTokenizer
-from clausetag.train.attribute_heads import Array, Examples, Settings, train_heads
+from clausetag.train.attributes.heads import Array, Examples, Settings, train_heads
 from clausetag.train.config import read_recipe
+from clausetag.train.examples.training_data import Source, TrainingData, assemble
 from clausetag.train.run import add_recipe_arguments
-from clausetag.train.training_data import Source, TrainingData, assemble
 
 BoolArray = npt.NDArray[np.bool_]
 

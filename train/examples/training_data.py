@@ -15,8 +15,8 @@ from clausetag.data.text import is_boilerplate, short_hash, text_hash
 from clausetag.model.artifact import TRAINED_ON, TrainedOn, read_trained_on
 from clausetag.model.tokenise import EncodedPolicies, SubwordTokenizer, encode_sentences, encode_texts
 from clausetag.train.config import Recipe
+from clausetag.train.examples.teacher_scores import TeacherScores, load_teacher_scores, sentence_key
 from clausetag.train.start import Start, load_start
-from clausetag.train.teacher_scores import TeacherScores, load_teacher_scores, sentence_key
 
 POOL = "pool"
 """In place of a head, for the unlabelled source: every head learns its teacher scores."""

@@ -34,7 +34,8 @@ from clausetag.model.backbone import MINILM, backbone_path
 from clausetag.model.network import load_encoder
 from clausetag.model.provenance import git_revision, versions
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
-from clausetag.train.mlm import (
+from clausetag.train.examples.training_data import earlier_stages
+from clausetag.train.pretraining.mlm import (
     MaskedLanguageModel,
     MaskingCollator,
     Settings,
@@ -56,7 +57,6 @@ from clausetag.train.steps import (
     run_steps,
     training_arguments,
 )
-from clausetag.train.training_data import earlier_stages
 
 CONFIG = "config.json"
 

@@ -16,10 +16,10 @@ from clausetag.model.network import tensors
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer
 from clausetag.model.windows import Window, batches, collate, pack, whole_passages
 from clausetag.train.config import Recipe
+from clausetag.train.examples.targets import Targets, passage_targets, sentence_targets
+from clausetag.train.examples.teacher_scores import TeacherScores
+from clausetag.train.examples.training_data import POOL, Source
 from clausetag.train.steps import Share
-from clausetag.train.targets import Targets, passage_targets, sentence_targets
-from clausetag.train.teacher_scores import TeacherScores
-from clausetag.train.training_data import POOL, Source
 
 _BUCKET = 64
 """Windows are sorted by length within groups of this size: little padding, and the order stays random."""

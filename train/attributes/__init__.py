@@ -1,0 +1,1 @@
+"""Heads for attributes on a trained network."""
