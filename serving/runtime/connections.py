@@ -17,6 +17,10 @@ _OTHER_FILES = 128
 """Open files that are no clients' connections: model, readers, and those that have just been accepted."""
 
 
+_READ_BYTES = 1 << 12
+"""Bytes that are taken from a connection before it is the next one's turn."""
+
+
 def max_connections(wanted: int) -> int:
     """As many as are wanted and the system's limit of open files allows, which is raised if it may be."""
     with suppress(ImportError):  # Windows has no such limit
@@ -98,6 +102,8 @@ class TimeoutProtocol(H11Protocol):
         super().connection_made(transport)
         # Writing counts as paused whenever bytes wait here for the client, and not only above 64 kB.
         transport.set_write_buffer_limits(high=0)
+        # asyncio's own 256 kB can hold 43,000 chunks of a body, which keep everybody else waiting for a second.
+        transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
         self._start_reading()
         self._limiter.add(self)
 

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -39,6 +40,23 @@ def test_idle_connections_make_room(begun: bytes) -> None:
         assert 100 < metric(running, "clausetag_connections") <= 128
         assert metric(running, 'clausetag_failures_total{reason="too_many_connections"}') >= 270
         assert len(running.log) < 100
+
+
+def test_bodies_in_very_many_chunks_keep_nobody_waiting() -> None:
+    """A small request is answered while they still arrive; with what asyncio takes at once, it is not."""
+    body = (
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"1\r\na\r\n" * 1_000_000
+    )
+    with service() as running, ExitStack() as stack, ThreadPoolExecutor(4) as threads:
+        clients = [stack.enter_context(socket.create_connection(running.address, timeout=60)) for _ in range(4)]
+        sending = [threads.submit(client.sendall, body) for client in clients]
+        until(lambda: metric(running, "clausetag_uploads") == 4)
+        assert exchange(running.address, SMALL).status == 200
+        assert not any(each.done() for each in sending)
+        running.process.kill()
+        for each in sending:
+            assert isinstance(each.exception(), ConnectionError)
 
 
 def test_a_connection_whose_request_is_answered_keeps_its_place() -> None:
