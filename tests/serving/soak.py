@@ -24,6 +24,7 @@ from statistics import median
 
 from clausetag.data.corpora.five import FIVE, read_source
 from tests.data.documents.pdf_fixture import typeset, write_pdf
+from tests.serving.attack import memory
 from tests.serving.process import Process, exchange, service
 
 CLIENTS = 6
@@ -86,7 +87,7 @@ def main() -> int:
     seen: Counter[int] = Counter()
     warm: list[int] = []
     warm_up = seconds
-    memory: list[tuple[float, float, int]] = []
+    measured: list[tuple[float, float, int]] = []
     end = threading.Event()
     with service("--max-queue", "4", "--max-body-bytes", "2000000", "--deadline-seconds", "300") as running:
         pid = running.process.pid
@@ -100,10 +101,10 @@ def main() -> int:
         while (now := time.monotonic() - start) < seconds and running.process.poll() is None:
             if len(warm) == CLIENTS and now > min(WARM_UP, seconds / 3):
                 warm_up = min(warm_up, now)
-            memory.append((now, memory(running), len(os.listdir(f"/proc/{pid}/fd"))))
-            if len(memory) % 60 == 0:
+            measured.append((now, memory(running), len(os.listdir(f"/proc/{pid}/fd"))))
+            if len(measured) % 60 == 0:
                 print(
-                    f"{now:5.0f} s  {memory[-1][1]:6.0f} MB  {memory[-1][2]:3} files  {seen.total():,} answers",
+                    f"{now:5.0f} s  {measured[-1][1]:6.0f} MB  {measured[-1][2]:3} files  {seen.total():,} answers",
                     flush=True,
                 )
             time.sleep(1)
@@ -115,8 +116,8 @@ def main() -> int:
         print(f"FAILED: not every client had an answer to each request after {warm_up:.0f} s; give it more seconds")
         return 1
     # Ten seconds each, as one moment can fall into a large request.
-    early = [row for row in memory if warm_up <= row[0] < warm_up + 10]
-    late = memory[-10:]
+    early = [row for row in measured if warm_up <= row[0] < warm_up + 10]
+    late = measured[-10:]
     (before, files_before), (after, files_after) = (
         (median(row[1] for row in rows), median(row[2] for row in rows)) for rows in (early, late)
     )
