@@ -52,7 +52,29 @@ def by_http(running: Process, _: object) -> Rows:
     return found
 
 
-@pytest.mark.parametrize("door", [by_python, by_command, by_http])
+def by_batches(*_: object) -> Rows:
+    """As Ray's workers tag them."""
+    pytest.importorskip("pyarrow")
+    batch = {"id": list(FIVE), "text": [read_source(policy) for policy in FIVE]}
+    tagged = clausetag.batch_tagger()(batch)
+    return {
+        policy: [
+            {key: value for key, value in filled(row).items() if value or key not in ("links", "flags")} for row in rows
+        ]
+        for policy, rows in zip(tagged["policy"], tagged["predictions"], strict=True)
+    }
+
+
+def filled(value: Any) -> Any:
+    """A table's value as JSON has it: without empty fields, and with numbers as they were before Arrow's 32 bits."""
+    if isinstance(value, dict):
+        return {key: filled(member) for key, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [filled(member) for member in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize("door", [by_python, by_command, by_http, by_batches])
 def test_the_frozen_predictions(door: Callable[[Process, Path], Rows], running: Process, tmp_path: Path) -> None:
     found = door(running, tmp_path)
     frozen = [sentence.row() for sentence in read_jsonl(REFERENCE)]
