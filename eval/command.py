@@ -18,11 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from clausetag.data.errors import DataError
-from clausetag.eval.attributes import evaluate_attributes, tables, write_attributes
+from clausetag.eval.attributes import evaluate_attributes
 from clausetag.eval.benchmarks.benchmark import Benchmark
 from clausetag.eval.benchmarks.folds import FoldTagger, is_folds, load_folds
 from clausetag.eval.benchmarks.load import load_benchmark
 from clausetag.eval.evaluate import Evaluation, evaluate_tagger
+from clausetag.eval.report.attributes import tables, write_attributes
 from clausetag.eval.report.output import write_evaluation
 from clausetag.eval.report.text import terminal
 from clausetag.eval.scorer import Scorer

@@ -24,7 +24,8 @@ from clausetag.data.jsonl import iter_json_rows
 from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence, sentence_from_row
 from clausetag.train.config import read_recipe, shipped_recipes
-from clausetag.train.examples.training_data import POOL, Source, assemble
+from clausetag.train.examples.sources import POOL, Source
+from clausetag.train.examples.training_data import assemble
 
 _OPP115_LICENCE = (
     "OPP-115 (Wilson et al., ACL 2016): made available for research, teaching, and scholarship purposes only, with "

@@ -33,6 +33,7 @@ from clausetag.model.network import SentenceTagger, native_bf16, predict_logits
 from clausetag.model.provenance import versions
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.train.config import Recipe, read_recipe
+from clausetag.train.examples.sources import POOL, Source, TrainingData
 from clausetag.train.examples.teacher_scores import (
     ABOUT,
     POOL_FILE,
@@ -41,7 +42,7 @@ from clausetag.train.examples.teacher_scores import (
     sentence_key,
     sentences_digest,
 )
-from clausetag.train.examples.training_data import POOL, Source, TrainingData, assemble
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.run import add_recipe_arguments
 from clausetag.train.start import Start, load_start, start_network
 

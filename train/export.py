@@ -36,7 +36,7 @@ from clausetag.model.hub import push_to_hub, write_tokenizer
 from clausetag.model.provenance import versions
 from clausetag.model.runtime import Runtime
 from clausetag.train.config import Recipe
-from clausetag.train.examples.training_data import TrainingData
+from clausetag.train.examples.sources import TrainingData
 from clausetag.train.trainer import Trained
 from clausetag.train.validate import (
     HeldOut,

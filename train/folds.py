@@ -20,7 +20,7 @@ from clausetag.data.errors import DataError
 from clausetag.data.jsonl import by_policy
 from clausetag.model.network import predict_logits
 from clausetag.train.config import Recipe
-from clausetag.train.examples.training_data import TrainingData
+from clausetag.train.examples.sources import TrainingData
 from clausetag.train.trainer import train
 from clausetag.train.validate import HeldOut, score_held_out
 

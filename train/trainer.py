@@ -34,7 +34,7 @@ from clausetag.model.tokenise import SubwordTokenizer, inference_windows, load_t
 from clausetag.model.windows import Window
 from clausetag.train.config import Recipe
 from clausetag.train.examples.batches import Examples, UnitCollator, epoch_batches, prepare
-from clausetag.train.examples.training_data import TrainingData
+from clausetag.train.examples.sources import TrainingData
 from clausetag.train.start import pruned, start_network
 from clausetag.train.steps import Checkpoints, Steps, StepTrainer, run_steps, training_arguments
 from clausetag.train.validate import HeldOut, compute_metrics, score_held_out

@@ -18,8 +18,8 @@ from clausetag.model.artifact import HeadSettings
 from clausetag.model.decision import calibrate, decide
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer
 from clausetag.train.config import Recipe
+from clausetag.train.examples.sources import Source
 from clausetag.train.examples.targets import guide_targets_from_opp115, label_targets, vote_shares
-from clausetag.train.examples.training_data import Source
 
 BoolArray = npt.NDArray[np.bool_]
 Predict = Callable[[EncodedPolicies], tuple[FloatArray, FloatArray]]

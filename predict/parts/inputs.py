@@ -226,16 +226,14 @@ def _find_in_store(given: str, search: Search) -> Iterator[Found]:
                 yield FailedInput(given, "empty", message)
         elif glob.has_magic(root) and not store.exists(root):
             # As in a shell, "*" does not match hidden names.
-            paths: list[str] = sorted(store.glob(root))
-            matches = [path for path in paths if _hidden(path) <= _hidden(root)]
+            matches: list[str] = [path for path in sorted(store.glob(root)) if _hidden(path) <= _hidden(root)]
             names = {path: PurePosixPath(path).name for path in matches}
             if not names:
                 yield FailedInput(given, "missing", f"{given}: no file matches this pattern")
     except OSError as error:
         raise DataError(f"{given}: cannot be listed ({error_text(error)})") from None
     for path, name in names.items():
-        shown = f"{scheme}://{path}"
-        if shown not in search.seen:
+        if (shown := f"{scheme}://{path}") not in search.seen:
             search.seen.add(shown)
             yield File(store, path, shown, name, path.lstrip("/"))
 

@@ -15,7 +15,7 @@ from clausetag.data.labels import LABELS
 from clausetag.serving.http.forms import FORM_TYPE
 from clausetag.serving.http.inference import InferAnswer, InferError, InferRequest
 from clausetag.serving.http.requests import DOCUMENT_TYPES, JSON_TYPE
-from clausetag.serving.http.schemas import REQUESTS, ErrorAnswer, PoliciesAnswer, StreamLine, TaggedPolicy, with_labels
+from clausetag.serving.http.schemas import REQUESTS, ErrorAnswer, PoliciesAnswer, StreamLine, TaggedPolicy
 from clausetag.serving.runtime.prepare import FactsForm
 
 NDJSON_TYPE = "application/x-ndjson"
@@ -155,10 +155,19 @@ def describe(app: FastAPI, labels: Sequence[str]) -> dict[str, Any]:
         for path in ("/metrics", "/v1/metrics"):
             spec["paths"][path]["get"]["responses"]["200"]["content"].pop(JSON_TYPE, None)
         app.openapi_schema = spec
-    described: dict[str, Any] = with_labels(app.openapi_schema, labels)
+    described: dict[str, Any] = _with_labels(app.openapi_schema, labels)
     return described
 
 
 def file_text(spec: dict[str, Any]) -> str:
     """The text of `openapi.json`."""
     return json.dumps(spec, indent=1, ensure_ascii=False) + "\n"
+
+
+def _with_labels(spec: Any, labels: Sequence[str]) -> Any:
+    """An OpenAPI description with a model's own `labels` in place of the twelve."""
+    if isinstance(spec, dict):
+        if spec.get("enum") == list(LABELS):
+            return {**spec, "enum": list(labels)}
+        return {key: _with_labels(value, labels) for key, value in spec.items()}
+    return [_with_labels(value, labels) for value in spec] if isinstance(spec, list) else spec

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -296,12 +295,3 @@ class Status(Strict):
     """Whether the process is alive, or ready for requests."""
 
     status: str
-
-
-def with_labels(spec: Any, labels: Sequence[str]) -> Any:
-    """An OpenAPI description with a model's own `labels` in place of the twelve."""
-    if isinstance(spec, dict):
-        if spec.get("enum") == list(LABELS):
-            return {**spec, "enum": list(labels)}
-        return {key: with_labels(value, labels) for key, value in spec.items()}
-    return [with_labels(value, labels) for value in spec] if isinstance(spec, list) else spec

@@ -14,8 +14,9 @@ from clausetag.data.attributes import VALUES
 from clausetag.data.errors import DataError, LeakageError
 from clausetag.data.labels import FIRST_PARTY, LABELS, SECURITY, THIRD_PARTY
 from clausetag.data.records import Sentence
-from clausetag.eval.attributes import NAMES, evaluate_attributes, tables, write_attributes
+from clausetag.eval.attributes import NAMES, evaluate_attributes
 from clausetag.eval.benchmarks.benchmark import Benchmark
+from clausetag.eval.report.attributes import tables, write_attributes
 from clausetag.model.artifact import TrainedOn
 from clausetag.model.decision import default_values
 

@@ -13,8 +13,8 @@ from clausetag.model.configuration import HEADS
 from clausetag.model.tokenise import SubwordTokenizer, load_tokenizer
 from clausetag.train.config import Recipe
 from clausetag.train.examples.batches import Examples, epoch_batches, prepare, unit_targets
+from clausetag.train.examples.sources import POOL, Source
 from clausetag.train.examples.teacher_scores import TeacherScores, sentence_key
-from clausetag.train.examples.training_data import POOL, Source
 
 SIZE = 4
 """Sentences of a policy."""

@@ -29,8 +29,9 @@ from clausetag.train import distil as module
 from clausetag.train import trainer
 from clausetag.train.config import Recipe, recipe_from
 from clausetag.train.distil import Teacher, distil, select_pool
+from clausetag.train.examples.sources import POOL, Source, TrainingData
 from clausetag.train.examples.teacher_scores import ABOUT, SCORES, load_teacher_scores
-from clausetag.train.examples.training_data import POOL, Source, TrainingData, assemble
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.run import run_training
 from clausetag.train.start import Start, load_start, start_network
 

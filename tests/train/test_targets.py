@@ -12,9 +12,9 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.model.configuration import HEADS
 from clausetag.train.config import Recipe
+from clausetag.train.examples.sources import POOL, Source
 from clausetag.train.examples.targets import Targets, passage_targets, sentence_targets
 from clausetag.train.examples.teacher_scores import TeacherScores, passage_key, sentence_key
-from clausetag.train.examples.training_data import POOL, Source
 
 FIRST, SECOND = LABELS[0], LABELS[1]
 

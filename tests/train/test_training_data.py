@@ -15,8 +15,9 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.data.text import text_hash
 from clausetag.train.config import Recipe, recipe_from
+from clausetag.train.examples.sources import Source, TrainingData, without_test_texts
 from clausetag.train.examples.targets import guide_targets_from_opp115, label_targets
-from clausetag.train.examples.training_data import Source, TrainingData, assemble, without_test_texts
+from clausetag.train.examples.training_data import assemble
 
 
 def planted(text: str, policy: str = "mine", n: int = 12) -> list[Sentence]:

@@ -19,7 +19,8 @@ from clausetag.model.decision import calibrate
 from clausetag.model.runtime import Runtime
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer, encode_sentences, load_tokenizer
 from clausetag.train.config import Recipe, recipe_from
-from clausetag.train.examples.training_data import Source, assemble
+from clausetag.train.examples.sources import Source
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.validate import (
     HeldOut,
     any_vote_settings,

@@ -38,7 +38,8 @@ from clausetag.model.runtime import Runtime
 from clausetag.model.tokenise import EncodedPolicies, SubwordTokenizer
 from clausetag.train.attributes.heads import Array, Examples, Settings, train_heads
 from clausetag.train.config import read_recipe
-from clausetag.train.examples.training_data import Source, TrainingData, assemble
+from clausetag.train.examples.sources import Source, TrainingData
+from clausetag.train.examples.training_data import assemble
 from clausetag.train.run import add_recipe_arguments
 
 BoolArray = npt.NDArray[np.bool_]

@@ -16,9 +16,9 @@ from clausetag.model.network import tensors
 from clausetag.model.tokenise import EncodedPolicies, FloatArray, SubwordTokenizer
 from clausetag.model.windows import Window, batches, collate, pack, whole_passages
 from clausetag.train.config import Recipe
+from clausetag.train.examples.sources import POOL, Source
 from clausetag.train.examples.targets import Targets, passage_targets, sentence_targets
 from clausetag.train.examples.teacher_scores import TeacherScores
-from clausetag.train.examples.training_data import POOL, Source
 from clausetag.train.steps import Share
 
 _BUCKET = 64

@@ -12,8 +12,8 @@ from clausetag.data.labels import LABELS
 from clausetag.data.records import Sentence
 from clausetag.eval.metrics.gold import gold_matrix
 from clausetag.train.config import Recipe
+from clausetag.train.examples.sources import Source
 from clausetag.train.examples.teacher_scores import TeacherScores
-from clausetag.train.examples.training_data import Source
 
 FloatArray = npt.NDArray[np.float32]
 
