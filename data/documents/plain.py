@@ -12,9 +12,9 @@ _LEAST_WIDTH = 35
 _WRAP_WIDTH = 100
 """Text with longer lines is not hard-wrapped."""
 _UNFINISHED = frozenset(("and", "or", "the", "a", "an", "your", "our", "their", "its", "of", "any"))
-"""Words after which a line is not complete."""
-_SMALL = "to in with for from by on at that is are was be can may will we not"
-_UNFINISHED_SMALL = frozenset(_SMALL.split())
+"""Words after which a line is not complete, unless an item of a list ends in them: "…; and"."""
+_WORDS = "to in with for from by on at that is are was be can may will we not"
+_SMALL = frozenset(_WORDS.split())
 """Words that end some headings: a line is not complete after them if the next one begins small."""
 
 
@@ -53,9 +53,9 @@ def _joined(lines: list[str]) -> list[str]:
     for line in lines:
         is_item = strip_markers(line)[1]
         begins_small = line[:1].islower() and not is_item
-        last_word = above.rpartition(" ")[2]
+        before, _, last_word = above.rpartition(" ")
         goes_on = (goes_on and begins_small and above[-1:] not in (*".:;!?", "")) or (
-            " " in above and (last_word in _UNFINISHED or (last_word in _UNFINISHED_SMALL and begins_small))
+            before[-1:] not in (*";,", "") and last_word in (_UNFINISHED | _SMALL if begins_small else _UNFINISHED)
         )
         if line and not is_item and (goes_on or is_broken(above, line)) and joined[-1][:1].isupper():
             joined[-1] += f" {line}"

@@ -145,6 +145,8 @@ def test_short_lines_are_joined_behind_a_word_that_ends_none(broken: str) -> Non
     "text",
     [
         "Whom we share it with\nWe tell the bank.\n",
+        "Your name; and\nYour address.\n",
+        "Our banks, or\nOur couriers.\n",
         "the name that you give us when you register\nthe address that you give us when you buy\n",
         "We ask for your name and for all of this:\nyour address\n",
         "We ask you for this\nor nothing at all\n",
