@@ -18,7 +18,11 @@ from clausetag.serving.runtime.stream import Lines, stream
 
 def wants_stream(accept: str) -> bool:
     """Whether an Accept header asks for lines."""
-    return any(kind.partition(";")[0].strip() == NDJSON_TYPE for kind in accept.lower().split(","))
+    for kind in accept.lower().replace(" ", "").split(","):
+        name, _, parameters = kind.partition(";")
+        if name == NDJSON_TYPE:
+            return parameters.rstrip("0.") != "q="  # a weight of 0 refuses it
+    return False
 
 
 class StreamedAnswer(Response):

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from clausetag.data.corpora.five import FIVE, read_source
 from clausetag.data.labels import SECURITY
 from clausetag.serving.http.schemas import StreamLine
+from clausetag.serving.http.streaming import wants_stream
 from tests.serving.conftest import MakeClient, service_of
 from tests.serving.http.test_errors import refused
 from tests.serving.process import Process, exchange, metric, service, until
@@ -100,6 +101,15 @@ def test_a_failure_in_the_middle_is_the_last_line(client: TestClient, monkeypatc
     lines = stream(client, {"text": read_source("004_vtiger")})
     assert lines[-1]["error"]["code"] == "inference_failed" and rows(lines)
     assert not any("done" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("accept", "asks"),
+    [("application/x-ndjson", True), ("text/html, Application/X-NDJSON; q=0.5", True), ("*/*", False), ("", False)]
+    + [(f"application/x-ndjson;q={zero}, */*", False) for zero in ("0", "0.0", " 0.000")],
+)
+def test_only_who_accepts_lines_gets_them(accept: str, asks: bool) -> None:
+    assert wants_stream(accept) is asks
 
 
 def request(address: tuple[str, int], body: bytes) -> socket.socket:
