@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from clausetag.data.corpora.opp115_files import cache_dir
+from clausetag.data.cache import cache_dir
 from clausetag.data.errors import EXTRAS, MissingExtraError, RecipeError
 from clausetag.model.artifact import sha256_of
 

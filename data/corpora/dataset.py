@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clausetag.data.corpora.opp115_files import cache_dir
+from clausetag.data.cache import cache_dir
 from clausetag.data.errors import DataError, MissingExtraError, first_line
 from clausetag.data.jsonl import iter_json_rows, read_jsonl, write_text
 from clausetag.data.labels import LABELS

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clausetag.data.attributes import ATTRIBUTES, BY_NAME, VALUES, Value
+from clausetag.data.cache import cache_dir
 from clausetag.data.durable import replace_file
 from clausetag.data.errors import DataError
 from clausetag.data.labels import CONTACT, GENERIC, LABELS, NOT_COVERED
@@ -86,12 +87,6 @@ def find_opp115(*, download: bool = False) -> Path:
     if download:
         return download_opp115(cache)
     raise DataError(f"the OPP-115 corpus was not found (OPP115_DIR is not set, and {cache} has no copy); {_HELP}")
-
-
-def cache_dir() -> Path:
-    """The folder for downloaded data: `CLAUSETAG_CACHE`, else ~/.cache/clausetag."""
-    named = os.environ.get("CLAUSETAG_CACHE")
-    return Path(named) if named else Path.home() / ".cache" / "clausetag"
 
 
 def download_opp115(cache: str | os.PathLike[str], url: str = OPP115_URL) -> Path:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from clausetag.data.corpora.opp115_files import cache_dir
+from clausetag.data.cache import cache_dir
 from clausetag.data.durable import replace_file
 from clausetag.data.errors import RecipeError, first_line
 from clausetag.data.labels import LABELS
