@@ -41,7 +41,7 @@ all: $(VENV)/predict.stamp ## install what predicting needs and tag the five pol
 	@$(BIN)/clausetag predict 'data/policies/*.txt' -o $(OUT) --format jsonl,html --table
 
 test: check ## run the checks and the tests (about five minutes on two cores)
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 test-all: check ## run all tests, also the slow ones (fuzzing, a browser, overload, the built wheel); writes docs/TESTS.md
 	$(BIN)/python -m pytest -q -p tests.record

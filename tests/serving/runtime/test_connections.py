@@ -60,7 +60,7 @@ def test_bodies_in_very_many_chunks_keep_nobody_waiting() -> None:
 
 
 def test_a_connection_whose_request_is_answered_keeps_its_place() -> None:
-    long = json.dumps({"text": "We keep it for a year. " * 4000, "scores": False}).encode()
+    long = json.dumps({"text": "We keep it for a year. " * 1500, "scores": False}).encode()
     with service("--max-connections", "8", "--deadline-seconds", "300") as running, ExitStack() as stack:
         clients = [stack.enter_context(ask(running.address, long)) for _ in range(4)]
         until(lambda: metric(running, "clausetag_queue_requests") == 4)
