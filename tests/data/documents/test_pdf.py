@@ -328,8 +328,14 @@ def test_white_space_of_two_font_sizes_separates_cells() -> None:
         end = 72 + 6 * len("We keep your name")
         return _blocks([_page((72, 700, "We keep your name"), (end + gap, 700, "for two years."))])
 
-    assert row(10) == [("We keep your name for two years.", "paragraph")]
-    assert row(40) == [("We keep your name", "table_cell"), ("for two years.", "table_cell")]
+    assert row(17) == [("We keep your name for two years.", "paragraph")]
+    assert row(24) == [("We keep your name", "table_cell"), ("for two years.", "table_cell")]
+
+
+def test_characters_that_only_control_a_terminal_go() -> None:
+    assert _blocks([_page((72, 700, "We keep\x07 your\x1b name for two years."))]) == [
+        ("We keep your name for two years.", "paragraph")
+    ]
 
 
 def _set_apart(words: str, letters: float, between: float, size: float = 10, uneven: bool = False) -> PageOfText:
