@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import docx
@@ -112,3 +113,16 @@ def test_the_licence_names_code_and_weights() -> None:
         (ROOT / "LICENSE").resolve(),
         (ROOT / "LICENSES" / f"{weights}.txt").resolve(),
     }
+
+
+def test_modules_and_folders_stay_small() -> None:
+    """At most 300 lines in a module and 15 modules in a folder, so that each can be read at a sitting."""
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = [Path(name) for name in listed.stdout.splitlines() if (ROOT / name).exists()]
+    if not names:
+        pytest.skip("needs a git checkout, which tells the project's modules from others")
+    modules = [name for name in names if name.parts[0] != "tests" and name.name != "__init__.py"]
+    lengths = {str(name): len((ROOT / name).read_text(encoding="utf-8").splitlines()) for name in modules}
+    assert {name: lines for name, lines in lengths.items() if lines > 300} == {}
+    folders = Counter(str(name.parent) for name in modules)
+    assert {name: number for name, number in folders.items() if number > 15} == {}
