@@ -95,10 +95,11 @@ eval: $(VENV)/dev.stamp ## evaluate MODEL on DATA (opp115, privacyglue, policies
 bench: $(VENV)/dev.stamp ## measure speed into runs/bench (on an idle machine); optional: POLICIES, HTML=pages, METRICS=metrics.json
 	$(BIN)/clausetag bench $(if $(wildcard $(POLICIES)),--policies $(POLICIES)) $(if $(HTML),--html $(HTML)) $(if $(METRICS),--metrics $(METRICS)) -o runs/bench
 
-labels: $(VENV)/predict.stamp ## join data/annotations/ with the texts in POLICIES (JSONL of id and text, may end in .gz), for EXTRA
+labels: $(VENV)/predict.stamp ## join data/annotations/ with the texts in POLICIES and NEAR (JSONL of id and text, may end in .gz), for EXTRA
 	@mkdir -p runs
 	$(BIN)/clausetag data join data/annotations/today.jsonl $(POLICIES) -o runs/today.jsonl
 	$(BIN)/clausetag data join data/annotations/uncertain.jsonl $(POLICIES) -o runs/uncertain.jsonl
+	$(if $(NEAR),$(BIN)/clausetag data join data/annotations/near.jsonl $(POLICIES) $(NEAR) -o runs/near.jsonl)
 
 reproduce: $(VENV)/teacher.stamp ## build both shipped models anew from UNLABELLED and EXTRA (days); DRY=1 lists the stages and their hours
 	@test -n "$(UNLABELLED)" || { echo "make reproduce: set UNLABELLED=policies.jsonl.gz (rows of id and text)"; exit 2; }

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from clausetag.data.corpora.bare_labels import join, read_bare, strip
@@ -50,8 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     joined = add("join", "put labels without texts back together with the texts")
     joined.add_argument("source", metavar="LABELS", help="the output of `clausetag data strip`")
     pool = add("pool", "sample sentences of unlabelled policies, without any that are used in evaluations", "a JSONL")
-    for sub in (joined, pool):
-        sub.add_argument("policies", metavar="POLICIES", help="policies: JSONL (may end in .gz), CSV or Parquet")
+    policies = "policies: JSONL (may end in .gz), CSV or Parquet"
+    joined.add_argument("policies", metavar="POLICIES", nargs="+", help=policies)
+    pool.add_argument("policies", metavar="POLICIES", help=policies)
     pool.add_argument(
         "--held",
         action="append",
@@ -92,9 +94,12 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _join(arguments: argparse.Namespace, output: Path) -> None:
-    rows, notes = join(policy_texts(arguments.policies), read_bare(arguments.source))
+    texts = chain.from_iterable(map(policy_texts, arguments.policies))
+    rows, notes = join(texts, read_bare(arguments.source))
     if not rows:
-        raise DataError(f"{arguments.policies}: has none of the policies that {arguments.source} has labels for")
+        raise DataError(
+            f"{', '.join(arguments.policies)}: has none of the policies that {arguments.source} has labels for"
+        )
     write_jsonl(output, rows)
     _report(f"{len({row['policy'] for row in rows})} policies, {len(rows):,} sentences", notes)
 

@@ -36,8 +36,10 @@ def test_there_and_back(tmp_path: Path, labelled: Path, capsys: pytest.CaptureFi
     text = bare.read_text(encoding="utf-8")
     assert not any(row.text in text for row in read_five() if len(row.text) > 20)
     texts = {policy: document_of(policy).text for policy in FIVE}
-    write_policies(policies, texts | {"another": "We sell nothing."})
-    assert main(["data", "join", str(bare), str(policies), "-o", str(back)]) == 0
+    more = tmp_path / "more.jsonl.gz"
+    write_policies(policies, {FIVE[0]: texts.pop(FIVE[0]), "another": "We sell nothing."})
+    write_policies(more, texts)
+    assert main(["data", "join", str(bare), str(policies), str(more), "-o", str(back)]) == 0
     before = {(row.policy, row.text): row.labels for row in read_jsonl(labelled)}
     after = {(row.policy, row.text): row.labels for row in read_jsonl(back) if row.labels is not None}
     assert set(after) <= set(before) and len(after) > 0.95 * len(before)
