@@ -40,10 +40,10 @@ B ?= runs/eval/b
 all: $(VENV)/predict.stamp ## install what predicting needs and tag the five policies into out/
 	@$(BIN)/clausetag predict 'data/policies/*.txt' -o $(OUT) --format jsonl,html --table
 
-test: check ## run the checks and the tests (about five minutes on two cores)
+test: check ## run the checks and the tests, in two processes
 	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-test-all: check ## run all tests, also the slow ones (fuzzing, a browser, overload, the built wheel); writes docs/TESTS.md
+test-all: check ## run all tests, also the slow ones (fuzzing, a browser, overload, the built wheel); records the outcome in docs/TESTS.md
 	$(BIN)/python -m pytest -q -p tests.record
 
 soak: $(VENV)/dev.stamp ## send the service mixed requests for SECONDS (600) and check that memory and open files don't grow

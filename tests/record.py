@@ -1,4 +1,4 @@
-"""A plugin that keeps a run's outcome: `python -m pytest -p tests.record` (so `make test-all`) writes docs/TESTS.md."""
+"""A plugin that keeps a run's outcome: `python -m pytest -p tests.record` (so `make test-all`) ends docs/TESTS.md."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ PACKAGES = (
     "schemathesis",
     "pytest",
 )
+HEADING = "## The last run of all tests"
+"""What follows it is written anew; what stands before it is written by hand."""
 KINDS = ("passed", "failed", "error", "skipped", "xfailed")
 SLOWEST = 15
 _START = time.monotonic()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Write the file after the last test."""
+    """Replace the end of the file after the last test."""
     stats: dict[str, list[Any]] = {kind: terminalreporter.stats.get(kind, []) for kind in KINDS}
     folders: dict[str, Counter[str]] = defaultdict(Counter)
     for kind, reports in stats.items():
@@ -44,9 +46,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         seconds[report.nodeid] += report.duration
     total = ", ".join(f"{len(stats[kind]):,} {kind}" for kind in used)
     lines = [
-        "# The last run of all tests",
-        "",
-        "Written by `make test-all`, which runs the quick tests and the slow ones.",
+        HEADING,
         "",
         f"{total} in {(time.monotonic() - _START) / 60:.0f} minutes, {datetime.now(UTC):%Y-%m-%d}. "
         f"clausetag {clausetag.__version__}, Python {platform.python_version()} on {platform.system()} "
@@ -65,4 +65,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         lines += ["Skipped:", "", *(f"- {count} × {reason}" for reason, count in reasons.most_common()), ""]
     slowest = sorted(seconds.items(), key=lambda item: -item[1])[:SLOWEST]
     lines += ["| slowest | seconds |", "|---|---|", *(f"| `{name}` | {value:.0f} |" for name, value in slowest)]
-    FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    above = FILE.read_text(encoding="utf-8").partition(HEADING)[0]
+    FILE.write_text(above + "\n".join(lines) + "\n", encoding="utf-8")
