@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clausetag.data.documents.blocks import RULE, RawBlock, Run, demote_last, linked, looks_like_heading
 from clausetag.data.documents.grids import table_blocks
-from clausetag.data.documents.plain import plain_blocks
+from clausetag.data.documents.plain import going_on, plain_blocks
 from clausetag.data.documents.structure.markers import strip_markers
 from clausetag.data.records import BlockKind
 
@@ -134,7 +134,13 @@ def _inline_blocks(tokens: Sequence[Token], kind: BlockKind, level: int = 0) -> 
             href = str(token.attrs["href"]) if token.type == "link_open" else None
         elif token.type not in ("image", "html_inline"):
             runs[-1].append((token.content, href))
-    lines = [(text, links) for text, links in map(linked, runs) if text and not RULE.match(text)]
+    whole: list[list[Run]] = []
+    for run, goes_on in zip(runs, going_on([linked(run)[0] for run in runs]), strict=True):
+        if goes_on:
+            whole[-1] += [(" ", None), *run]
+        else:
+            whole.append(run)
+    lines = [(text, links) for text, links in map(linked, whole) if text and not RULE.match(text)]
     alone = kind == "paragraph" and len(lines) == 1
     return [
         RawBlock(text, "heading" if alone and looks_like_heading(strip_markers(text)[0]) else kind, links, level=level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from clausetag.data.documents.blocks import RULE, RawBlock, demote_last, looks_like_heading, normalise
@@ -39,6 +40,20 @@ def is_broken(above: str, line: str) -> bool:
     """Whether a long sentence seems to be broken into these lines, among others."""
     is_open = _LEAST_WIDTH <= len(above) <= _WRAP_WIDTH and above[-1] not in ".:;!?"
     return is_open and line[:1].islower() and not strip_markers(line)[1]
+
+
+def going_on(lines: Sequence[str]) -> list[bool]:
+    """For each line of a paragraph, whether it goes on with a sentence of the long line above.
+
+    They do where text was broken at a width: lines without a stop at their end, most of which go on small.
+    """
+    is_open = [
+        len(above) >= _LEAST_WIDTH and above[-1] not in ".:;!?" and line != "" and not strip_markers(line)[1]
+        for above, line in pairwise(lines)
+    ]
+    small = sum(line[0].islower() for line, above_is_open in zip(lines[1:], is_open, strict=True) if above_is_open)
+    is_wrapped = small >= 2 and 2 * small >= sum(is_open)
+    return [False, *(is_wrapped and above_is_open for above_is_open in is_open)]
 
 
 def _joined(lines: list[str]) -> list[str]:

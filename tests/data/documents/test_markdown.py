@@ -63,3 +63,17 @@ def test_modules_of_mdx_are_left_out() -> None:
 
 def test_links_that_touch_are_apart() -> None:
     assert _texts("[Example](#a)[Alumni](#b) are [two](#c) [tabs](#d).") == ["Example Alumni are two tabs."]
+
+
+def test_sentences_that_hard_breaks_cut_at_a_width_are_whole_and_lines_of_an_address_stay() -> None:
+    wrapped = (
+        "BY USING THE SERVICE THAT IS CALLED “EXAMPLE”, YOU AGREE TO  \n"
+        "THE TERMS OF THIS NOTICE. It is an agreement between you and  \n"
+        "the company, and governs how we collect your address where you  \n"
+        "have entered into no other agreement.\n"
+    )
+    address = "Example Holdings of the North Sea Limited  \n12 Example Street, the old house  \nLondon\n"
+    document = extract_text("p", f"# Notice\n\n{wrapped}\n{address}", markdown=True)
+    texts = [document.text[block.start : block.end] for block in document.blocks]
+    joined = " ".join(line.strip() for line in wrapped.splitlines())
+    assert texts == ["Notice", joined, *(line.strip() for line in address.splitlines())]
