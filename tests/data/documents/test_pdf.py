@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 
 import pytest
@@ -415,3 +416,18 @@ def test_a_link_on_a_word_that_is_broken_at_the_end_of_its_line() -> None:
     (block,) = pdf_document("p", write_pdf([page])).blocks
     document = pdf_document("p", write_pdf([page]))
     assert [document.text[link.start : link.end] for link in block.links] == ["information"]
+
+
+@pytest.mark.parametrize(("degrees", "is_read"), [(5, True), (15, False), (45, False)])
+def test_text_across_the_lines_goes_and_text_that_was_put_in_askew_stays(degrees: int, is_read: bool) -> None:
+    page = _page((72, 700, _PROSE[0]), (72, 650, _PROSE[1]))
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    page.content.append(f"BT /F1 10 Tf {cosine} {sine} {-sine} {cosine} 72 400 Tm (Only a draft.) Tj ET".encode())
+    assert any("Only a draft." in text for text, _ in _blocks([page])) is is_read
+
+
+@pytest.mark.parametrize(("size", "flags"), [(480, ()), (500, (PARTLY_SCANNED,))])
+def test_a_picture_is_a_scan_from_half_the_page_on(size: int, flags: tuple[str, ...]) -> None:
+    picture = PageOfText()
+    picture.picture(size)
+    assert pdf_document("p", write_pdf([_page((72, 700, _PROSE[0])), picture])).flags == flags
