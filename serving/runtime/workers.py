@@ -14,8 +14,9 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from time import monotonic, sleep
@@ -78,9 +79,8 @@ class _Supervisor:
 
     def _start(self) -> None:
         process = multiprocessing.get_context("spawn").Process(target=_run, args=self._arguments)
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which it inherits: Ctrl-C is for this process alone
-        process.start()
-        signal.signal(signal.SIGINT, handler)
+        with _interrupts_blocked():  # the process inherits that: Ctrl-C is for this one alone
+            process.start()
         self._processes.append(process)
 
     def _each(self, act: Callable[[SpawnProcess], None]) -> None:
@@ -105,6 +105,20 @@ class _Supervisor:
                 self._start()
             process.close()
         return code
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """SIGINT waits meanwhile. If it were ignored instead, a Ctrl-C in these milliseconds would be lost."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would end with SIGINT let through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run(worker: Worker, settings: Settings, listener: socket.socket) -> None:
