@@ -104,7 +104,7 @@ class Optimisation(_Section):
     seed: Annotated[int, Field(ge=0, le=2**31)] = 1
     """Seeds the initial weights, dropout, and the order and lengths of windows."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """`bf16`, `fp32`, or `auto`: bf16 on hardware with native bfloat16 products."""
+    """`bf16`, `fp32`, or `auto`: bf16 on hardware that is faster in it."""
     checkpoint_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """Save a checkpoint every so many steps, and after each epoch."""
 

@@ -99,3 +99,20 @@ def test_attention_that_grows_without_bound_stays_finite(model: SentenceTagger) 
 def test_attention_is_learnt_from_the_first_step(model: SentenceTagger) -> None:
     model(IDS, MASK, pooling()).logits[:, 0].sum().backward()
     assert model.attend.weight.grad is not None and model.attend.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, True),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, False),
+        ({"cpu_name": "AMD EPYC 9R14", "avx512_bf16": True}, True),
+        ({"cpu_name": "AMD EPYC 7B13"}, False),
+        ({}, False),
+    ],
+)
+def test_bfloat16_is_used_where_it_is_faster(
+    capabilities: dict[str, object], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert network.native_bf16() is expected
