@@ -8,7 +8,7 @@ mean pooling.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -247,7 +247,7 @@ def native_bf16() -> bool:
 
     It does with AMX, and with AVX-512 on AMD's CPUs. On Intel's without AMX it takes twice as long (docs/LOG.md, 36).
     """
-    found = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch lack it
+    found: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch lack it
     intel = "intel" in str(found.get("cpu_name", "")).lower()
     return bool(found.get("amx_bf16") or (found.get("avx512_bf16") and not intel))
 
