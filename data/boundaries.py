@@ -59,13 +59,19 @@ _CLOSES = re.compile(r"[)\]”’,;:]")
 _DOMAINS = frozenset(("Net", "Com", "Org", "Io", "Co", "Js", "Edu", "Gov", "Eu", "Uk"))
 """Not the beginning of a sentence after a full stop without a space: "Example.Com"."""
 _STOP = re.compile(
-    r"[.!?][\"”’)]?(?P<mark>\[\d{1,2}\]|\d{1,2}|[*†‡¹²³⁰⁴-⁹]{1,3})?(?P<space>\s)?(?=(?P<word>[A-Z][a-z]{0,20})(?P<after>\W))"
+    r"[.!?][\"”’)]?(?P<mark>\[\d{1,2}\]|\d{1,2}|[*†‡¹²³⁰⁴-⁹]{1,3})?(?P<space>\s)?(?=(?P<word>[A-Z][A-Za-z]{0,20})(?P<after>\W))"
 )
 """The end of a sentence that nupunkt may have missed, with a reference mark after the stop, or without a space."""
 _LAST_WORD = re.compile(r"(?<![\w.@/])(?:(?P<word>[a-z]{2,30})\)?|(?<!-)(?P<company>Inc|Ltd|LLC|Corp|U\.S))$")
 """The word before a full stop that may end a sentence."""
-_SHORT = "etc vs cf viz no nos nr art sec sect para par fig vol reg app lit incl al ext tel ca"
-_SHORT_ABBREVIATIONS = frozenset(_SHORT.split())
+_ORDINARY = re.compile(r"[aeouy]|^i[^ivx]|[^ivx]i")
+"""What words have that are neither an abbreviation without a vowel ("hrs") nor a Roman numeral."""
+_WRITTEN_SMALL = (
+    "etc viz no nos art sec sect para par fig vol reg lit incl al ext tel ca seq seqq op cit ibid approx resp esp misc max min "
+    "avg est ed eds div dept assoc univ inc corp co ave ph ie eg ver rev abs ann sched subs obj prop encl cont id"
+)
+_ABBREVIATIONS = frozenset(_WRITTEN_SMALL.split())
+"""Abbreviations that are written small and have a vowel."""
 _PLAIN = "we you your our the this these if it they please when by to in for as any all"
 _STRONG = frozenset(_PLAIN.split())
 """Starters that are hardly ever part of a name."""
@@ -100,10 +106,11 @@ def _missed(text: str, start: int, end: int) -> Iterator[int]:
         elif match["mark"]:
             begins = match["space"]
         elif match["space"]:
-            # nupunkt takes short words for abbreviations.
-            begins = len(last["word"]) <= 4 and word in _STARTERS and last["word"] not in _SHORT_ABBREVIATIONS
+            # nupunkt takes ordinary words for abbreviations: "month", "so", "app".
+            begins = bool(_ORDINARY.search(last["word"])) and last["word"] not in _ABBREVIATIONS
         else:
-            begins = len(word) > 1 and match["word"] not in _DOMAINS and match["after"] in " ,’'!?"
+            is_word = match["word"][1:].islower() and match["word"] not in _DOMAINS
+            begins = is_word and match["after"] in " ,’'!?"
         if begins:
             yield match.end()
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from clausetag.data.boundaries import repaired
 from clausetag.data.records import Document, Link, Sentence
 
-SEGMENTER_VERSION = 2
+SEGMENTER_VERSION = 3
 
 _WORD = re.compile(r"\w")
 _MAX_BLOCK = 20_000

@@ -172,6 +172,16 @@ Our address: 12 High Rd. London. | Come by.
 It is governed by the laws of Del. and N.Y. courts decide.
 We use AdSense, DoubleClick, etc. | These are of Google.
 We do not sell it. | However, we share it.
+We answer within one month. | Occasionally it takes longer.
+We share it only if the law requires us to do so. | Example Bank then tells you.
+You can switch it off in our app. | IFSA keeps no copy.
+Give us your zip code. | Signing up is your choice.
+You may object by mail. | Letters that you have sent. | Nobody works offline. | Staff are trained.
+Use of the site is free. | Acme may charge others.
+This follows approx. Three requests and Art. 6 et seqq. GDPR applies.
+See app. B of the min. Standard.
+It applies to part iii. Acme reads it.
+Call ext. Four for it.
 """
 
 
