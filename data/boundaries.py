@@ -67,8 +67,9 @@ _LAST_WORD = re.compile(r"(?<![\w.@/])(?:(?P<word>[a-z]{2,30})\)?|(?<!-)(?P<comp
 _ORDINARY = re.compile(r"[aeouy]|^i[^ivx]|[^ivx]i")
 """What words have that are neither an abbreviation without a vowel ("hrs") nor a Roman numeral."""
 _WRITTEN_SMALL = (
-    "etc viz no nos art sec sect para par fig vol reg lit incl al ext tel ca seq seqq op cit ibid approx resp esp misc max min "
-    "avg est ed eds div dept assoc univ inc corp co ave ph ie eg ver rev abs ann sched subs obj prop encl cont id"
+    "etc viz no nos art sec sect para par fig vol reg lit incl al ext tel ca seq seqq op cit ibid approx resp esp misc "
+    "max min avg est ed eds div dept assoc univ inc corp co ave ph ie eg ver rev abs ann sched subs "
+    "obj prop encl cont id"
 )
 _ABBREVIATIONS = frozenset(_WRITTEN_SMALL.split())
 """Abbreviations that are written small and have a vowel."""

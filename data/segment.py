@@ -22,8 +22,13 @@ _MAX_BLOCK = 20_000
 _MAX_HEADING = 300
 _MAX_LEAD_IN = 1_000
 _ENDS = re.compile(r"[.!?…][\"'”’»)\]]{0,3}$")
-_FOLLOWING = re.compile(r"\b(?:follow(?:s|ing)|below|these|such as|includ(?:es?|ing))\b", re.IGNORECASE)
-"""Words of a sentence with a full stop that a list below it goes on with: "We use the following cookies."."""
+_FOLLOWING = re.compile(
+    r"\b(?:(?:the|these) following|as follow(?:s|ing)"
+    r"|(?:listed|set (?:out|forth)|described|explained|outlined|shown|given) below)\b(?![^:]{0,300}:|[^()]{0,99}\))"
+    r"|\A(?:below|these) (?:is|are)\b",
+    re.IGNORECASE,
+)
+"""What a sentence with a full stop says if a list below it goes on with it: "We use the following cookies."."""
 
 
 def _chunks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -93,12 +98,15 @@ def segment(document: Document) -> list[Sentence]:
     """
     sentences: list[Sentence] = []
     heading: str | None = None
-    lead_ins: list[tuple[int, str]] = []  # the sentences above the lists that the block is in, with their levels
+    # The sentences above the lists that the block is in, with their levels and those of the lists, once they are known.
+    lead_ins: list[tuple[int, str, int | None]] = []
     for number, block in enumerate(document.blocks):
         is_heading, is_item = block.kind == "heading", block.kind == "list_item"
         level = block.level if is_item else -1
-        while lead_ins and lead_ins[-1][0] >= level:
+        while lead_ins and (lead_ins[-1][0] >= level or (lead_ins[-1][2] or 0) > level):
             lead_ins.pop()
+        if is_item and lead_ins and lead_ins[-1][2] is None:
+            lead_ins[-1] = (*lead_ins[-1][:2], level)
         lead_in = block.lead_in or (lead_ins[-1][1] if is_item and lead_ins else None)
         spans = sentence_spans(document.text, block.start, block.end)
         if block.kind == "table_row" and spans:
@@ -119,8 +127,9 @@ def segment(document: Document) -> list[Sentence]:
                 )
             )
         last = sentences[-1].text if sentences and sentences[-1].passage == number else "."
-        if last.endswith(":") or (not is_heading and _asks_for_a_list(last)):
-            lead_ins.append((level, last[:_MAX_LEAD_IN]))
+        in_table = block.kind in ("table_cell", "table_row")
+        if last.endswith(":") or (not (is_heading or in_table) and _asks_for_a_list(last)):
+            lead_ins.append((level, last[:_MAX_LEAD_IN], None))
         if is_heading:
             heading = document.text[block.start : block.end][:_MAX_HEADING]
     return sentences

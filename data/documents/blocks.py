@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
@@ -22,6 +22,12 @@ RULE = re.compile(r"^[\s\-_*=~#|+.·•]*$")
 """A blank line, a horizontal rule, or only list markers."""
 _INVISIBLE = re.compile("[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
 """Soft hyphens, spaces without width, joiners, marks of direction and byte-order marks: they stand within words."""
+_TELEPHONE = re.compile(r":\s?\+?[\d(][\d\s()./-]{6}")
+"""A number of a list of contact details."""
+_ITEM_END = re.compile(r"[;,](?: (?:and|or|and/or))?$")
+"""The end of an item after which the list goes on."""
+_CAPITALS = 0.1
+"""Blocks that begin with a capital, for each that begins small; with fewer, the text has no capitals."""
 _NOTICE = re.compile(
     r"^The following text is extracted and transformed from the \S+ privacy policy that was archived on "
     r"\d{4}-\d{2}-\d{2}\b"
@@ -53,6 +59,8 @@ class Line:
     text: str
     bold: bool = False
     links: tuple[Link, ...] = ()
+    apart: bool = False
+    """Whether an empty line, or none, is above it, and below it."""
 
 
 def normalise(text: str) -> str:
@@ -85,7 +93,9 @@ def looks_like_heading(line: str) -> bool:
     starts_well = letters.isupper() or line[0].isdigit()
     if not 1 <= len(words) <= 12 or len(line) > 90 or not letters or not starts_well:
         return False
-    if line[-1] in ".!;,&" or "@" in line or "://" in line or is_date_line(line):
+    if line[-1] in ".!;,&" or words[-1] in ("and", "or") or "@" in line or "://" in line or is_date_line(line):
+        return False
+    if _TELEPHONE.search(line):
         return False
     long_words = [word for word in words if len(word) > 3 and word[0].isalpha()]
     titled = sum(word[0].isupper() for word in long_words)
@@ -133,6 +143,25 @@ def _parts(block: RawBlock) -> Iterator[RawBlock]:
         yield replace(block, text=block.text[start:end].rstrip(), kind=kind, links=moved(links, -start))
 
 
+def _with_items(blocks: Sequence[RawBlock]) -> Iterator[RawBlock]:
+    """The blocks, with the items of lists that nothing but their lead-in and their form shows.
+
+    They stand below a colon and begin small or end in a semicolon or comma, as does the one above the last.
+    """
+    small = [block.text[0].islower() for block in blocks]
+    if sum(block.text[0].isupper() for block in blocks) < _CAPITALS * sum(small):
+        small = [False] * len(small)
+    above = ""
+    in_list = False
+    for block, begins_small in zip(blocks, small, strict=True):
+        is_line = block.kind in ("paragraph", "heading", "list_item")
+        goes_on = in_list and bool(_ITEM_END.search(above))
+        looks_so = begins_small or bool(_ITEM_END.search(block.text))
+        in_list = is_line and (goes_on or (looks_so and (in_list or above.endswith(":"))))
+        yield replace(block, kind="list_item") if in_list else block
+        above = block.text
+
+
 def assemble(
     policy: str, raw: Iterable[RawBlock], flags: tuple[str, ...] = (), *, heading_numbers: bool = False
 ) -> Document:
@@ -144,6 +173,7 @@ def assemble(
     """
     given = [part for block in raw if (body := normalise(block.text)) for part in _parts(replace(block, text=body))]
     notice = given.pop(0).text if given and _NOTICE.match(given[0].text) else None
+    given = list(_with_items(given))
     markers = Markers(block.text for block in given)
     blocks: list[Block] = []
     parts: list[str] = []

@@ -202,3 +202,35 @@ def test_list_items_have_the_sentence_that_they_complete() -> None:
         ("ask.", "You may:"),
         ("2 years", "Period"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("above", "asks"),
+    [
+        ("We have the following reasons.", True),
+        ("We delete it as follows.", True),
+        ("The partners that we share it with are listed below.", True),
+        ("Below is a list of them.", True),
+        ("We do it for these reasons", True),
+        ("You can object by following the link.", False),
+        ("We do so following your request.", False),
+        ("We show ads, including those of others, and use tools such as Example.", False),
+        ("Use one of the following links: Chrome, Firefox.", False),
+        ("We ask for data (as defined below).", False),
+        ("See the section on cookies below.", False),
+        ("These terms bind you.", False),
+    ],
+)
+def test_a_sentence_with_a_full_stop_asks_for_a_list_only_in_clear_words(above: str, asks: bool) -> None:
+    document = assemble("p", [RawBlock(above), RawBlock("We need it.", "list_item")])
+    assert segment(document)[-1].lead_in == (above if asks else None)
+
+
+def test_what_stands_outside_of_a_list_does_not_complete_its_sentence() -> None:
+    item = partial(RawBlock, kind="list_item")
+    lead_in = "We use it to:"
+    inner = [item("know you.", level=1), item("learn more.", level=2), item("ask you.", level=1)]
+    document = assemble("p", [RawBlock(lead_in), *inner, item("4. Security is good."), item("5. So is rest.")])
+    assert [sentence.lead_in for sentence in segment(document)] == [None, *[lead_in] * 3, None, None]
+    row = RawBlock("Analytics | 2 years", "table_row", lead_in="Cookie | Period")
+    assert segment(assemble("p", [row, item("5. Security"), item("6. Changes")]))[-1].lead_in is None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 from urllib.parse import urljoin
@@ -252,16 +252,19 @@ def _raw_blocks(block: TextBlock, kind: BlockKind | None) -> list[RawBlock]:
     level = sum(element.tag in _LISTS for element in block.element.iterancestors()) if kind == "list_item" else 0
     raw: list[RawBlock] = []
     for line in lines:
-        body, _ = strip_markers(line.text)
-        is_heading = kind == "paragraph" and _is_heading(body, line.bold, alone=len(lines) == 1)
+        body, marked = strip_markers(line.text)
+        number = any(map(str.isalnum, line.text[: len(line.text) - len(body)]))
+        alone = line.apart or len(lines) == 1
+        is_bullet = marked and not number and not line.bold
+        is_heading = kind == "paragraph" and not is_bullet and _is_heading(body, line.bold, alone, number)
         raw.append(RawBlock(line.text, "heading" if is_heading else kind, line.links, level=level))
     return raw
 
 
-def _is_heading(line: str, is_bold: bool, alone: bool) -> bool:
+def _is_heading(line: str, is_bold: bool, alone: bool, has_number: bool) -> bool:
     if looks_like_heading(line):
         return is_bold or alone
-    if not is_bold or "@" in line or "://" in line or line[-1] in ";,&:":
+    if not is_bold or "@" in line or "://" in line or line[-1] in (";,&" if alone and has_number else ";,&:"):
         return False
     # A whole sentence can be in bold type too.
     most_words = 5 if line[-1] in ".!" else _BOLD_HEADING_WORDS
@@ -270,7 +273,7 @@ def _is_heading(line: str, is_bold: bool, alone: bool) -> bool:
 
 def _lines(block: TextBlock) -> list[Line]:
     """The lines with a letter or digit."""
-    lines: list[Line] = []
+    lines: list[Line | None] = [None]
     runs: list[Run] = []
     is_bold = True
     for run in [*block.runs, PageRun("\n")]:
@@ -279,7 +282,11 @@ def _lines(block: TextBlock) -> list[Line]:
             is_bold &= run.bold or not _WORD.search(run.text)
         else:
             text, links = linked(runs)
-            if _WORD.search(text):
-                lines.append(Line(text, is_bold, links))
+            lines.append(Line(text, is_bold, links) if _WORD.search(text) else None)
             runs, is_bold = [], True
-    return lines
+    lines.append(None)
+    return [
+        replace(line, apart=above is None and below is None)
+        for above, line, below in zip(lines, lines[1:], lines[2:], strict=False)
+        if line is not None
+    ]

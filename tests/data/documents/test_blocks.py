@@ -7,8 +7,9 @@ import pytest
 from clausetag.data.documents.blocks import RawBlock, assemble, looks_like_heading, normalise
 from clausetag.data.documents.markdown import looks_like_markdown
 from clausetag.data.documents.plain import plain_blocks
-from clausetag.data.documents.sniff import extract_text
+from clausetag.data.documents.sniff import extract_html, extract_text
 from clausetag.data.documents.structure.markers import strip_markers
+from clausetag.data.segment import segment
 
 
 def _blocks(text: str) -> list[tuple[str, str]]:
@@ -101,6 +102,10 @@ def test_strip_markers(line: str, expected: tuple[str, bool]) -> None:
         ("We sell nothing.", False),
         ("write to us@example.com", False),
         ("lower case start", False),
+        ("Letters that you send to us; and", False),
+        ("Telephone number: +49 (30) 555 01 99", False),
+        ("Tel.:(030)5550199", False),
+        ("Section 2: Cookies", True),
     ],
 )
 def test_looks_like_heading(line: str, expected: bool) -> None:
@@ -156,6 +161,25 @@ def test_short_lines_are_joined_behind_a_word_that_ends_none(broken: str) -> Non
 )
 def test_lines_that_stay_apart(text: str) -> None:
     assert len(_blocks(text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("We collect:\nyour name\nyour address.\nhow you pay\nWe sell nothing.", 3),
+        ("We collect:\n\nYour name;\n\nYour address; and\n\nYour age\n\nWe sell nothing.", 3),
+        ("We ask banks, who tell us:\nWhat you owe,\nwhat you own, or\nWhat you earn.\nWe sell nothing.", 3),
+        ("<p>We collect:</p><p>your name</p><p>your address.</p><p>We sell nothing.</p>", 2),
+        ("# Data\n\nWe collect:\n\nyour name\n\nyour address\n\nWe sell nothing.", 2),
+        ("we collect:\nwhat you tell us\nsecurity\nwe keep it safe.", 1),
+        ("We collect much.\nyour name\nyour address", 0),
+    ],
+)
+def test_lines_below_a_colon_that_begin_small_or_end_in_a_semicolon_are_items(text: str, items: int) -> None:
+    document = extract_html("p", text) if text.startswith("<") else extract_text("p", text)
+    assert [block.kind for block in document.blocks].count("list_item") == items
+    sentences = segment(document)
+    assert sum(sentence.lead_in is not None for sentence in sentences) == items
 
 
 @pytest.mark.parametrize("inside", ["\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u202a"])

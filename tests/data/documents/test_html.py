@@ -120,6 +120,30 @@ def test_pages_without_head_and_body_tags(tag: str) -> None:
     assert [body for body, _ in _blocks(page)] == ["We sell nothing.", "To no one."]
 
 
+@pytest.mark.parametrize(
+    ("html", "headings"),
+    [
+        (
+            "<p>We sell none.<br><br>1. Data we need<br><br>We need your name.<br>2. All of it<br>is safe.",
+            ["Data we need"],
+        ),
+        ("<p>Security<br>&nbsp;<br>We keep it safe.<p>Kept apart<br>It is.", ["Security"]),
+        ("<p>Hello.<p>&bull; Cookies<p>&bull; Logs<p>We sell none.", []),
+        ("<p>Hello.<p><b>&bull; Cookies</b><p>We have some.", ["Cookies"]),
+        (
+            "<p><b>1. All of the services that we or our partners offer to you</b>:<p>They are.<p>2. Yes.<p>3. No.",
+            1,
+        ),
+        ("<p><b>We share all of the data that we hold with these partners</b>:<p>one;<p>two.", []),
+    ],
+)
+def test_headings_are_lines_between_empty_ones_and_numbered_lines_in_bold_type(
+    html: str, headings: list[str] | int
+) -> None:
+    found = [body for body, kind in _blocks(html) if kind == "heading"]
+    assert headings in (found, len(found))
+
+
 @pytest.mark.parametrize("times", [1, 3, 12])
 @pytest.mark.parametrize(
     ("html", "around"),
