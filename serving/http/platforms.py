@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 import pydantic_core
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 
 from clausetag.serving.errors import ApiError
 from clausetag.serving.http import openapi
@@ -87,12 +87,15 @@ def add_platforms(app: FastAPI, service: Service) -> None:
         body = await answer_request(service, request, (), partial(_parse, service, name))
         return Response(body, media_type=JSON_TYPE)
 
-    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        listed: dict[str, Any] = {"include_in_schema": "version" not in path}
-        state = {**openapi.V2_MODEL_READY, **listed, "response_model": Ready, "response_model_exclude_none": True}
-        app.get(path, dependencies=protected, response_model=ModelMetadata, **openapi.V2_MODEL, **listed)(model)
-        app.get(f"{path}/ready", **state)(model_ready)
-        app.post(f"{path}/infer", dependencies=protected, **openapi.V2_INFER, **listed)(infer)
+    def version(version: str) -> str:
+        return version
+
+    for path, given in (("/v2/models/{name}", []), ("/v2/models/{name}/versions/{version}", [Depends(version)])):
+        needed = [*protected, *given]
+        app.get(path, dependencies=needed, response_model=ModelMetadata, **openapi.V2_MODEL)(model)
+        state = {**openapi.V2_MODEL_READY, "response_model": Ready, "response_model_exclude_none": True}
+        app.get(f"{path}/ready", dependencies=given, **state)(model_ready)
+        app.post(f"{path}/infer", dependencies=needed, **openapi.V2_INFER)(infer)
 
     @app.get("/ping", **openapi.PING)
     async def ping() -> Response:

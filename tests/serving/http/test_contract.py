@@ -115,7 +115,9 @@ def test_requests_that_the_file_forbids(running: Process, count: int) -> None:
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_every_operation_and_no_other_method(running: Process, path: str, method: str) -> None:
     case = SCHEMA[path][method].Case()
-    case.path_parameters = {"name": "standard"} if "{name}" in path else {}
+    version = requests.get(running.url + "v1/info", timeout=60).json()["model"]["hash"]
+    given = {"name": "standard", "version": version}
+    case.path_parameters = {key: value for key, value in given.items() if f"{{{key}}}" in path}
     if method == "POST":
         case.body, case.media_type = {"text": "We encrypt it."}, "application/json"
     if path.endswith("/infer"):
@@ -123,6 +125,6 @@ def test_every_operation_and_no_other_method(running: Process, path: str, method
     assert case.call_and_validate(running.url.rstrip("/"), timeout=60).status_code == 200
     allowed = {"GET": "GET, HEAD, OPTIONS", "POST": "POST, OPTIONS"}[method]
     for other in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - {method}:
-        response = requests.request(other, running.url.rstrip("/") + path.replace("{name}", "standard"), timeout=60)
+        response = requests.request(other, running.url.rstrip("/") + path.format(**given), timeout=60)
         assert (response.status_code, response.headers["Allow"]) == (405, allowed)
         assert "error" in response.json()

@@ -36,7 +36,11 @@ def test_every_reference_leads_somewhere() -> None:
     assert set(spec["paths"]) == {
         *(prefix + path for path in own for prefix in ("", "/v1")),
         *("/v2", "/v2/health/live", "/v2/health/ready"),
-        *(f"/v2/models/{{name}}{part}" for part in ("", "/ready", "/infer")),
+        *(
+            f"/v2/models/{{name}}{version}{part}"
+            for version in ("", "/versions/{version}")
+            for part in ("", "/ready", "/infer")
+        ),
         *("/ping", "/invocations"),
     }
 
