@@ -22,6 +22,10 @@ class Link(NamedTuple):
     """An http, https, mailto or tel address, or one relative to the page, as the document has it."""
 
 
+OUTSIDE = -1
+"""See `Block.level`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Text that contains whole sentences: `start` and `end` are character offsets in the document's text."""
@@ -34,7 +38,8 @@ class Block:
     lead_in: str | None = None
     """What its text completes, where the document says so: of a table's cell or row, the headings of its columns."""
     level: int = 0
-    """Of a list item, the number of lists that it is in; 0 if unknown."""
+    """Of a list item, the number of lists that it is in; 0 if unknown; `OUTSIDE` if it goes on with a list that began
+    before the text above."""
 
 
 def block_from_row(row: Mapping[str, Any]) -> Block:

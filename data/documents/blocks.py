@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 from clausetag.data.documents.structure.dates import is_date_line
 from clausetag.data.documents.structure.inline_lists import split_inline_list
 from clausetag.data.documents.structure.links import kept_links, moved
-from clausetag.data.documents.structure.markers import Markers
+from clausetag.data.documents.structure.markers import ListLevels, Markers
 from clausetag.data.records import Block, BlockKind, Document, Link
 
 MAX_ITEM_WORDS = 150
@@ -178,14 +178,20 @@ def assemble(
     blocks: list[Block] = []
     parts: list[str] = []
     position = 0
+    levels = ListLevels()
     for block in given:
         body, marked = markers.strip(block.text)
         kind = "list_item" if marked and block.kind == "paragraph" else block.kind
+        level = block.level
+        if kind != "list_item":
+            levels = ListLevels()
+        elif marked and not level:
+            level = levels.of(block.text)
         removed = block.text[: len(block.text) - len(body)]
         number = removed if heading_numbers and kind == "heading" and any(map(str.isalnum, removed)) else ""
         start = position + len(number)
         links = moved(kept_links(body, moved(block.links, -len(removed))), start)
-        blocks.append(Block(start, start + len(body), kind, links, block.lead_in, block.level))
+        blocks.append(Block(start, start + len(body), kind, links, block.lead_in, level))
         parts.append(number + body)
         position = start + len(body) + 2
     return Document(policy, "\n\n".join(parts), tuple(blocks), notice, flags)

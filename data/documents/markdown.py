@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from clausetag.data.documents.blocks import RULE, RawBlock, Run, demote_last, linked, looks_like_heading
@@ -23,12 +24,23 @@ if TYPE_CHECKING:
 _ATX_HEADING = re.compile(r"^ {0,3}#{1,6}\s+\S", re.MULTILINE)
 _LINK = re.compile(r"\[[^\[\]\n]++\]\((?:https?:|mailto:|/|#|www\.)[^)\s\[]*+(?:\s++\"[^\"\[\n]*+\")?\)")
 _SETEXT_HEADING = re.compile(r"^\S[^\n]*\n(?:=){3,}\s*$", re.MULTILINE)
+_BOLD = re.compile(r"(?<![\w*])\*\*(?=[^\s*])([^*\n]{1,300}+)\*\*(?![\w*])")
+_TABLE = re.compile(
+    r"^[^\n|]{0,1000}+\|[^\n]*+\n *+\|?(?: *+:?-{3,}+:? *+\|)++(?: *+:?-{3,}+:?)? *+$(?:\n[^\n|]*+\|[^\n]*+)*+",
+    re.MULTILINE,
+)
+_ADJACENT_BOLD = re.compile(r"(?<=[^\s*])\*{4}(?=[^\s*])")
+"""The end of bold type and the next beginning, which CommonMark would not read as such within a word."""
+_ESCAPED_NUMBER = re.compile(r"^(\d{1,3})\\(?=[.)])", re.MULTILINE)
+_HASHES = re.compile(r"#{1,6}\s+")
 _STRUCK_TAG = re.compile(r"<(/?)(?:del|s|strike)\b", re.IGNORECASE)
 _ENTRY = re.compile(r"[ \t#\-\[\]{}]|$|(?:[a-z_][\w.-]{0,60}|Title)\s*+[:=]")
 """The start of a line of front matter: a key, or what belongs to one. Keys with spaces would be text between rules."""
 _TITLE = re.compile(r"title\s*+[:=]\s*+(?:\"([^\"]+)|'([^']+)|(\S.*))", re.IGNORECASE)
 _MODULE = re.compile(r"(?:import\s[^\n]{0,200}from\s*+|import\s++)['\"]|export\s++(?:const|default|function|let)\s")
 _LINE_BREAK_TAG = re.compile(r"<br\b", re.IGNORECASE)
+_BOLD_PASSAGES = 3
+"""Fewer may be asterisks of something else."""
 _KINDS: dict[str, BlockKind] = {
     "heading": "heading",
     "list_item": "list_item",
@@ -42,6 +54,22 @@ def looks_like_markdown(text: str) -> bool:
     return bool(_ATX_HEADING.search(text) or _LINK.search(text) or _SETEXT_HEADING.search(text))
 
 
+def text_blocks(text: str) -> list[RawBlock]:
+    """The blocks of a plain text, in which Markdown's tables are read, and its marks of bold type left out.
+
+    Each line stays a line, as it would not in Markdown. "4\\." at the start of one is the number "4.".
+    """
+    text = _ESCAPED_NUMBER.sub(r"\1", text)
+    if len(list(islice(_BOLD.finditer(text), _BOLD_PASSAGES))) == _BOLD_PASSAGES:
+        text = _BOLD.sub(r"\1", _ADJACENT_BOLD.sub("", text))
+    blocks: list[RawBlock] = []
+    start = 0
+    for table in _TABLE.finditer(text):
+        blocks += [*plain_blocks(text[start : table.start()], goes_on=True), *markdown_blocks(table[0])]
+        start = table.end()
+    return [*blocks, *plain_blocks(text[start:])]
+
+
 def markdown_blocks(text: str) -> list[RawBlock]:
     """The blocks of a Markdown text; code is read as plain text, embedded HTML as HTML."""
     # Imported here because few inputs are Markdown.
@@ -51,7 +79,7 @@ def markdown_blocks(text: str) -> list[RawBlock]:
     kinds: list[BlockKind] = ["paragraph"]
     rows: list[dict[int, list[RawBlock]]] = []
     levels = 0
-    for token in _parser().parse(text):
+    for token in _parser().parse(_ADJACENT_BOLD.sub("", text)):
         name, _, event = token.type.rpartition("_")
         if name in _KINDS and event == "open":
             kinds.append(_KINDS[name])
@@ -133,7 +161,8 @@ def _inline_blocks(tokens: Sequence[Token], kind: BlockKind, level: int = 0) -> 
                 runs[-1].append((" ", None))  # links that touch are entries of a menu
             href = str(token.attrs["href"]) if token.type == "link_open" else None
         elif token.type not in ("image", "html_inline"):
-            runs[-1].append((token.content, href))
+            is_title = kind == "table_cell" and not any(text.strip() for text, _ in runs[-1])
+            runs[-1].append((_HASHES.sub("", token.content, count=1) if is_title else token.content, href))
     whole: list[list[Run]] = []
     for run, goes_on in zip(runs, going_on([linked(run)[0] for run in runs]), strict=True):
         if goes_on:

@@ -19,8 +19,11 @@ _SMALL = frozenset(_WORDS.split())
 """Words that end some headings: a line is not complete after them if the next one begins small."""
 
 
-def plain_blocks(text: str) -> list[RawBlock]:
-    """The blocks of a plain text: each line is one, or in hard-wrapped text each paragraph."""
+def plain_blocks(text: str, *, goes_on: bool = False) -> list[RawBlock]:
+    """The blocks of a plain text: each line is one, or in hard-wrapped text each paragraph.
+
+    A last line that looks like a heading is none, unless the document goes on below it.
+    """
     lines = [normalise(line) for line in text.splitlines()]
     lines = _unwrapped(lines) if _is_hard_wrapped(lines) else _joined(lines)
     blocks: list[RawBlock] = []
@@ -33,7 +36,7 @@ def plain_blocks(text: str) -> list[RawBlock]:
             blocks.append(RawBlock(line, "heading"))
         else:
             blocks.append(RawBlock(line, "list_item" if after_lead_in else "paragraph"))
-    return demote_last(blocks)
+    return blocks if goes_on else demote_last(blocks)
 
 
 def is_broken(above: str, line: str) -> bool:

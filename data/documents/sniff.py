@@ -24,8 +24,7 @@ from clausetag.data.documents.formats import (
     refuse_suffix,
 )
 from clausetag.data.documents.html.mhtml import looks_like_mhtml, mhtml_pages
-from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks, without_front_matter
-from clausetag.data.documents.plain import plain_blocks
+from clausetag.data.documents.markdown import looks_like_markdown, markdown_blocks, text_blocks, without_front_matter
 from clausetag.data.documents.quality import page_flags
 from clausetag.data.errors import DocumentError, MissingExtraError
 from clausetag.data.records import Document
@@ -54,7 +53,7 @@ def extract_text(policy: str, text: str, markdown: bool | None = None) -> Docume
         # The Markdown parser leaves out very deeply nested text.
         if document.text or not any(map(str.isalpha, clean)):
             return document
-    return assemble(policy, plain_blocks(clean))
+    return assemble(policy, text_blocks(clean))
 
 
 def extract_html(policy: str, html: str) -> Document:

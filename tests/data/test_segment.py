@@ -234,3 +234,23 @@ def test_what_stands_outside_of_a_list_does_not_complete_its_sentence() -> None:
     assert [sentence.lead_in for sentence in segment(document)] == [None, *[lead_in] * 3, None, None]
     row = RawBlock("Analytics | 2 years", "table_row", lead_in="Cookie | Period")
     assert segment(assemble("p", [row, item("5. Security"), item("6. Changes")]))[-1].lead_in is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "We use:\n\n(a) one;\n(b) two, which has:\n(i) cats\n(ii) dogs\n(c) three.",
+            ["We use:"] * 2 + ["two, which has:"] * 2 + ["We use:"],
+        ),
+        ("1. First.\n\nWe use:\n\n(a) one;\n(b) two.\n\n2. Second.\n3. Third.", ["We use:"] * 2),
+        (
+            "I. First.\n\nWe use:\n\n1. one;\n2. two.\n\nII. Then:\n\n(a) three.\n\nIII. Last.",
+            ["We use:"] * 2 + ["Then:"],
+        ),
+        ("We use:\n\n• one\n• two\n\nG. Next.\nH. Last.", ["We use:"] * 2),
+        ("These terms of ours are about the data of all visitors.\n\n1. One.\n2. Two.", []),
+    ],
+)
+def test_the_marks_of_items_tell_which_list_they_are_in(text: str, expected: list[str]) -> None:
+    assert [sentence.lead_in for sentence in segment(extract_text("p", text)) if sentence.lead_in] == expected

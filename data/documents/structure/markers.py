@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from clausetag.data.records import OUTSIDE
+
 BULLETS = "•·▪▫◦‣⁃■□●○➢➤►▶❖✓✔→\uf0b7"
 _MARKER = re.compile(
     rf"[-*+{BULLETS}\u2013\u2014]+\s+"  # a dash needs a space after it
@@ -30,6 +32,10 @@ class _Number(NamedTuple):
 
     kind: str
     numbers: tuple[int, ...]
+
+    def before(self) -> _Number:
+        """The number before it in its list."""
+        return self._replace(numbers=(*self.numbers[:-1], self.numbers[-1] - 1))
 
 
 class Markers:
@@ -64,6 +70,39 @@ class Markers:
         return repeated or any(sibling in self._known for sibling in siblings)
 
 
+class ListLevels:
+    """How many lists an item is in, told by its marker and those of the items above it.
+
+    "(a)" and bullets below "1." are in a list of their own, and "2." is again in the first. An item such as "II."
+    without a "I." above it goes on with a list that began before the text above these items: its level is `OUTSIDE`.
+    """
+
+    def __init__(self) -> None:
+        """No item yet, as behind every paragraph."""
+        self._lists: list[set[_Number]] = []
+        self._outside = False
+
+    def of(self, text: str) -> int:
+        """The level of an item with a marker; the items are given in order."""
+        match = next(_chain(text), None)
+        numbers = [_Number("bullet", (1,))]
+        if match and (written := match["one"] or match["many"]):
+            numbers = _numbers(written)
+        elif match and (bracketed := match[0].strip().strip("()")).isalnum():
+            numbers = [number._replace(kind=f"({number.kind})") for number in _numbers(bracketed)]
+        for depth in reversed(range(len(self._lists))):
+            known = self._lists[depth]
+            if any(number in known or number.before() in known for number in numbers):
+                del self._lists[depth + 1 :]
+                known.update(numbers)
+                break
+        else:
+            if not any(number.numbers[-1] <= 1 for number in numbers):
+                self._lists, self._outside = [], True
+            self._lists.append(set(numbers))
+        return OUTSIDE if self._outside and len(self._lists) == 1 else len(self._lists)
+
+
 def strip_markers(line: str) -> tuple[str, bool]:
     """Remove whatever could be a list marker from the start of a line; also returns whether there was one.
 
@@ -82,13 +121,16 @@ def _chain(text: str) -> Iterator[re.Match[str]]:
 
 
 def _read(match: re.Match[str]) -> list[_Number]:
-    """What a marker that needs a sibling may mean ("i." is a letter and a Roman numeral); empty for other markers."""
+    """What a marker that needs a sibling may mean; empty for other markers."""
     written = match["one"] or match["many"]
-    if written is None:
-        return []
+    return [] if written is None else _numbers(written)
+
+
+def _numbers(written: str) -> list[_Number]:
+    """What a marker's number may mean: "i" is a letter and a Roman numeral."""
     if written[0].isdigit():
         return [_Number("1", tuple(map(int, written.split("."))))]
     case = "a" if written.islower() else "A"
-    found = [_Number(case, (ord(written.lower()),))] if len(written) == 1 else []
-    roman = [_ROMAN.index(written.lower())] if written.lower() in _ROMAN else []
+    found = [_Number(case, (ord(written.lower()) - ord("a") + 1,))] if len(written) == 1 else []
+    roman = [_ROMAN.index(written.lower()) + 1] if written.lower() in _ROMAN else []
     return found + [_Number(f"{case}, Roman", (number,)) for number in roman]

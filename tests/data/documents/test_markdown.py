@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clausetag.data.documents.sniff import document_from_bytes, extract_text
+from clausetag.data.segment import segment
 
 
 def _texts(text: str, suffix: str = ".md") -> list[str]:
@@ -77,3 +78,38 @@ def test_sentences_that_hard_breaks_cut_at_a_width_are_whole_and_lines_of_an_add
     texts = [document.text[block.start : block.end] for block in document.blocks]
     joined = " ".join(line.strip() for line in wrapped.splitlines())
     assert texts == ["Notice", joined, *(line.strip() for line in address.splitlines())]
+
+
+TABLE = """\
+WHAT WE USE
+Cookies last for a while
+1\\. They expire.
+
+| Cookie | Purpose |
+| --- | --- |
+| \\_pk\\_id | Tells users apart. |
+| ### _ga | Counts **visits**. |
+
+{bold}
+"""
+
+
+def test_a_table_in_plain_text_is_read_and_lines_stay_lines() -> None:
+    document = extract_text("p", TABLE.format(bold="**One.** Two."))
+    assert [(sentence.text, sentence.lead_in, sentence.heading) for sentence in segment(document)] == [
+        ("WHAT WE USE", None, None),
+        ("Cookies last for a while", None, None),
+        ("1. They expire.", None, "Cookies last for a while"),
+        ("Cookie | Purpose", None, "Cookies last for a while"),
+        ("_pk_id | Tells users apart.", "Cookie | Purpose", "Cookies last for a while"),
+        ("_ga | Counts visits.", "Cookie | Purpose", "Cookies last for a while"),
+        ("**One.**", None, "Cookies last for a while"),
+        ("Two.", None, "Cookies last for a while"),
+    ]
+
+
+def test_marks_of_bold_type_in_plain_text_go_if_they_are_several() -> None:
+    bold = "**One** thing.\n**Two** things.\n**3.****4** **More** things. 5 ** 6 is no bold type."
+    text = extract_text("p", bold).text
+    assert text == "One thing.\n\nTwo things.\n\nMore things. 5 ** 6 is no bold type."
+    assert "**" in extract_text("p", "**Fields** with ** are **needed**.").text
