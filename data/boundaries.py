@@ -21,7 +21,7 @@ _STARTING = (
     "how what why who which please note however also additionally furthermore moreover therefore thus otherwise "
     "only except once should may can do does is are was not nothing nobody further in most many more"
 )
-_STARTERS = frozenset(_STARTING.split())
+STARTERS = frozenset(_STARTING.split())
 """Words that begin a sentence: after an abbreviation, they are not part of a name or title."""
 _REACH = 24
 """Characters before a boundary that are looked at."""
@@ -43,9 +43,9 @@ _MAY_END = re.compile(
     + _BEFORE
     + r"(?:St|Ave|Blvd|Ste|Dept|Univ|Assn|Bros|Pvt|Pty|Cal|Civ|Bus|Gov|Gen|Fed|Ann|Stat|Supp|Code|Reg|Attn))\.$"
 )
-"""Initials and abbreviations that end a sentence only if a word of `_STARTERS` follows: "U.S.", "St."."""
+"""Initials and abbreviations that end a sentence only if a word of `STARTERS` follows: "U.S.", "St."."""
 _COMPANY = re.compile(_BEFORE + r"(?:Inc|Ltd|Corp|Co|LLC|L\.L\.C|GmbH|S\.A|etc)\.$")
-"""Abbreviations that end a sentence unless a bracket, or a lower-case word outside of `_STARTERS`, follows."""
+"""Abbreviations that end a sentence unless a bracket, or a lower-case word outside of `STARTERS`, follows."""
 _BRAND = re.compile(r"(?:\b(?:Yahoo|Joomla|Kahoot|Yum|Jeopardy)|[a-z,]\s[A-Z]\w{0,20})!$")
 """Names that end in "!": known ones, and capitalised words in the middle of a sentence."""
 _MARKER = re.compile(r"\(?(?:\d{1,3}|[ivxlIVXL]{1,6}|[a-zA-Z])[.)]")
@@ -129,7 +129,7 @@ def _belongs_together(text: str, left: int, start: int, end: int) -> bool:
     word = _first_word(text, start)
     if tail.endswith("!") and text[start].islower() and _BRAND.search(tail):
         return True
-    if word in _STARTERS and not (word in ("and", "or") and text[start].islower()):
+    if word in STARTERS and not (word in ("and", "or") and text[start].islower()):
         return False
     if tail.endswith("!"):
         return text[start].islower() or (text[start].isalpha() and bool(_BRAND.search(tail)))

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from clausetag.data.documents.blocks import RULE, RawBlock, demote_last, looks_like_heading, normalise
 from clausetag.data.documents.structure.markers import strip_markers
+from clausetag.data.documents.structure.set_lines import broken_lines
 
 _LEAST_WIDTH = 35
 """Shorter lines are not broken."""
@@ -63,19 +64,21 @@ def _joined(lines: list[str]) -> list[str]:
     """The lines, with those joined that one sentence is broken into.
 
     Such a sentence begins with a capital; lines that all begin small are a list. Short lines are joined only behind a
-    word that ends no sentence and no heading, and from there to the end of the sentence.
+    word that ends no sentence and no heading, and from there to the end of the sentence. See also `broken_lines`.
     """
     joined: list[str] = []
     above = ""
     goes_on = False
-    for line in lines:
+    broken = broken_lines(lines)
+    for number, line in enumerate(lines):
         is_item = strip_markers(line)[1]
         begins_small = line[:1].islower() and not is_item
         before, _, last_word = above.rpartition(" ")
         goes_on = (goes_on and begins_small and above[-1:] not in (*".:;!?", "")) or (
             before[-1:] not in (*";,", "") and last_word in (_UNFINISHED | _SMALL if begins_small else _UNFINISHED)
         )
-        if line and not is_item and (goes_on or is_broken(above, line)) and joined[-1][:1].isupper():
+        in_sentence = (goes_on or is_broken(above, line)) and joined[-1][:1].isupper()
+        if line and not is_item and (in_sentence or number - 1 in broken):
             joined[-1] += f" {line}"
         else:
             joined.append(line)

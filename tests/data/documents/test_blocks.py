@@ -163,6 +163,55 @@ def test_lines_that_stay_apart(text: str) -> None:
     assert len(_blocks(text)) == 2
 
 
+_SET = """\
+Whenever you buy from us we ask for the name and the address of the person who is to receive the goods that you bought,
+whom we tell so. We hand them to the couriers that work for us in your country and to the bank that you choose, Example
+Bank or another one, which gets to know what you pay.
+We keep what you write to us for as long as we need to answer it and for as long as the law of your country requires
+that we keep it. Nobody else reads it.
+A line that was not broken can stand among the others, however long it is: it has its own place, and none of it is cut \
+off at the width of the others, so it goes on.
+Our staff can see your orders when they answer your questions. They see neither how you paid nor what else you ever
+bought.
+We send you a letter when we change this policy in a way that matters for you, and we ask you again before we use your
+data for something new.
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        (_SET, "the goods that you bought, whom we tell so."),
+        (_SET, "that you choose, Example Bank or another one"),
+        (_SET.replace(" ", "  ").replace("\n", " \n  "), "country requires that we"),
+        (_SET.upper(), None),
+        (_SET.lower(), None),
+        ("\n".join(line + ";" for line in _SET.splitlines()), None),
+        ("\n".join(f"- {line}" for line in _SET.splitlines()), None),
+    ],
+)
+def test_sentences_that_were_broken_at_a_width_are_whole(text: str, whole: str | None) -> None:
+    found = [body for body, _ in _blocks(text)]
+    if whole is None:
+        assert len(found) == len(text.splitlines())
+    else:
+        assert sum(whole in body for body in found) == 1
+        assert "A line that" in [body[:11] for body in found]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (f"your address, the address of those who receive {'what you buy, ' * 4}and any other name; and", "how many"),
+        ("https://www.example.com/" + "privacy-policy-of-our-partners/" * 3, "https://example.org/privacy"),
+        (f"what you tell us {'when you write or when you call, ' * 3}and the rest", "The others"),
+        (f"example | a cookie of ours, {'which knows you again, ' * 3}as our server does | 2", "other | 2"),
+    ],
+)
+def test_lines_of_lists_stay_apart_in_a_text_that_was_set_at_a_width(first: str, second: str) -> None:
+    assert [body for body, _ in _blocks(f"{_SET}\n{first}\n{second} of them.")][-2:] == [first, f"{second} of them."]
+
+
 @pytest.mark.parametrize(
     ("text", "items"),
     [
