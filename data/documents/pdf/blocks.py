@@ -125,7 +125,7 @@ def _continues(paragraph: _Paragraph, line: Line, leading: float) -> bool:
     down = above.y - line.y
     same_column = above.page == line.page and down > 0.3 * line.size
     lower = line.text[:1].islower()
-    if above.hyphen and line.text[:1].isalpha():
+    if above.hyphen and line.text[:1].isalnum():
         return True
     if not same_column:
         return _flows_on(paragraph, line)

@@ -12,8 +12,8 @@ _ADVANCE = 0.6
 """Of every character of Courier, in font sizes: so that tests know where a line ends."""
 
 
-_ENCODING = b"<< /Type /Encoding /BaseEncoding /WinAnsiEncoding /Differences [1 /fi /fl] >>"
-"""The characters 1 and 2 are ligatures."""
+_ENCODING = b"<< /Type /Encoding /BaseEncoding /WinAnsiEncoding /Differences [1 /fi /fl /uni00AD] >>"
+"""The characters 1 and 2 are ligatures, 3 is a soft hyphen."""
 
 
 @dataclass

@@ -103,6 +103,13 @@ def test_hyphens_of_the_typesetter_go_and_those_of_words_stay() -> None:
     ]
 
 
+def test_a_soft_hyphen_that_is_written_for_a_hyphen_stays_before_a_number() -> None:
+    page = _page((72, 700, "Call us: 716\x03"), (72, 688, "855 is ours. We keep no infor\x03"))
+    page.text(72, 676, "mation about your co\x03okies.")
+    text = " ".join(body for body, _ in _blocks([page]))
+    assert text == "Call us: 716-855 is ours. We keep no information about your cookies."
+
+
 def test_a_sentence_goes_on_over_a_page_break_past_footer_and_header() -> None:
     first = [
         (72.0, 96 - 12.0 * number, f"We keep your data safe, line {number}, and we share it with") for number in (0, 1)
