@@ -1,8 +1,8 @@
 """List markers at the start of a block ("•", "2.", "(a)", "3.1"), which are no part of its sentence.
 
-Bullets, and numbers or letters with a parenthesis, always are markers. A number or letter with a full stop is one if a
-sibling begins another block of the document, and one such as "2.6" also before a capitalised word. So "2.5 years after
-that" keeps its number, and "A. Smith" the initial.
+Bullets, and digits or letters with a parenthesis, always are markers. A number or letter with a full stop, or a number
+from 10 with a parenthesis, is one if a sibling begins another block of the document, and one such as "2.6" also before
+a capitalised word. So "2.5 years after that" and "(30) days" keep their numbers, and "A. Smith" the initial.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MARKER = re.compile(
     rf"[-*+{BULLETS}\u2013\u2014]+\s+"  # a dash needs a space after it
     rf"|[{BULLETS}]\s*"
     r"|_{2,}(?=\w)|o\s+(?=\w)"  # an "o" is the second bullet of Word
-    r"|(?!\([cC]\)\s+\d{4})\(?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})\)\s+"
+    r"|(?!\([cC]\)\s+\d{4})\(?(?:(?P<bracketed>\d{1,2})|[a-zA-Z]|[ivxIVX]{1,5})\)\s+"
     r"|(?P<one>\d{1,2}|[a-zA-Z]|[ivxIVX]{1,5})\.\s+"
     r"|(?P<many>\d{1,2}(?:\.\d{1,2}){1,3})\.?\s+"
 )
@@ -54,7 +54,8 @@ class Markers:
         for match in _chain(text):
             numbers = _read(match)
             before_capital = match["many"] and _CAPITALISED.match(text, match.end())
-            if (match["one"] or match["many"]) and not (before_capital or any(map(self._has_sibling, numbers))):
+            needs_sibling = match["one"] or match["many"] or len(match["bracketed"] or "") > 1
+            if needs_sibling and not (before_capital or any(map(self._has_sibling, numbers))):
                 break
             start = match.end()
         return text[start:].lstrip(), start > 0
@@ -122,6 +123,8 @@ def _chain(text: str) -> Iterator[re.Match[str]]:
 
 def _read(match: re.Match[str]) -> list[_Number]:
     """What a marker that needs a sibling may mean; empty for other markers."""
+    if match["bracketed"]:
+        return [_Number("(1)", (int(match["bracketed"]),))]
     written = match["one"] or match["many"]
     return [] if written is None else _numbers(written)
 

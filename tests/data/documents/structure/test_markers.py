@@ -12,6 +12,9 @@ from clausetag.data.documents.structure.markers import Markers
     [
         (["• We ask", "(a) 2) We ask", "– We ask", "__We ask"], ["We ask"] * 4),
         (["1. One", "2. Two"], ["One", "Two"]),
+        (["within thirty", "(30) days", "14) days"], ["within thirty", "(30) days", "14) days"]),
+        (["(9) One", "(10) Two"], ["One", "Two"]),
+        (["11) One", "(12) Two", "(ii) Three"], ["One", "Two", "Three"]),
         (["1. One", "1. Two"], ["One", "Two"]),
         (["a. One", "b. Two"], ["One", "Two"]),
         (["I. One", "II. Two", "III. Three"], ["One", "Two", "Three"]),
