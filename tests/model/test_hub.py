@@ -83,7 +83,7 @@ def test_metrics_of_the_model_itself_are_in_the_index() -> None:
 
     card = ModelCard(render_card(json.loads((load_artifact("standard").folder / "config.json").read_text())))
     found = [(one.dataset_name, one.metric_name, round(one.metric_value, 3)) for one in card.data.eval_results or ()]
-    assert ("opp115 test", "macro F1", 0.658) in found and ("opp115 test", "micro F1", 0.724) in found
+    assert ("opp115 test", "macro F1", 0.668) in found and ("opp115 test", "micro F1", 0.727) in found
     assert not any("policies" in name for name, _, _ in found)  # measured on another model
 
 

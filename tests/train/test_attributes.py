@@ -46,6 +46,8 @@ def test_labels_and_scores_stay_the_same_and_attributes_come(tiny_artifact: Path
     assert all(row.attributes is None for row in before) and all(row.attributes is not None for row in after)
     assert Tagger.load(with_heads, attributes=False).tag_sentences(rows) == before
     assert "004_vtiger" in tagger.trained_on.validation_policies
+    for part in ("tokenizer.json", "tokenizer_config.json"):
+        assert (with_heads / part).read_bytes() == (tiny_artifact / part).read_bytes()
 
 
 def test_only_values_of_the_given_labels_are_stated(with_heads: Path) -> None:

@@ -111,7 +111,9 @@ def add_attributes(artifact: Artifact, data: TrainingData, target: Path, setting
             "validation": validation,
             "training": asdict(settings) | {"sentences": {part.source: len(part.hidden) for part in examples}},
         }
-        shutil.copyfile(artifact.folder / "tokenizer.json", temporary / "tokenizer.json")
+        for part in ("tokenizer.json", "tokenizer_config.json"):
+            if (artifact.folder / part).is_file():  # older models have no tokenizer_config.json
+                shutil.copyfile(artifact.folder / part, temporary / part)
         config = {**artifact.config, "attributes": attributes}
         write_text(temporary / "config.json", json.dumps(config, indent=1) + "\n")
         write_trained_on(temporary, [artifact.trained_on(), data.trained_on()])
