@@ -183,7 +183,8 @@ def _to_json(result: Result) -> dict[str, Any]:
     return {
         "policy": source.policy,
         "text": source.text,
-        "blocks": [[block.start, block.end, block.kind] for block in source.blocks],  # links are in the sentences
+        # The sentences have their links, and the lead-ins that levels tell.
+        "blocks": [[block.start, block.end, block.kind] for block in source.blocks],
         "notice": source.notice,
         "flags": source.flags,
         "set_aside": dict(source.set_aside),

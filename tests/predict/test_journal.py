@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +24,8 @@ def _result(number: int) -> Result:
     document = extract_text(
         f"p{number}", f"Security\n\nWe keep “data” {number} safe. Emoji \U0001f600 too.\n\n• One.\n"
     )
-    document = Document(document.policy, document.text, document.blocks, "a notice", ("not_english",))
+    blocks = tuple(replace(block, level=0) for block in document.blocks)  # the sentences have what it tells
+    document = Document(document.policy, document.text, blocks, "a notice", ("not_english",))
     scores = dict.fromkeys(LABELS, 0.1234)
     sentences = [
         sentence.with_prediction((SECURITY,) if sentence.index else (), scores, document.flags)
