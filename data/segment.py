@@ -1,7 +1,7 @@
 """Split a document's blocks into sentences with exact offsets.
 
-nupunkt (MIT, a Punkt model trained on legal text) finds the boundaries within a block, `data.boundaries` repairs them;
-no sentence crosses a block.
+nupunkt (MIT licence, a Punkt model trained on legal text) finds the sentence boundaries within a block, and
+`data.boundaries` corrects them. A sentence never spans two blocks.
 `SEGMENTER_VERSION` changes whenever the same text may be split differently.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
 from clausetag.data.boundaries import repaired
 from clausetag.data.records import Document, Link, Sentence
@@ -21,17 +22,28 @@ _MAX_BLOCK = 20_000
 """Characters; longer blocks are split at a space first, to limit time and memory."""
 _MAX_HEADING = 300
 _MAX_LEAD_IN = 1_000
-_ENDS = re.compile(r"[.!?…][\"'”’»)\]]{0,3}$")
-_FOLLOWING = re.compile(
+_FULL_STOP = re.compile(r"[.!?…][\"'”’»)\]]{0,3}$")
+_ANNOUNCES_LIST = re.compile(
     r"\b(?:(?:the|these) following|as follow(?:s|ing)"
     r"|(?:listed|set (?:out|forth)|described|explained|outlined|shown|given) below)\b(?![^:]{0,300}:|[^()]{0,99}\))"
     r"|\A(?:below|these) (?:is|are)\b",
     re.IGNORECASE,
 )
-"""What a sentence with a full stop says if a list below it goes on with it: "We use the following cookies."."""
+"""Words that announce a list although the sentence ends with a full stop: "We use the following cookies."."""
+
+
+class _LeadIn(NamedTuple):
+    """A sentence that introduces a list."""
+
+    level: int
+    """List level of its own block; -1 outside of lists."""
+    text: str
+    list_level: int | None
+    """List level of the list that it introduces; None until that list begins."""
 
 
 def _chunks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Spans of at most `_MAX_BLOCK` characters that cover ``text[start:end]``."""
     while end - start > _MAX_BLOCK:
         cut = text.rfind(" ", start + 1, start + _MAX_BLOCK)
         cut = cut if cut > start else start + _MAX_BLOCK
@@ -79,35 +91,37 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
 
 
 def _within(links: Iterable[Link], start: int, end: int) -> tuple[Link, ...]:
-    """The parts of the links that stand from `start` to `end`."""
+    """The links between `start` and `end`, cut at both."""
     parts = (Link(max(link.start, start), min(link.end, end), link.href) for link in links)
     return tuple(link for link in parts if link.end > link.start)
 
 
-def _asks_for_a_list(sentence: str) -> bool:
-    """Whether a sentence is completed by a list below it."""
-    return not _ENDS.search(sentence) or bool(_FOLLOWING.search(sentence))
+def _introduces_list(sentence: str) -> bool:
+    """Whether a list below the sentence completes it."""
+    return not _FULL_STOP.search(sentence) or bool(_ANNOUNCES_LIST.search(sentence))
 
 
 def segment(document: Document) -> list[Sentence]:
     """The sentences of a document, in order, indexed from 0.
 
-    For every sentence ``sentence.text == document.text[sentence.start:sentence.end]``; `passage` is the index of its
-    block, `heading` the nearest heading above (None in a heading and before the first), `lead_in` what the block
-    says, or for the first sentence of a list item the sentence above the list, if that asks for one.
+    For every sentence ``sentence.text == document.text[sentence.start:sentence.end]``. Its other fields:
+
+    - `passage`: the index of its block.
+    - `heading`: the nearest heading above; None in a heading and before the first one.
+    - `lead_in`: the block's own lead-in if it has one; otherwise, in the first sentence of a list item, the sentence
+      that introduces the list.
     """
     sentences: list[Sentence] = []
     heading: str | None = None
-    # The sentences above the lists that the block is in, with their levels and those of the lists, once they are known.
-    lead_ins: list[tuple[int, str, int | None]] = []
-    for number, block in enumerate(document.blocks):
+    lead_ins: list[_LeadIn] = []  # of the lists around the current block, outermost first
+    for passage, block in enumerate(document.blocks):
         is_heading, is_item = block.kind == "heading", block.kind == "list_item"
         level = block.level if is_item else -1
-        while lead_ins and (lead_ins[-1][0] >= level or (lead_ins[-1][2] or 0) > level):
+        while lead_ins and (lead_ins[-1].level >= level or (lead_ins[-1].list_level or 0) > level):
             lead_ins.pop()
-        if is_item and lead_ins and lead_ins[-1][2] is None:
-            lead_ins[-1] = (*lead_ins[-1][:2], level)
-        lead_in = block.lead_in or (lead_ins[-1][1] if is_item and lead_ins else None)
+        if is_item and lead_ins and lead_ins[-1].list_level is None:
+            lead_ins[-1] = lead_ins[-1]._replace(list_level=level)
+        lead_in = block.lead_in or (lead_ins[-1].text if is_item and lead_ins else None)
         spans = sentence_spans(document.text, block.start, block.end)
         if block.kind == "table_row" and spans:
             spans = [(spans[0][0], spans[-1][1])]
@@ -117,7 +131,7 @@ def segment(document: Document) -> list[Sentence]:
                     policy=document.policy,
                     index=len(sentences),
                     text=document.text[start:end],
-                    passage=number,
+                    passage=passage,
                     start=start,
                     end=end,
                     heading=None if is_heading else heading,
@@ -126,10 +140,10 @@ def segment(document: Document) -> list[Sentence]:
                     lead_in=lead_in if block.lead_in or start == spans[0][0] else None,
                 )
             )
-        last = sentences[-1].text if sentences and sentences[-1].passage == number else "."
+        last = document.text[slice(*spans[-1])] if spans else "."
         in_table = block.kind in ("table_cell", "table_row")
-        if last.endswith(":") or (not (is_heading or in_table) and _asks_for_a_list(last)):
-            lead_ins.append((level, last[:_MAX_LEAD_IN], None))
+        if last.endswith(":") or (not (is_heading or in_table) and _introduces_list(last)):
+            lead_ins.append(_LeadIn(level, last[:_MAX_LEAD_IN], None))
         if is_heading:
             heading = document.text[block.start : block.end][:_MAX_HEADING]
     return sentences

@@ -1,9 +1,11 @@
-"""The network: an encoder and, for each label source (head) and label, a linear classifier with attention.
+"""The network: an encoder and, for each label of each head, a linear classifier with attention.
+
+A *head* serves one label source, such as `guide` or `opp115`. A *unit* is what gets labels: a sentence or a passage.
 
 Label-wise attention follows Mullenbach et al. (NAACL 2018). Since the classifier is linear, it is applied to the tokens
-before they are pooled: the logit of a unit is the mean of its tokens' logits, weighted by their attention. Two products
-with the pooling matrix compute it for all units at once. Training starts with zero attention logits, that is with
-mean pooling.
+before they are pooled: a unit's logit is the mean of its tokens' logits, weighted by attention. Two matrix products
+with the pooling weights compute it for all units at once. Training starts with attention logits of zero, which is mean
+pooling.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ class SentenceTagger(PreTrainedModel):
         self.encoder = AutoModel.from_config(AutoConfig.for_model(model_type, **values), **_without_pooler(model_type))
         hidden = int(self.encoder.config.hidden_size)
         self.dropout = nn.Dropout(config.head_dropout)
-        # Saved models have the parameter names `shared` and `own`; code uses the properties below.
+        # Saved models name these parameters `shared` and `own`; code uses the clearer properties below.
         self.shared = nn.Linear(hidden, len(config.labels))
         self.own = nn.Linear(hidden, len(config.heads) * len(config.labels))
         self.attend = nn.Linear(hidden, len(config.heads) * len(config.labels), bias=False)
@@ -83,7 +85,7 @@ class SentenceTagger(PreTrainedModel):
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
         """Load a model folder, a shipped model by its name, or a hub id.
 
-        A folder without full-precision weights (one that ships) gets them from its 8-bit ones.
+        The weights of a folder that has only 8-bit ones, such as a shipped model, are converted to float32.
 
         Raises:
             OSError: there is no such folder, or the hub cannot be reached.
@@ -225,7 +227,16 @@ def predict_logits(
     bf16: bool,
     batch_tokens: int = 8192,
 ) -> tuple[FloatArray, FloatArray]:
-    """Logits float [sentences, heads, labels] and float [passages, heads, labels], without dropout."""
+    """Logits float [sentences, heads, labels] and float [passages, heads, labels], without dropout.
+
+    Args:
+        model: stays in the training or evaluation mode that it is in.
+        encoded: policies as token ids.
+        window: largest number of tokens in a window.
+        tokenizer: the model's.
+        bf16: compute in bfloat16.
+        batch_tokens: largest number of tokens in a batch, padding included.
+    """
     was_training = model.training
     model.train(False)
     n_heads, n_labels = len(model.config.heads), len(model.config.labels)
@@ -245,7 +256,7 @@ def predict_logits(
 def native_bf16() -> bool:
     """Whether this CPU multiplies faster in bfloat16 than in float32.
 
-    It does with AMX, and with AVX-512 on AMD's CPUs. On Intel's without AMX it takes twice as long (docs/LOG.md, 36).
+    It does with AMX, and with AVX-512 on AMD CPUs. On Intel CPUs without AMX it takes twice as long (docs/LOG.md, 36).
     """
     found: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch lack it
     intel = "intel" in str(found.get("cpu_name", "")).lower()

@@ -51,11 +51,15 @@ class BatchTagger:
         attributes: bool = True,
         columns: Mapping[str, str] | None = None,
     ) -> None:
-        """Load the model: a folder, the name of a shipped model, or None for the default one.
+        """Load the model.
 
-        `strict` makes an error of a policy that is flagged, `threads` is the number of threads for each batch,
-        `attributes` says whether sentences get them, if the model has them, and `columns` names the batch's columns if
-        they aren't "id", "text" and "html": ``{"text": "content"}``.
+        Args:
+            model: a folder, the name of a shipped model, or None for the default one.
+            head: the label source whose thresholds apply; None: the model's default.
+            strict: a flagged policy (not English, not a policy) counts as failed.
+            threads: number of threads for each batch.
+            attributes: whether sentences get attributes, if the model has heads for them.
+            columns: names of the batch's columns that are not "id", "text" and "html": ``{"text": "content"}``.
 
         Raises:
             ArtifactError: the model cannot be loaded, or it has no such head.
@@ -69,7 +73,7 @@ class BatchTagger:
         self.attributes = attributes
         self.columns = {"id": "id", "text": "text", "html": "html", **(columns or {})}
         self.hash = tagger.hash
-        """Of the model's files. A process that would load another model raises ArtifactError."""
+        """Hash of the model's files; a process that finds another model in `model` raises ArtifactError."""
         self.tagger = tagger
 
     def __getstate__(self) -> dict[str, Any]:
@@ -85,12 +89,14 @@ class BatchTagger:
         """
         tagger = Tagger.load(self.model, threads=self.threads, attributes=self.attributes)
         if tagger.hash != self.hash:
-            raise ArtifactError("this machine has another model than the one that started the run")
+            raise ArtifactError(
+                "this machine has another model than the one that started the run; copy that model to every machine"
+            )
         return tagger
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """Tags one policy at a time."""
+        """The pipeline that tags one policy at a time."""
         return Pipeline(self.tagger, self.head, self.strict, Progress(self._notes))
 
     @cached_property
@@ -132,7 +138,7 @@ class BatchTagger:
             return self._table(results)
 
     def take_notes(self) -> list[str]:
-        """What is to be said about the policies since the last call: lines on failed and flagged ones."""
+        """Return the messages on failed and flagged policies since the last call, and forget them."""
         lines = self._notes.getvalue().splitlines()
         self._notes.seek(0)
         self._notes.truncate()
@@ -140,11 +146,11 @@ class BatchTagger:
 
     def _rows(self, batch: Any) -> list[dict[str, Any]]:
         names = getattr(batch, "column_names", batch)
-        there = {key: _values(batch[name]) for key, name in self.columns.items() if name in names}
-        if "id" not in there or len(there) < 2:
+        columns = {key: _values(batch[name]) for key, name in self.columns.items() if name in names}
+        if "id" not in columns or len(columns) < 2:
             wanted = [self.columns[key] for key in ("id", "text", "html")]
             raise DataError(f"the batch needs the columns {wanted[0]!r}, and {wanted[1]!r} or {wanted[2]!r}")
-        return [dict(zip(there, values, strict=True)) for values in zip(*there.values(), strict=True)]
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
     def _policy(self, row: Mapping[str, Any]) -> Source:
         name = str(row["id"])
@@ -172,10 +178,9 @@ class BatchTagger:
             error = {key: _encodable(value) for key, value in row["error"].items()}
             row = {"policy": _encodable(source.policy), "error": error}
             return {**row, PREDICTIONS: [row]}
-        rows = [sentence.row() for sentence in sentences]
-        found = [{"links": [], "labels": [], "flags": [], **row} for row in rows]
+        rows = [{"links": [], "labels": [], "flags": [], **sentence.row()} for sentence in sentences]
         summary = summarise(source, sentences, self.tagger.labels).row()
-        return {**summary, "text": source.text, PREDICTIONS: found}
+        return {**summary, "text": source.text, PREDICTIONS: rows}
 
 
 def batch_schema(labels: Sequence[str]) -> Any:

@@ -1,4 +1,4 @@
-"""Tags inputs: from what was read to tagged sentences, or to the reason why there are none."""
+"""Tags documents that were read; an input that fails stays a `FailedInput` and does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Source = Document | FailedInput
 TaggedSource = tuple[Source, list[Sentence]]
 
 _SWITCH_SECONDS = 0.0005
-"""Python's switch interval while documents are read and tagged at the same time. A small network needs 3 milliseconds
-for a window; with Python's default of 5, its threads would wait longer than that for the thread that reads."""
+"""Python's switch interval while documents are read and tagged at the same time. A small network needs 3 ms for a
+window; with Python's default interval of 5 ms, its threads would wait even longer for the thread that reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +113,5 @@ def _short_switch_interval() -> Iterator[None]:
 
 
 def fault(policy: str, what: str, error: Exception) -> FailedInput:
-    """The failed input for an error in the program; `what` is what should have been done: "tagged", "written"."""
+    """The failed input for an error in the program; `what` is the step that failed: "tagged", "written"."""
     return FailedInput(policy, "failed", f"{policy}: could not be {what} ({type(error).__name__}: {one_line(error)})")

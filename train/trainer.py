@@ -1,4 +1,4 @@
-"""Trains a recipe with transformers' Trainer: seeded, on any hardware, and resumable with identical results.
+"""Trains a recipe with transformers' Trainer: seeded, on any hardware, and resumable with an identical result.
 
     clausetag train default -o runs/default
     torchrun --nproc_per_node 2 -m clausetag.cli train default -o runs/default
@@ -53,11 +53,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The network of a finished run's best epoch, its tokenizer, and the windows of its training data."""
+    """A finished run: the network of its best epoch, its tokenizer, and the windows of its training data."""
 
     model: SentenceTagger
     tokenizer: SubwordTokenizer
     windows: tuple[Window, ...]
+    """Cut as for prediction; the ranges of the 8-bit model are measured on them."""
     progress: Progress
     bf16: bool
     main: bool
@@ -76,8 +77,8 @@ class TaggerTrainer(StepTrainer):
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """Metrics of each head on the validation policies, and `score`, by which the best epoch is chosen.
 
-        Policies are cut into the windows of prediction, so Trainer's own loop over batches is not used. One process
-        computes the metrics for all, so that all decide the same.
+        Trainer's own loop over batches is not used, because validation cuts policies into windows as prediction does.
+        With several processes, one computes the metrics and sends them to the others, so that all stop and save alike.
         """
         shared: list[Any] = [None]
         if self.is_world_process_zero():
@@ -119,10 +120,9 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
         restore_callback_states_from_checkpoint=recipe.patience > 0,
     )
     parts = arguments.world_size * recipe.accumulation
-    draw = partial(epoch_batches, examples, recipe, tokenizer)
-    steps = Steps(draw, recipe.epochs, parts)
+    steps = Steps(partial(epoch_batches, examples, recipe, tokenizer), recipe.epochs, parts)
     arguments.max_steps = steps.ends[-1]
-    # On CPUs the plain formula is half as fast again as torch's fused attention, whose backward pass is slow.
+    # On CPUs the plain formula is 1.5 times as fast as torch's fused attention, whose backward pass is slow.
     model.encoder.set_attn_implementation("eager" if arguments.use_cpu else "sdpa")
     predict = partial(predict_logits, model, window=recipe.window, tokenizer=tokenizer, bf16=arguments.bf16)
     identity = json.dumps([recipe.as_dict(), data.digest()])
@@ -159,9 +159,12 @@ def train(recipe: Recipe, data: TrainingData, folder: Path, *, quiet: bool = Fal
 
 
 def history_of(log: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> list[dict[str, Any]]:
-    """Mean loss and metrics of each epoch, from Trainer's log: losses of some steps each, and of epochs the metrics."""
+    """Mean loss and metrics of each epoch, from Trainer's log.
+
+    The log has two kinds of entries: the mean loss since the entry before, and the metrics at the end of an epoch.
+    """
     rows: list[dict[str, Any]] = []
-    loss_sum, step, begun = 0.0, 0, 0
+    loss_sum, step, first_step = 0.0, 0, 0
     for entry in log:
         if "loss" in entry:
             loss_sum += entry["loss"] * (entry["step"] - step)
@@ -172,11 +175,11 @@ def history_of(log: Sequence[Mapping[str, Any]], heads: Sequence[str]) -> list[d
                 head, _, name = key.removeprefix("eval_").partition("_")
                 if head in heads:
                     metrics.setdefault(head, {})[name] = value
-            loss = loss_sum / max(1, step - begun)
+            loss = loss_sum / max(1, step - first_step)
             rows.append(
                 {"epoch": len(rows) + 1, "train_loss": loss, "validation": metrics, "score": entry["eval_score"]}
             )
-            loss_sum, begun = 0.0, step
+            loss_sum, first_step = 0.0, step
     return rows
 
 
@@ -201,9 +204,9 @@ def _network(recipe: Recipe, data: TrainingData) -> tuple[SentenceTagger, Tokeni
 
 def _label_rates(examples: Examples) -> Tensor:
     """Weighted mean target of each label over the sentences, float [labels]."""
-    targets = [one for source in examples.sentences for one in source]
-    total = sum(float(one.weights.sum()) for one in targets)
-    return torch.from_numpy(sum((one.targets * one.weights[:, None]).sum(0) for one in targets) / total)
+    parts = [part for source in examples.sentences for part in source]
+    total = sum(float(part.weights.sum()) for part in parts)
+    return torch.from_numpy(sum((part.targets * part.weights[:, None]).sum(0) for part in parts) / total)
 
 
 def parameter_groups(model: SentenceTagger, recipe: Recipe) -> list[dict[str, object]]:
@@ -220,12 +223,13 @@ def parameter_groups(model: SentenceTagger, recipe: Recipe) -> list[dict[str, ob
 
 
 def soft_loss(outputs: Mapping[str, Tensor], labels: Mapping[str, Tensor], num_items_in_batch: Any = None) -> Tensor:
-    """Binary cross-entropy of units with soft targets, summed over labels and, by weight, over units; a scalar.
+    """Binary cross-entropy against soft targets: summed over labels, then summed over units by their weights; a scalar.
 
     Args:
-        outputs: the model's: `logits` float [B, U, heads, labels].
-        labels: as `UnitCollator` makes them: which units, `targets` float [n, labels] and `weights` float [n].
-        num_items_in_batch: not used, since the weights are normalised already.
+        outputs: output of the model: `logits` float [B, U, heads, labels].
+        labels: output of `UnitCollator` for n units: their places in `logits` as `window`, `place` and `head`
+            (int64 [n]), `targets` float [n, labels] and `weights` float [n].
+        num_items_in_batch: not used, because the weights are already normalised; Trainer passes it.
     """
     logits = outputs["logits"][labels["window"], labels["place"], labels["head"]].float()
     loss = nn.functional.binary_cross_entropy_with_logits(logits, labels["targets"], reduction="none").sum(-1)

@@ -1,4 +1,4 @@
-"""The FastAPI application: its routes, layers and error handlers."""
+"""The FastAPI application: its routes, middleware and error handlers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from clausetag.version import __version__
 
 
 def create_app(service: Service, spans: SpanExporter | None = None) -> FastAPI:
-    """The application around a service, which it starts and stops; `spans` get what each request did.
+    """The application around a service, which it starts and stops with itself.
+
+    `spans` receives an OpenTelemetry span of each request; by default the settings decide whether there is one.
 
     Raises:
         MissingExtraError: the settings ask for OpenTelemetry, which is not installed.
@@ -39,7 +41,7 @@ def create_app(service: Service, spans: SpanExporter | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
-        if settings.workers > 1:  # until then, other workers take the connections
+        if settings.workers > 1:  # other workers take the connections until this one has loaded its model
             await service.loaded()
         yield
         await service.stop()
@@ -91,14 +93,14 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     async def get_openapi() -> Response:
         return Response(openapi.file_text(description()), media_type="application/json")
 
-    async def file(request: Request) -> Response:
+    async def get_asset(request: Request) -> Response:
         found = asset(request.url.path)
         if found is None:
             raise HTTPException(404)
         return Response(found[0], media_type=found[1], headers={"Cache-Control": "no-cache"})
 
     for path in ASSETS:
-        app.add_api_route(path, file, include_in_schema=False)
+        app.add_api_route(path, get_asset, include_in_schema=False)
 
 
 async def _on_api_error(request: Request, error: Exception) -> Response:
@@ -125,6 +127,6 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=headers)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-    refusal = ApiError(error.status_code, code, error.detail)
-    refusal.headers.update(headers)
-    return await _on_api_error(request, refusal)
+    api_error = ApiError(error.status_code, code, error.detail)
+    api_error.headers.update(headers)
+    return await _on_api_error(request, api_error)
